@@ -1,0 +1,408 @@
+#include "call/call.hpp"
+
+#include "sip/endpoint.hpp"
+
+#include <algorithm>
+
+namespace trunkline::call {
+
+using sip::HeaderName;
+using sip::Method;
+
+namespace {
+
+constexpr Duration kTryAgain = seconds{2};  // for a refresh that could not be sent now
+
+Direction direction_of(const Caller& caller, const Destination& destination) {
+  if (caller.kind == Caller::Kind::trunk) return Direction::inbound;
+  return destination.kind == Destination::Kind::trunk ? Direction::outbound : Direction::internal;
+}
+
+std::string party(const Caller& caller) {
+  return (caller.kind == Caller::Kind::trunk ? "trunk:" : "user:") + caller.name;
+}
+
+std::string party(const Destination& destination) {
+  switch (destination.kind) {
+    case Destination::Kind::none:
+      return {};
+    case Destination::Kind::user:
+      return "user:" + destination.name;
+    case Destination::Kind::trunk:
+      return "trunk:" + destination.name;
+    case Destination::Kind::service:
+      return "service:" + destination.name;
+  }
+  return {};
+}
+
+}  // namespace
+
+Call::Call(Turn& turn, CallId id, const Caller& caller, Destination destination,
+           const sip::RequestReceived& invite)
+    : destination_(std::move(destination)), worker_(turn.node.pick_worker()) {
+  view_.id = id;
+  view_.name = turn.node.random.token(20);
+  view_.direction = direction_of(caller, destination_);
+  if (caller.kind == Caller::Kind::trunk) view_.trunk = caller.name;
+  if (destination_.kind == Destination::Kind::trunk) view_.trunk = destination_.name;
+  view_.from = party(caller);
+  view_.to = party(destination_);
+  view_.caller = sip::from_of(invite.request).uri.unescaped_user();
+  if (const auto uri = sip::Uri::parse(invite.request.request_uri()))
+    view_.dialled = uri->unescaped_user();
+  view_.created = turn.at.wall;
+
+  const bool from_trunk = caller.kind == Caller::Kind::trunk;
+  Leg& leg = add_leg(turn, from_trunk ? Leg::Kind::trunk : Leg::Kind::browser, caller.name);
+  leg.caller = true;
+  leg.state = Leg::State::invited;
+  leg.target = invite.source;
+  leg.call_id = sip::call_id_of(invite.request);
+  leg.local_tag = turn.node.random.token(12);
+  leg.invite = invite.transaction;
+  leg.invite_request = invite.request;
+  leg.peer_updates = sip::has_token(invite.request, HeaderName::allow, "UPDATE");
+  turn.node.transactions[invite.transaction] = leg.id;
+  leg.register_dialog(turn.node);
+}
+
+Leg& Call::add_leg(Turn& turn, Leg::Kind kind, const std::string& peer) {
+  const LegId id = turn.node.leg_ids.next();
+  turn.node.legs[id] = view_.id;
+  return *legs_.emplace_back(std::make_unique<Leg>(id, kind, peer));
+}
+
+Leg* Call::find(LegId leg) {
+  for (auto& candidate : legs_) {
+    if (candidate->id == leg) return candidate.get();
+  }
+  return nullptr;
+}
+
+Leg* Call::partner(const Leg& leg) {
+  if (!winner_) return nullptr;
+  return leg.id == winner_ ? &caller() : find(winner_);
+}
+
+bool Call::finished() const {
+  return ended() && std::all_of(legs_.begin(), legs_.end(), [](const auto& leg) {
+           return leg->state == Leg::State::ended && leg->outgoing.empty() &&
+                  !leg->bye_waits_for_ack && !leg->invite;
+         });
+}
+
+void Call::forget(Node& node) {
+  for (auto& leg : legs_)
+    leg->forget(node);
+}
+
+void Call::receive(Turn& turn, LegId id, const sip::RequestReceived& event) {
+  Leg* leg = find(id);
+  if (leg == nullptr) return;
+  if (leg->dialog) {
+    if (const auto refusal = leg->dialog->receive(event.request)) {
+      turn.respond(event.transaction, leg->response(turn.node, event.request, *refusal));
+      return;
+    }
+  }
+  request_in_dialog(turn, *leg, event);
+}
+
+void Call::request_in_dialog(Turn& turn, Leg& leg, const sip::RequestReceived& event) {
+  const auto& request = event.request;
+  const bool over = leg.state == Leg::State::ended;
+  switch (request.method()) {
+    case Method::bye:
+      return bye(turn, leg, event);
+    case Method::invite:
+    case Method::update:
+      if (over) break;
+      leg.dialog->refresh_target(request);
+      return reoffered(turn, leg, event);
+    case Method::info:
+      if (over) break;
+      return info(turn, leg, event);
+    case Method::options: {
+      auto response = leg.response(turn.node, request, over ? 481 : 200);
+      response.set(HeaderName::allow, kAllow);
+      return turn.respond(event.transaction, std::move(response));
+    }
+    default: {
+      auto response = leg.response(turn.node, request, 405);
+      response.set(HeaderName::allow, kAllow);
+      return turn.respond(event.transaction, std::move(response));
+    }
+  }
+  turn.respond(event.transaction, leg.response(turn.node, request, 481));
+}
+
+void Call::receive(Turn& turn, LegId id, const sip::AckReceived& event) {
+  Leg* leg = find(id);
+  if (leg == nullptr) return;
+  const bool initial = event.transaction == leg->invite;
+  if (event.transaction == leg->unacknowledged) leg->unacknowledged = {};
+  if (leg->state == Leg::State::answered && initial) leg->state = Leg::State::confirmed;
+  if (leg->bye_waits_for_ack && initial) {
+    leg->bye_waits_for_ack = false;
+    leg->send_bye(turn, leg->bye_reason);
+  }
+  if (!leg->alive()) return;
+  if (event.transaction == leg->offered_in) apply_answer_in_ack(turn, *leg, event.ack);
+  align(turn);
+}
+
+void Call::receive(Turn& turn, LegId id, const sip::CancelReceived& event) {
+  Leg* leg = find(id);
+  if (leg == nullptr) return;
+  if (reoffer_ && reoffer_->server == event.transaction) {
+    // What the other leg now answers, 487 or still 200, is passed back.
+    turn.out.sip.push_back(sip::SendCancel{reoffer_->client, {}});
+    return;
+  }
+  if (leg->state != Leg::State::invited || event.transaction != leg->invite) return;
+  Failure failure = Failure::local(EndReason::cancelled);
+  failure.ended_by = EndedBy::caller;
+  failure.peer_reason = reason_of(event.cancel);
+  end(turn, failure);
+}
+
+void Call::receive(Turn& turn, LegId id, const sip::ResponseReceived& event) {
+  Leg* leg = find(id);
+  if (leg == nullptr) return;
+  const auto sent = leg->outgoing.find(event.transaction);
+  if (sent == leg->outgoing.end()) return;
+  if (event.response.status() < 200) {
+    if (sent->second.purpose == Leg::Purpose::invite && leg->alive())
+      provisional(turn, *leg, event);
+    return;
+  }
+  final_response(turn, *leg, event);
+}
+
+void Call::final_response(Turn& turn, Leg& leg, const sip::ResponseReceived& event) {
+  Leg::Outgoing& sent = leg.outgoing[event.transaction];
+  const int status = event.response.status();
+  const bool first_final = !sent.finished;
+  if (status >= 300 && retry(turn, leg, event.transaction, event.response)) return;
+  sent.finished = true;
+  switch (sent.purpose) {
+    case Leg::Purpose::invite:
+      if (status < 300) return answered(turn, leg, event);
+      return refused(turn, leg, event);
+    case Leg::Purpose::reinvite:
+    case Leg::Purpose::refresh: {
+      if (status >= 300) {
+        if (reoffer_ && reoffer_->client == event.transaction) {
+          return reoffer_refused(turn, leg, status, event.response.reason());
+        }
+        return refresh_refused(turn, leg, sent, status);
+      }
+      if (sent.request.method() == Method::invite) {
+        leg.ack(turn, event.transaction, *leg.dialog, sip::cseq_of(event.response).number);
+      }
+      if (!leg.alive() || !first_final) return;
+      leg.dialog->refresh_target(event.response);
+      leg.timer.start(sip::SessionTimer::settled(event.response), turn.at.now);
+      if (reoffer_ && reoffer_->client == event.transaction)
+        reoffer_answered(turn, leg, event.response);
+      return;
+    }
+    case Leg::Purpose::info:
+      if ((status == 481 || status == 408) && leg.alive())
+        lost(turn, leg, EndReason::dialog_lost);  // RFC 5057
+      return;
+    case Leg::Purpose::bye:
+      return;
+  }
+}
+
+void Call::receive(Turn& turn, LegId id, const sip::RequestFailed& event) {
+  Leg* leg = find(id);
+  if (leg == nullptr) return;
+  const auto sent = leg->outgoing.find(event.transaction);
+  if (sent == leg->outgoing.end()) return;
+  const Leg::Purpose purpose = sent->second.purpose;
+  sent->second.finished = true;
+  if (!leg->alive()) return;
+  const bool timeout = event.cause == sip::RequestFailed::Cause::timeout;
+  if (purpose == Leg::Purpose::invite) {
+    EndReason reason = timeout ? EndReason::no_response : EndReason::trunk_unreachable;
+    if (leg->kind == Leg::Kind::browser) reason = EndReason::not_registered;
+    leg->state = Leg::State::ended;
+    return branch_failed(turn, *leg, Failure::local(reason));
+  }
+  failed_in_dialog(turn, *leg, event.cause, event.transaction);
+}
+
+void Call::failed_in_dialog(Turn& turn, Leg& leg, sip::RequestFailed::Cause cause,
+                            sip::TransactionId transaction) {
+  const bool timeout = cause == sip::RequestFailed::Cause::timeout;
+  const bool browser = leg.kind == Leg::Kind::browser;
+  // Its connection is gone: a browser gets its grace time, a trunk a new connection for the next
+  // request.
+  if (browser && !timeout && leg.reconnect_by == kNever) {
+    leg.reconnect_by = turn.at.now + turn.node.settings.reconnect_grace;
+  }
+  const bool goes_on =
+      browser ? leg.reconnect_by != kNever : cause == sip::RequestFailed::Cause::flow_closed;
+  // For others silence in a dialog ends it (RFC 5057 §5.1).
+  if (!goes_on)
+    return lost(turn, leg, timeout ? EndReason::dialog_lost : EndReason::trunk_unreachable);
+  if (reoffer_ && reoffer_->client == transaction) return reoffer_refused(turn, leg, 480, {});
+  if (leg.timer.running() && leg.timer.we_refresh()) leg.timer.postpone(turn.at.now + kTryAgain);
+}
+
+void Call::receive(Turn& turn, LegId id, const sip::AckMissing& event) {
+  Leg* leg = find(id);
+  if (leg == nullptr || event.status >= 300) return;
+  if (leg->bye_waits_for_ack && event.transaction == leg->invite) {
+    leg->bye_waits_for_ack = false;
+    leg->send_bye(turn, leg->bye_reason);
+  }
+  if (!leg->alive()) return;
+  // RFC 3261 §13.3.1.4: without the ACK the session ends, with BYE on this side too.
+  leg->state = Leg::State::confirmed;
+  end(turn, Failure::local(EndReason::ack_missing));
+}
+
+void Call::receive(Turn& turn, LegId id, const sip::TransactionEnded& event) {
+  turn.node.transactions.erase(event.transaction);
+  Leg* leg = find(id);
+  if (leg == nullptr) return;
+  leg->outgoing.erase(event.transaction);
+  if (leg->unacknowledged == event.transaction) leg->unacknowledged = {};
+  if (leg->invite != event.transaction) return;
+  leg->invite = {};
+  // Neither the ACK nor its absence was reported: the flow is gone, and whether the ACK came nobody
+  // will know.
+  if (leg->state == Leg::State::answered) leg->state = Leg::State::confirmed;
+  if (!leg->bye_waits_for_ack) return;
+  leg->bye_waits_for_ack = false;
+  if (leg->kind == Leg::Kind::trunk) leg->target.flow = {};
+  leg->send_bye(turn, leg->bye_reason);
+}
+
+void Call::receive(Turn& turn, const media::Event& event) {
+  if (const auto* digit = std::get_if<media::DigitReceived>(&event))
+    return digit_from_media(turn, *digit);
+  const auto* failed = std::get_if<media::LegFailed>(&event);
+  if (failed == nullptr || ended()) return;
+  Leg* leg = find(failed->leg);
+  if (leg == nullptr || !leg->alive()) return;
+  switch (failed->failure) {
+    case media::MediaFailure::ice_timeout:
+      return lost(turn, *leg, EndReason::ice_failed);
+    case media::MediaFailure::consent_expired:
+      if (leg->reconnect_by == kNever) return lost(turn, *leg, EndReason::media_timeout);
+      leg->media_gone =
+          true;  // a page that changed its network loses both, and restarts ICE when it is back
+      return;
+    case media::MediaFailure::dtls_closed:
+      return;  // the BYE, or the loss of the flow, follows
+    case media::MediaFailure::dtls_timeout:
+    case media::MediaFailure::dtls_fingerprint:
+    case media::MediaFailure::dtls_alert:
+    case media::MediaFailure::dtls_profile:
+      return lost(turn, *leg, EndReason::dtls_failed);
+    case media::MediaFailure::count_:
+      return;
+  }
+}
+
+void Call::flow_closed(Turn& turn, FlowId flow) {
+  for (std::size_t index = 0; index < legs_.size(); ++index) {
+    Leg& leg = *legs_[index];
+    if (leg.target.flow != flow) continue;
+    const bool browser = leg.kind == Leg::Kind::browser;
+    if (!browser)
+      leg.target.flow = {};  // the next request opens a connection to the peer's address
+    if (leg.state == Leg::State::invited) {
+      Failure failure =
+          Failure::local(browser ? EndReason::browser_lost : EndReason::trunk_unreachable);
+      failure.ended_by = EndedBy::caller;
+      return end(turn, failure, &leg);
+    }
+    // Our INVITE's own transaction fails and says so.
+    if (!leg.alive() || leg.state == Leg::State::inviting || !browser) continue;
+    leg.reconnect_by = turn.at.now + turn.node.settings.reconnect_grace;
+    // The page may be back already, long before the old connection was found dead.
+    for (const Binding& binding : turn.node.registrar.find(leg.peer, turn.at.now))
+      flow_restored(turn, binding);
+  }
+}
+
+void Call::flow_restored(Turn& turn, const Binding& binding) {
+  for (auto& leg : legs_) {
+    const bool lost_here =
+        leg->alive() && leg->kind == Leg::Kind::browser && leg->reconnect_by != kNever;
+    if (!lost_here || leg->peer != binding.user) continue;
+    // By instance; a client without one keeps its random contact user over a reconnection.
+    const bool same = leg->instance.empty() ? leg->contact_user == binding.contact.uri.user
+                                            : leg->instance == binding.instance;
+    if (!same) continue;
+    leg->come_back(binding.target, turn.at.now);
+  }
+}
+
+bool Call::waits_for_browser() const {
+  return !ended() && std::any_of(legs_.begin(), legs_.end(), [](const auto& leg) {
+    return leg->alive() && leg->reconnect_by != kNever;
+  });
+}
+
+void Call::on_deadline(Turn& turn) {
+  if (ended()) return;
+  const TimePoint now = turn.at.now;
+  if (now >= ring_until_) {
+    ring_until_ = kNever;
+    return end(turn, Failure::local(EndReason::ring_timeout));
+  }
+  if (reoffer_ && now >= reoffer_->give_up_at) {
+    reoffer_->give_up_at =
+        kNever;  // the CANCEL brings a final response, or the transaction's own time-out
+    turn.out.sip.push_back(sip::SendCancel{reoffer_->client, {}});
+  }
+  if (now >= align_at_) align(turn);
+  if (now >= repeat_provisional_at_)
+    send_provisional(turn, last_provisional_, !caller().answer_sdp.empty());
+  for (std::size_t index = 0; index < legs_.size() && !ended(); ++index) {
+    Leg& leg = *legs_[index];
+    if (!leg.alive()) continue;
+    leg_due(turn, leg);
+  }
+}
+
+void Call::leg_due(Turn& turn, Leg& leg) {
+  const TimePoint now = turn.at.now;
+  if (now >= leg.reconnect_by) {
+    leg.reconnect_by = kNever;
+    return lost(turn, leg, EndReason::browser_lost);
+  }
+  if (now >= leg.media_by) return lost(turn, leg, EndReason::media_timeout);
+  if (leg.reconnect_by != kNever)
+    return;  // nobody there to refresh with: the grace time alone counts
+  switch (leg.timer.on_deadline(now)) {
+    case sip::SessionTimer::Due::nothing:
+      return;
+    case sip::SessionTimer::Due::refresh:
+      if (may_offer(leg)) return leg.send_refresh(turn);
+      return leg.timer.postpone(now + kTryAgain);
+    case sip::SessionTimer::Due::expired:
+      return lost(turn, leg, EndReason::session_expired);
+  }
+}
+
+TimePoint Call::deadline() const {
+  if (ended()) return kNever;
+  TimePoint first = std::min({ring_until_, repeat_provisional_at_, align_at_});
+  if (reoffer_) first = std::min(first, reoffer_->give_up_at);
+  for (const auto& leg : legs_) {
+    if (!leg->alive()) continue;
+    const bool away = leg->reconnect_by != kNever;
+    first = std::min({first, leg->media_by, away ? leg->reconnect_by : leg->timer.deadline()});
+  }
+  return first;
+}
+
+}  // namespace trunkline::call

@@ -1,0 +1,422 @@
+#include "base/log.hpp"
+#include "call/call.hpp"
+#include "sdp/codec_match.hpp"
+
+#include <algorithm>
+
+// From the INVITE to the answer: who is rung, what the caller hears of it, and how the two sides
+// are joined.
+namespace trunkline::call {
+
+using sip::HeaderName;
+
+namespace {
+
+constexpr Duration kRepeatProvisional =
+    seconds{60};  // RFC 3261 §13.3.1.1: keeps a proxy's Timer C from firing
+constexpr int kMaxChallenges = 3;
+constexpr std::uint32_t kLongestSession =
+    86400;  // seconds: a Min-SE beyond it is taken for a mistake
+constexpr std::string_view kElsewhere =
+    "SIP;cause=200;text=\"Call completed elsewhere\"";  // RFC 3326
+
+Failure failure_of(const sdp::Rejection& rejection) {
+  Failure failure = Failure::local(EndReason::no_codec);
+  if (rejection.reason == sdp::RejectionReason::syntax) {
+    failure = Failure::local(EndReason::bad_offer);
+    failure.sip_code = 400;
+  }
+  failure.phrase = rejection.detail;
+  return failure;
+}
+
+int forwards_left(const sip::Message& invite) {
+  const auto value = invite.header(HeaderName::max_forwards);
+  const auto hops = value ? sip::parse_delta_seconds(*value) : std::nullopt;
+  return static_cast<int>(std::min<std::uint32_t>(hops.value_or(70), 255)) - 1;
+}
+
+/// Which refusal tells the caller most when several contacts refused: a person's own before a
+/// missing one.
+int rank(int code) {
+  switch (code) {
+    case 486:
+      return 0;
+    case 480:
+      return 3;
+    case 408:
+      return 4;
+    default:
+      return code < 500 ? 1 : 2;
+  }
+}
+
+}  // namespace
+
+std::vector<std::string> Call::allowed_codecs(const Node& node, const Leg& leg) const {
+  if (leg.kind == Leg::Kind::browser) return node.settings.browser_codecs;
+  for (const TrunkSettings& trunk : node.settings.trunks) {
+    if (trunk.name == leg.peer) return trunk.codecs;
+  }
+  return {};
+}
+
+std::vector<sdp::Codec> Call::offered_by_caller(const Node& node) const {
+  if (!caller_offer_)
+    return sdp::codecs_to_offer(allowed_codecs(node, caller()), caller().media->profile());
+  return usable_codecs(node, caller(), caller_offer_->codecs);
+}
+
+bool Call::start_caller_media(Turn& turn, const sip::Message& invite) {
+  Leg& leg = caller();
+  if (leg.kind == Leg::Kind::browser) {
+    leg.media = LegMedia::browser(turn, leg.id, worker_);
+  } else {
+    leg.media = LegMedia::trunk(turn, leg.id, worker_, *turn.node.trunks.find(leg.peer));
+    if (!leg.media) return end(turn, Failure::local(EndReason::no_ports)), false;
+  }
+  const std::string_view offer = sdp_of(invite);
+  if (offer.empty()) {
+    leg.media->open(turn);
+    return true;
+  }
+  auto remote = leg.media->sdp().receive_offer(offer);
+  if (!remote) return end(turn, failure_of(remote.error())), false;
+  caller_offer_ = *remote;
+  leg.media->open(turn);
+  leg.media->update(turn, *remote);
+  return true;
+}
+
+void Call::start(Turn& turn, const sip::RequestReceived& event) {
+  Leg& leg = caller();
+  turn.observe(CallStarted{view_});
+  auto dialog = sip::Dialog::as_uas(event.request, leg.local_tag);
+  if (!dialog) {
+    Failure failure = Failure::local(EndReason::bad_offer);
+    failure.sip_code = 400;
+    return end(turn, failure);
+  }
+  leg.dialog = *dialog;
+  Trunk* from = leg.kind == Leg::Kind::trunk ? turn.node.trunks.find(leg.peer) : nullptr;
+  if (from != nullptr) {
+    if (from->calls >= from->settings.max_calls) return end(turn, Failure::local(EndReason::limit));
+    ++from->calls;
+    admitted_.push_back(leg.peer);
+  }
+  leg.session = sip::SessionTimer::agree(
+      event.request, from != nullptr ? from->settings.session_expires_seconds : 0);
+  if (const auto contact = sip::contact_of(event.request)) leg.contact_user = contact->uri.user;
+  for (const Binding& binding : leg.kind == Leg::Kind::browser
+                                    ? turn.node.registrar.find(leg.peer, turn.at.now)
+                                    : std::vector<Binding>{}) {
+    if (binding.target.flow == leg.target.flow) leg.instance = binding.instance;
+  }
+  if (!start_caller_media(turn, event.request)) return;
+  if (caller_offer_) leg.heard(sdp::ready_direction(*caller_offer_));
+  ring_until_ = turn.at.now + turn.node.settings.ring_timeout;
+  switch (destination_.kind) {
+    case Destination::Kind::trunk:
+      return dial_trunk(turn, event.request);
+    case Destination::Kind::user:
+      return dial_user(turn, event.request);
+    case Destination::Kind::service:
+      return join_service(turn);
+    case Destination::Kind::none:
+      return end(turn, Failure::local(EndReason::no_route));
+  }
+}
+
+void Call::dial_trunk(Turn& turn, const sip::Message& invite) {
+  Trunk* trunk = turn.node.trunks.find(destination_.name);
+  const auto target = trunk != nullptr ? Trunks::target(*trunk) : std::nullopt;
+  if (!target) return end(turn, Failure::local(EndReason::trunk_unreachable));
+  if (turn.node.trunks.admit(*trunk, turn.at.now) != Trunks::Admission::ok) {
+    return end(turn, Failure::local(EndReason::limit));
+  }
+  admitted_.push_back(trunk->settings.name);
+  Leg& leg = add_leg(turn, Leg::Kind::trunk, trunk->settings.name);
+  leg.target = *target;
+  if (!trunk->settings.username.empty()) {
+    leg.digest.emplace(trunk->settings.username, trunk->settings.password, turn.node.random);
+  }
+  leg.media = LegMedia::trunk(turn, leg.id, worker_, *trunk);
+  if (!leg.media) return end(turn, Failure::local(EndReason::no_ports));
+
+  sip::Uri request_uri = trunk->settings.uri;
+  request_uri.user = sip::escape_user(view_.dialled);
+  sip::NameAddress from;
+  from.uri = sip::Uri::sip(view_.caller, turn.node.settings.domain);
+  from.display_name = sip::from_of(invite).display_name;
+  sip::NameAddress to;
+  to.uri = sip::Uri::sip(view_.dialled, trunk->settings.uri.host, trunk->settings.uri.port);
+  if (!ring(turn, leg, request_uri, from, to, forwards_left(invite)))
+    end(turn, Failure::local(EndReason::no_codec));
+}
+
+void Call::dial_user(Turn& turn, const sip::Message& invite) {
+  const auto bindings = turn.node.registrar.find(destination_.name, turn.at.now);
+  if (bindings.empty()) return end(turn, Failure::local(EndReason::not_registered));
+  bool rung = false;
+  for (const Binding& binding : bindings) {
+    Leg& leg = add_leg(turn, Leg::Kind::browser, destination_.name);
+    leg.target = binding.target;
+    leg.instance = binding.instance;
+    leg.contact_user = binding.contact.uri.user;
+    leg.media = LegMedia::browser(turn, leg.id, worker_);
+    sip::Uri request_uri = binding.contact.uri;
+    request_uri.headers.clear();
+    sip::NameAddress from;
+    from.uri = sip::Uri::sip(view_.caller, turn.node.settings.domain);
+    from.display_name = sip::from_of(invite).display_name;
+    sip::NameAddress to;
+    to.uri = sip::Uri::sip(destination_.name, turn.node.settings.domain);
+    if (ring(turn, leg, request_uri, from, to, forwards_left(invite))) {
+      rung = true;
+    } else {
+      leg.state = Leg::State::ended;
+    }
+  }
+  if (!rung) end(turn, Failure::local(EndReason::no_codec));
+}
+
+bool Call::ring(Turn& turn, Leg& leg, const sip::Uri& request_uri, const sip::NameAddress& from,
+                const sip::NameAddress& to, int max_forwards) {
+  const auto codecs = sdp::codecs_to_offer(offered_by_caller(turn.node),
+                                           allowed_codecs(turn.node, leg), leg.media->profile());
+  const bool any_audio = std::any_of(codecs.begin(), codecs.end(), [](const auto& codec) {
+    return !sdp::is_telephone_event(codec);
+  });
+  if (!any_audio) return false;
+  const auto direction =
+      caller_offer_ ? sdp::ready_direction(*caller_offer_) : sdp::Direction::sendrecv;
+  const std::string offer = leg.offer(codecs, direction);
+  leg.media->open(turn);
+  leg.send_invite(turn, request_uri, from, to, max_forwards, offer);
+  return true;
+}
+
+void Call::provisional(Turn& turn, Leg& leg, const sip::ResponseReceived& event) {
+  const int status = event.response.status();
+  if (status == 100 || status == 199 || winner_) return;
+  const Leg::Outgoing& sent = leg.outgoing[event.transaction];
+  const std::string tag(sip::to_of(event.response).tag());
+  if (!tag.empty() && (!leg.dialog || leg.dialog->remote_tag() != tag)) {
+    if (auto early = sip::Dialog::as_uac(sent.request, event.response)) leg.dialog = *early;
+  }
+  leg.peer_updates =
+      leg.peer_updates || sip::has_token(event.response, HeaderName::allow, "UPDATE");
+  if (!view_.ringing) {
+    view_.ringing = turn.at.wall;
+    turn.observe(CallRinging{view_, status});
+  }
+  // Early media of several ringing browsers could not be told apart: only a trunk's is played.
+  const std::string_view sdp =
+      leg.kind == Leg::Kind::trunk ? sdp_of(event.response) : std::string_view{};
+  if (!sdp.empty() && caller_offer_ && take_answer(turn, leg, sdp)) {
+    early_ = leg.id;
+    return send_provisional(turn, 183, true);
+  }
+  if (status != last_provisional_) send_provisional(turn, status, false);
+}
+
+void Call::send_provisional(Turn& turn, int status, bool with_sdp) {
+  Leg& leg = caller();
+  last_provisional_ = status;
+  repeat_provisional_at_ = turn.at.now + kRepeatProvisional;
+  if (with_sdp) {
+    leg.respond_with_sdp(turn, leg.invite, leg.invite_request, status, leg.answer_sdp);
+  } else {
+    turn.respond(leg.invite, leg.response(turn.node, leg.invite_request, status));
+  }
+}
+
+bool Call::take_answer(Turn& turn, Leg& leg, std::string_view text) {
+  const auto remote = leg.media->answered(text);
+  if (!remote) {
+    log::warn("answer refused",
+              {{"call_id", view_.name}, {"leg", leg.peer}, {"why", remote.error().detail}});
+    return false;
+  }
+  leg.media->update(turn, *remote);
+  leg.heard(sdp::ready_direction(*remote));
+  if (!caller_offer_) return true;
+  Leg& to = caller();
+  if (to.answer_sdp.empty()) {
+    // Frozen with the first answer: the caller sees the same one in every response (RFC 3261
+    // §13.2.1).
+    const auto codecs =
+        sdp::codecs_to_answer(offered_by_caller(turn.node), leg.media->sdp().agreed_codecs());
+    if (codecs.empty()) return false;
+    // What an early answer says of its direction is often only about the announcement that plays
+    // now.
+    to.answer_sdp = to.answer(codecs, winner_ ? leg.peer_direction : sdp::Direction::sendrecv);
+    to.media->update(turn, *caller_offer_);
+  }
+  route_media(turn, to.id, *to.media, leg.id, *leg.media);
+  return true;
+}
+
+void Call::answered(Turn& turn, Leg& leg, const sip::ResponseReceived& event) {
+  if (!leg.alive() || winner_) {
+    return leg.refuse_answer(turn, event.transaction, event.response,
+                             winner_ ? kElsewhere : std::string_view{});
+  }
+  const sip::Message& request = leg.outgoing[event.transaction].request;
+  const std::string tag(sip::to_of(event.response).tag());
+  if (!leg.dialog || leg.dialog->remote_tag() != tag) {
+    auto dialog = sip::Dialog::as_uac(request, event.response);
+    if (!dialog) {
+      leg.state = Leg::State::ended;
+      return branch_failed(turn, leg, Failure::from_response(500, "2xx without To tag"));
+    }
+    leg.dialog = *dialog;
+  }
+  leg.dialog->confirm(event.response);
+  leg.state = Leg::State::confirmed;
+  leg.peer_updates = sip::has_token(event.response, HeaderName::allow, "UPDATE");
+  leg.ack(turn, event.transaction, *leg.dialog, sip::cseq_of(event.response).number);
+  leg.timer.start(sip::SessionTimer::settled(event.response), turn.at.now);
+  winner_ = leg.id;
+  ring_until_ = repeat_provisional_at_ = kNever;
+  for (auto& other : legs_) {
+    if (other->state != Leg::State::inviting) continue;
+    cancel_leg(turn, *other, kElsewhere);
+  }
+  const std::string_view sdp = sdp_of(event.response);
+  const bool agreed = sdp.empty() ? leg.media->sdp().established() : take_answer(turn, leg, sdp);
+  if (!agreed) return end(turn, Failure::local(EndReason::no_codec));
+  answer_caller(turn, leg);
+}
+
+void Call::answer_caller(Turn& turn, const Leg& from) {
+  Leg& leg = caller();
+  if (caller_offer_) {
+    leg.respond_with_sdp(turn, leg.invite, leg.invite_request, 200, leg.answer_sdp);
+  } else {
+    // RFC 3261 §13.2.1: no offer in the INVITE, so ours goes in the 2xx and theirs comes in the
+    // ACK.
+    const auto codecs = sdp::codecs_to_offer(from.media->sdp().agreed_codecs(),
+                                             allowed_codecs(turn.node, leg), leg.media->profile());
+    if (codecs.empty()) return end(turn, Failure::local(EndReason::no_codec));
+    leg.offered_in = leg.invite;
+    leg.respond_with_sdp(turn, leg.invite, leg.invite_request, 200,
+                         leg.offer(codecs, from.peer_direction));
+  }
+  leg.state = Leg::State::answered;
+  leg.dialog->confirm();
+  view_.answered = turn.at.wall;
+  turn.observe(CallAnswered{view_});
+}
+
+std::vector<std::string> Call::service_codecs(const Node& node) const {
+  auto names = allowed_codecs(node, caller());
+  if (destination_.name == "tone") {
+    std::erase_if(names, [](const std::string& name) { return name != "PCMU" && name != "PCMA"; });
+  }
+  return names;
+}
+
+void Call::join_service(Turn& turn) {
+  Leg& leg = caller();
+  const auto allowed = service_codecs(turn.node);
+  if (caller_offer_) {
+    const auto usable = sdp::codecs_to_offer(caller_offer_->codecs, allowed, leg.media->profile());
+    const auto codecs = sdp::codecs_to_answer(caller_offer_->codecs, usable);
+    if (codecs.empty()) return end(turn, Failure::local(EndReason::no_codec));
+    leg.answer_sdp = leg.answer(codecs, sdp::Direction::sendrecv);
+    leg.media->update(turn, *caller_offer_);
+    leg.respond_with_sdp(turn, leg.invite, leg.invite_request, 200, leg.answer_sdp);
+    play_service(turn);
+  } else {
+    leg.offered_in = leg.invite;
+    leg.respond_with_sdp(
+        turn, leg.invite, leg.invite_request, 200,
+        leg.offer(sdp::codecs_to_offer(allowed, leg.media->profile()), sdp::Direction::sendrecv));
+  }
+  leg.state = Leg::State::answered;
+  leg.dialog->confirm();
+  ring_until_ = kNever;
+  view_.answered = turn.at.wall;
+  turn.observe(CallAnswered{view_});
+}
+
+void Call::play_service(Turn& turn) {
+  Leg& leg = caller();
+  if (destination_.name == "echo") return route_media(turn, leg.id, *leg.media, leg.id, *leg.media);
+  if (!sdp::sends(leg.media->sdp().direction()))
+    return turn.media(worker_, media::StopTone{leg.id});
+  const auto& agreed = leg.media->sdp().agreed_codecs();
+  const auto audio = std::find_if_not(agreed.begin(), agreed.end(), sdp::is_telephone_event);
+  if (audio == agreed.end()) return;
+  const sdp::Codec& codec = *audio;
+  const auto law = codec.payload_type == 8 ? media::ToneCodec::pcma : media::ToneCodec::pcmu;
+  turn.media(worker_, media::StartTone{leg.id, law, codec.payload_type, 440});
+}
+
+void Call::refused(Turn& turn, Leg& leg, const sip::ResponseReceived& event) {
+  if (!leg.alive()) return;  // the 487 to our CANCEL
+  leg.state = Leg::State::ended;
+  std::optional<std::uint32_t> retry_after;
+  if (const auto value = event.response.header(HeaderName::retry_after))
+    retry_after = sip::parse_retry_after(*value);
+  Failure failure = Failure::from_response(event.response.status(),
+                                           std::string(event.response.reason()), retry_after);
+  failure.peer_reason = reason_of(event.response);
+  branch_failed(turn, leg, failure);
+}
+
+void Call::branch_failed(Turn& turn, Leg& leg, const Failure& failure) {
+  if (leg.media) leg.media->close(turn);
+  const bool several = legs_.size() > 2;
+  Failure judged = failure;
+  // One device of several can't speak for the others: its "everywhere" counts as this device being
+  // unavailable.
+  if (several && judged.sip_code >= 600) judged.sip_code = 480;
+  if (!best_refusal_ || rank(judged.sip_code) < rank(best_refusal_->sip_code))
+    best_refusal_ = judged;
+  const bool ringing = std::any_of(legs_.begin(), legs_.end(), [](const auto& other) {
+    return other->state == Leg::State::inviting;
+  });
+  if (!ringing) end(turn, *best_refusal_);
+}
+
+bool Call::retry(Turn& turn, Leg& leg, sip::TransactionId transaction,
+                 const sip::Message& response) {
+  Leg::Outgoing& sent = leg.outgoing[transaction];
+  const int status = response.status();
+  const bool pointless = sent.purpose != Leg::Purpose::bye && !leg.alive();
+  if (pointless || sent.finished) return false;
+  Leg::Outgoing again = sent;
+  again.finished = false;
+  if (status == 401 || status == 407) {
+    if (!leg.digest || sent.challenges >= kMaxChallenges) return false;
+    // RFC 3261 §22.2: the next CSeq is part of nothing that is hashed, so the credentials may be
+    // made before it.
+    if (!leg.digest->authorize(response, again.request)) return false;
+    ++again.challenges;
+  } else if (status == 422 && !sent.interval_raised) {
+    const auto minimum = response.header(HeaderName::min_se);
+    const auto interval = minimum ? sip::parse_delta_seconds(*minimum) : std::nullopt;
+    if (!interval || *interval > kLongestSession) return false;
+    const auto asked =
+        sip::SessionExpires::parse(sent.request.header(HeaderName::session_expires).value_or(""));
+    sip::SessionExpires wanted = asked ? *asked : sip::SessionExpires{};
+    wanted.delta_seconds =
+        std::max({*interval, wanted.delta_seconds, sip::kMinimumSessionInterval});
+    again.request.set(HeaderName::session_expires, wanted.text());
+    again.request.set(HeaderName::min_se,
+                      std::to_string(std::max(*interval, sip::kMinimumSessionInterval)));
+    if (leg.digest) leg.digest->preload(again.request);  // a nonce count of its own
+    again.interval_raised = true;
+  } else {
+    return false;
+  }
+  sent.finished = true;
+  const bool was_reoffer = reoffer_ && reoffer_->client == transaction;
+  const sip::TransactionId next = leg.send_again(turn, std::move(again), response);
+  if (was_reoffer) reoffer_->client = next;
+  return true;
+}
+
+}  // namespace trunkline::call

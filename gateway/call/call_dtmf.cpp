@@ -1,0 +1,124 @@
+#include "call/call.hpp"
+
+#include <algorithm>
+#include <charconv>
+
+// DTMF that crosses the call other than as RTP events, which the media worker maps by itself.
+namespace trunkline::call {
+
+using sip::HeaderName;
+
+namespace {
+
+constexpr std::string_view kRelay = "application/dtmf-relay", kPlain = "application/dtmf";
+constexpr std::uint32_t kDefaultDuration = 160, kMinDuration = 40, kMaxDuration = 5000;  // ms
+
+struct Digit {
+  char digit = 0;
+  std::uint32_t duration_ms = kDefaultDuration;
+};
+
+std::string_view trimmed(std::string_view text) {
+  const auto first = text.find_first_not_of(" \t\r\n");
+  if (first == std::string_view::npos) return {};
+  return text.substr(first, text.find_last_not_of(" \t\r\n") - first + 1);
+}
+
+std::optional<char> parse_digit(std::string_view text) {
+  text = trimmed(text);
+  if (text == "10") return '*';
+  if (text == "11") return '#';
+  if (text.size() != 1) return std::nullopt;
+  const char digit =
+      text[0] >= 'a' && text[0] <= 'd' ? static_cast<char>(text[0] - 'a' + 'A') : text[0];
+  return std::string_view("0123456789*#ABCD").find(digit) != std::string_view::npos
+             ? std::optional(digit)
+             : std::nullopt;
+}
+
+/// "Signal=5\r\nDuration=160" as application/dtmf-relay has it, spaces and order free.
+std::optional<Digit> parse_relay(std::string_view body) {
+  Digit parsed;
+  while (!body.empty()) {
+    const auto end = body.find_first_of("\r\n");
+    const auto line = body.substr(0, end);
+    body = end == std::string_view::npos ? std::string_view{} : body.substr(end + 1);
+    const auto equals = line.find('=');
+    if (equals == std::string_view::npos) continue;
+    const auto key = trimmed(line.substr(0, equals));
+    const auto value = trimmed(line.substr(equals + 1));
+    if (key == "Signal" || key == "signal") parsed.digit = parse_digit(value).value_or(0);
+    if (key == "Duration" || key == "duration") {
+      std::from_chars(value.data(), value.data() + value.size(), parsed.duration_ms);
+    }
+  }
+  if (parsed.digit == 0) return std::nullopt;
+  parsed.duration_ms = std::clamp(parsed.duration_ms, kMinDuration, kMaxDuration);
+  return parsed;
+}
+
+std::optional<Digit> digit_of(const sip::Message& request) {
+  const auto type = sip::MediaType::parse(request.header(HeaderName::content_type).value_or(""));
+  if (!type) return std::nullopt;
+  if (type->is(kRelay)) return parse_relay(request.body());
+  if (!type->is(kPlain)) return std::nullopt;
+  const auto digit = parse_digit(request.body());
+  return digit ? std::optional(Digit{*digit}) : std::nullopt;
+}
+
+const sdp::Codec* telephone_event_of(const Leg& leg) {
+  for (const sdp::Codec& codec : leg.media->sdp().agreed_codecs()) {
+    if (sdp::is_telephone_event(codec)) return &codec;
+  }
+  return nullptr;
+}
+
+void send_info(Turn& turn, Leg& leg, const Digit& digit) {
+  sip::Message request = leg.dialog->request(sip::Method::info);
+  request.set_body(kRelay, "Signal=" + std::string(1, digit.digit) +
+                               "\r\nDuration=" + std::to_string(digit.duration_ms) + "\r\n");
+  if (leg.digest) leg.digest->preload(request);
+  leg.send(turn, Leg::Purpose::info, std::move(request));
+}
+
+}  // namespace
+
+void Call::info(Turn& turn, Leg& leg, const sip::RequestReceived& event) {
+  const sip::Message& request = event.request;
+  if (request.header("Info-Package")) {
+    auto response = leg.response(turn.node, request, 469);  // RFC 6086 §4.2.2: no package is taken
+    response.add(HeaderName::recv_info, "");
+    return turn.respond(event.transaction, std::move(response));
+  }
+  if (request.body().empty())
+    return turn.respond(event.transaction, leg.response(turn.node, request, 200));
+  const auto digit = digit_of(request);
+  if (!digit) {
+    auto response = leg.response(turn.node, request, 415);
+    response.add(HeaderName::accept, std::string(kRelay) + ", " + std::string(kPlain));
+    return turn.respond(event.transaction, std::move(response));
+  }
+  turn.respond(event.transaction, leg.response(turn.node, request, 200));
+  turn.observe(DtmfPassed{view_, leg.caller ? "from" : "to", digit->digit, "info"});
+  Leg* other = partner(leg);
+  if (other == nullptr || other->state != Leg::State::confirmed) return;
+  // A page can't hear RTP events, so a browser gets INFO; a trunk gets events if it agreed to them.
+  const sdp::Codec* event_codec =
+      other->kind == Leg::Kind::trunk ? telephone_event_of(*other) : nullptr;
+  if (event_codec == nullptr) return send_info(turn, *other, *digit);
+  turn.media(worker_, media::SendDigit{other->id, digit->digit, digit->duration_ms,
+                                       event_codec->payload_type, event_codec->clock_rate});
+}
+
+void Call::digit_from_media(Turn& turn, const media::DigitReceived& event) {
+  Leg* leg = find(event.leg);
+  if (leg == nullptr || ended()) return;
+  turn.observe(DtmfPassed{view_, leg->caller ? "from" : "to", event.digit, "rfc4733"});
+  Leg* other = partner(*leg);
+  if (other == nullptr || other->state != Leg::State::confirmed ||
+      telephone_event_of(*other) != nullptr)
+    return;
+  send_info(turn, *other, {event.digit, std::clamp(event.duration_ms, kMinDuration, kMaxDuration)});
+}
+
+}  // namespace trunkline::call

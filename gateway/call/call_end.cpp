@@ -1,0 +1,120 @@
+#include "call/call.hpp"
+
+// Every end of a call, on every leg in whatever state it is.
+namespace trunkline::call {
+
+using sip::HeaderName;
+
+namespace {
+constexpr std::size_t kMaxReasons = 512;  // octets: enough for one of each protocol in use
+}
+
+std::string reason_of(const sip::Message& message) {
+  std::string reasons;  // of several protocols one each (RFC 3326 §2)
+  for (const auto value : message.headers(HeaderName::reason)) {
+    const auto parsed = sip::Reason::parse(value);
+    if (!parsed || reasons.size() > kMaxReasons) continue;
+    reasons += (reasons.empty() ? "" : ", ") + parsed->text();
+  }
+  return reasons;
+}
+
+void Call::bye(Turn& turn, Leg& leg, const sip::RequestReceived& event) {
+  turn.respond(event.transaction, leg.response(turn.node, event.request, 200));
+  if (!leg.alive()) return;  // both sides hung up at once
+  const bool early = leg.state == Leg::State::inviting;
+  Failure failure = Failure::local(EndReason::hangup);
+  failure.ended_by = leg.caller ? EndedBy::caller : EndedBy::callee;
+  failure.peer_reason = reason_of(event.request);
+  if (early) {  // the callee must not do this (RFC 3261 §15); it means that it won't answer
+    cancel_leg(turn, leg, {});
+    return branch_failed(turn, leg, Failure::from_response(480, "Ended before the answer"));
+  }
+  if (leg.state == Leg::State::invited) {
+    // The caller may end its early dialog by BYE (§15): the INVITE gets 487 (§15.1.2).
+    failure = Failure::local(EndReason::cancelled);
+    failure.ended_by = EndedBy::caller;
+    return end(turn, failure);
+  }
+  end(turn, failure, &leg);
+}
+
+void Call::end(Turn& turn, const Failure& failure, const Leg* except) {
+  if (ended()) return;
+  view_.ended = turn.at.wall;
+  ring_until_ = repeat_provisional_at_ = align_at_ = kNever;
+  if (reoffer_) refuse_reoffer(turn, 487, {});  // RFC 3261 §15.1.2
+  const std::string reason =
+      failure.peer_reason.empty() ? failure.reason_header() : failure.peer_reason;
+  for (auto& leg : legs_) {
+    if (leg.get() == except) {
+      cancel_requests(turn, *leg, {});
+      leg->state = Leg::State::ended;
+    } else {
+      end_leg(turn, *leg, failure, reason);
+    }
+    leg->timer.stop();
+    if (leg->media) leg->media->close(turn);
+  }
+  for (const std::string& trunk : admitted_)
+    turn.node.trunks.release(trunk);
+  admitted_.clear();
+  turn.observe(CallEnded{view_, failure});
+}
+
+void Call::end_leg(Turn& turn, Leg& leg, const Failure& failure, const std::string& reason) {
+  switch (leg.state) {
+    case Leg::State::invited: {
+      const int status = failure.reason == EndReason::cancelled ? 487 : failure.relayed_code();
+      const bool same = failure.remote && status == failure.sip_code;
+      auto response = leg.response(turn.node, leg.invite_request, status,
+                                   same ? failure.phrase : std::string{});
+      if (failure.retry_after)
+        response.add(HeaderName::retry_after, std::to_string(*failure.retry_after));
+      if (!failure.peer_reason.empty() || (!reason.empty() && !same && status != 487))
+        response.add(HeaderName::reason, reason);
+      turn.respond(leg.invite, std::move(response));
+      break;
+    }
+    case Leg::State::inviting:
+      return cancel_leg(turn, leg, reason);
+    case Leg::State::answered:
+      // RFC 3261 §15: the callee's BYE waits for the ACK, or for the certainty that none comes.
+      leg.bye_waits_for_ack = leg.invite ? true : false;
+      leg.bye_reason = reason;
+      break;
+    case Leg::State::confirmed:
+      cancel_requests(turn, leg, {});
+      leg.send_bye(turn, reason);
+      break;
+    case Leg::State::ended:
+      return;
+  }
+  leg.state = Leg::State::ended;
+}
+
+void Call::cancel_requests(Turn& turn, const Leg& leg, std::string_view reason) {
+  // A re-INVITE too: after a provisional response nothing else would ever end its transaction.
+  for (const auto& [transaction, sent] : leg.outgoing) {
+    if (sent.request.method() != sip::Method::invite || sent.finished) continue;
+    std::vector<std::string> reasons;
+    if (!reason.empty()) reasons.emplace_back(reason);
+    turn.out.sip.push_back(sip::SendCancel{transaction, std::move(reasons)});
+  }
+}
+
+void Call::cancel_leg(Turn& turn, Leg& leg, std::string_view reason) {
+  cancel_requests(turn, leg, reason);
+  leg.state = Leg::State::ended;
+  if (leg.media) leg.media->close(turn);
+}
+
+void Call::lost(Turn& turn, Leg& leg, EndReason reason) {
+  const Failure failure = Failure::local(reason);
+  // Where the dialog or its path is gone there is nobody to send BYE to.
+  const bool gone = reason == EndReason::dialog_lost || reason == EndReason::browser_lost ||
+                    reason == EndReason::trunk_unreachable;
+  end(turn, failure, gone ? &leg : nullptr);
+}
+
+}  // namespace trunkline::call

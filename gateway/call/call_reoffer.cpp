@@ -1,0 +1,304 @@
+#include "call/call.hpp"
+#include "sdp/codec_match.hpp"
+
+#include <algorithm>
+
+// Re-INVITE and UPDATE in an answered call (RFC 3261 §14, RFC 3311): what only this leg needs is
+// answered here - session refresh, new address, ICE restart; a changed direction or codec is
+// offered to the other leg first.
+namespace trunkline::call {
+
+using sip::HeaderName;
+using sip::Method;
+
+namespace {
+constexpr Duration kReofferPatience = seconds{32};  // 64*T1: as long as a silent peer would take
+constexpr Duration kUpdatePatience =
+    seconds{10};  // an UPDATE is to be answered at once (RFC 3311 §5.2)
+constexpr Duration kAlignLater = seconds{2};  // another offer or a lost connection is in the way
+
+/// RFC 3261 §14.1: the owner of the Call-ID waits 2.1 to 4 s, the other 0 to 2 s, in steps of 10
+/// ms.
+Duration glare_wait(Turn& turn, const Leg& leg) {
+  const bool owner = leg.dialog->role() == sip::Dialog::Role::uac;
+  const std::uint32_t steps =
+      owner ? 210 + turn.node.random.below(191) : turn.node.random.below(201);
+  return milliseconds{10 * steps};
+}
+
+/// What of the peer's direction the other leg has to hear: nothing that it doesn't want itself, so
+/// that its own hold outlasts what happens on this side.
+sdp::Direction direction_for(const Leg& other, sdp::Direction peer) {
+  return sdp::common(peer, sdp::reversed(other.peer_wish));
+}
+}  // namespace
+
+std::vector<sdp::Codec> Call::usable_codecs(const Node& node, const Leg& leg,
+                                            const std::vector<sdp::Codec>& offered) const {
+  // What the leg's own policy doesn't allow is not passed on either.
+  std::vector<sdp::Codec> usable;
+  const auto allowed =
+      sdp::codecs_to_offer(offered, allowed_codecs(node, leg), leg.media->profile());
+  for (const sdp::Codec& codec : offered) {
+    if (sdp::is_telephone_event(codec) || sdp::find_codec(allowed, codec) != nullptr)
+      usable.push_back(codec);
+  }
+  return usable;
+}
+
+bool Call::offer_pending(const Leg& leg) const {
+  if (leg.media && leg.media->sdp().state() != sdp::OfferAnswer::State::stable) return true;
+  if (reoffer_ && (reoffer_->from == leg.id || reoffer_->to == leg.id)) return true;
+  return std::any_of(leg.outgoing.begin(), leg.outgoing.end(), [](const auto& entry) {
+    return !entry.second.finished && entry.second.request.method() == Method::invite;
+  });
+}
+
+bool Call::may_offer(const Leg& leg) const {
+  // RFC 3261 §14.1: not while an INVITE of either side is in progress.
+  return leg.state == Leg::State::confirmed && !leg.unacknowledged && !offer_pending(leg);
+}
+
+std::optional<int> Call::glare(const Leg& leg, const sip::Message& request) const {
+  const bool plain_update = request.method() == Method::update && request.body().empty();
+  if (plain_update)
+    return std::nullopt;  // RFC 3311 §5.2: without an offer there is nothing to collide
+  // Ours is pending: 491. Theirs is: 500 with Retry-After (RFC 3261 §14.2, RFC 3311 §5.2).
+  const bool theirs =
+      (leg.media && leg.media->sdp().state() == sdp::OfferAnswer::State::remote_offer) ||
+      (reoffer_ && reoffer_->from == leg.id) || leg.state == Leg::State::invited ||
+      leg.state == Leg::State::answered;
+  if (theirs) return 500;
+  if (leg.state == Leg::State::inviting || offer_pending(leg)) return 491;
+  return std::nullopt;
+}
+
+void Call::reoffered(Turn& turn, Leg& leg, const sip::RequestReceived& event) {
+  const sip::Message& request = event.request;
+  if (request.method() == Method::invite) turn.node.transactions[event.transaction] = leg.id;
+  if (const auto missing = unsupported_options(request); !missing.empty()) {
+    auto response = leg.response(turn.node, request, 420);
+    response.add(HeaderName::unsupported, missing);
+    return turn.respond(event.transaction, std::move(response));
+  }
+  if (sip::SessionTimer::agree(request, 0).too_small) {
+    auto response = leg.response(turn.node, request, 422);
+    response.add(HeaderName::min_se, std::to_string(sip::kMinimumSessionInterval));
+    return turn.respond(event.transaction, std::move(response));
+  }
+  if (const auto status = glare(leg, request)) {
+    auto response = leg.response(turn.node, request, *status);
+    if (*status == 500)
+      response.add(HeaderName::retry_after, std::to_string(turn.node.random.below(11)));
+    return turn.respond(event.transaction, std::move(response));
+  }
+  const std::string_view text = sdp_of(request);
+  if (text.empty() && !request.body().empty()) {
+    auto response = leg.response(turn.node, request, 415);
+    response.add(HeaderName::accept, "application/sdp");
+    return turn.respond(event.transaction, std::move(response));
+  }
+  if (text.empty()) {
+    if (request.method() == Method::invite) return offer_in_answer(turn, leg, event);
+    auto response = leg.response(turn.node, request, 200);
+    leg.agree_session(turn, sip::SessionTimer::agree(request, leg.timer.interval_seconds()),
+                      response);
+    return turn.respond(event.transaction, std::move(response));
+  }
+  const auto offer = leg.media->sdp().receive_offer(text);
+  if (!offer) {
+    auto response = leg.response(turn.node, request, 488);
+    response.add(HeaderName::warning,
+                 "304 " + turn.node.settings.domain + " " + sip::quote(offer.error().detail));
+    return turn.respond(event.transaction, std::move(response));
+  }
+  if (offer->ice_restart) leg.media->restart_ice(turn);
+  Leg* other = partner(leg);
+  const bool reachable = other != nullptr && other->alive() && other->reconnect_by == kNever;
+  if (!reachable || !far_leg_must_know(*other, *offer)) {
+    return answer_reoffer(turn, leg, event.transaction, request, *offer);
+  }
+  pass_reoffer(turn, leg, *other, event, *offer);
+}
+
+bool Call::far_leg_must_know(const Leg& other, const sdp::RemoteMedia& offer) const {
+  if (direction_for(other, sdp::ready_direction(offer)) != other.told) return true;
+  return sdp::codecs_to_answer(offer.codecs, other.media->sdp().agreed_codecs()).empty();
+}
+
+void Call::pass_reoffer(Turn& turn, Leg& leg, Leg& other, const sip::RequestReceived& event,
+                        const sdp::RemoteMedia& offer) {
+  const auto codecs =
+      sdp::codecs_to_offer(usable_codecs(turn.node, leg, offer.codecs),
+                           allowed_codecs(turn.node, other), other.media->profile());
+  const bool busy = !may_offer(other);
+  if (busy || codecs.empty()) {
+    leg.rollback();
+    return turn.respond(event.transaction,
+                        leg.response(turn.node, event.request, busy ? 491 : 488));
+  }
+  const std::string text = other.offer(codecs, direction_for(other, sdp::ready_direction(offer)));
+  const Duration patience =
+      event.request.method() == Method::invite ? kReofferPatience : kUpdatePatience;
+  reoffer_ = Reoffer{leg.id,        other.id, event.transaction,     {},
+                     event.request, offer,    turn.at.now + patience};
+  reoffer_->client = other.send_reinvite(turn, text);
+}
+
+void Call::answer_reoffer(Turn& turn, Leg& leg, sip::TransactionId transaction,
+                          const sip::Message& request, const sdp::RemoteMedia& offer) {
+  const Leg* other = partner(leg);
+  const auto agreed =
+      other != nullptr
+          ? other->media->sdp().agreed_codecs()
+          : sdp::codecs_to_offer(offer.codecs, service_codecs(turn.node), leg.media->profile());
+  const auto codecs = sdp::codecs_to_answer(offer.codecs, agreed);
+  if (codecs.empty()) {
+    leg.rollback();
+    return turn.respond(transaction, leg.response(turn.node, request, 488));
+  }
+  leg.heard(sdp::ready_direction(offer));
+  leg.answer_sdp =
+      leg.answer(codecs, other != nullptr ? other->peer_direction : sdp::Direction::sendrecv);
+  leg.media->update(turn, offer);
+  if (offer.ice_restart) {
+    leg.media_gone = false;
+    leg.media_by = kNever;
+  }
+  leg.respond_with_sdp(turn, transaction, request, 200, leg.answer_sdp);
+  reroute(turn);
+  observe_hold(turn);
+}
+
+void Call::offer_in_answer(Turn& turn, Leg& leg, const sip::RequestReceived& event) {
+  const Leg* other = partner(leg);
+  const auto codecs =
+      other != nullptr ? sdp::codecs_to_offer(other->media->sdp().agreed_codecs(),
+                                              allowed_codecs(turn.node, leg), leg.media->profile())
+                       : sdp::codecs_to_offer(service_codecs(turn.node), leg.media->profile());
+  // RFC 6337 §5.1: a fresh offer does not repeat the peer's hold, of which the other side's
+  // direction may be the echo.
+  const auto direction = other != nullptr ? other->peer_wish : sdp::Direction::sendrecv;
+  leg.offered_in = event.transaction;
+  leg.respond_with_sdp(turn, event.transaction, event.request, 200, leg.offer(codecs, direction));
+}
+
+void Call::apply_answer_in_ack(Turn& turn, Leg& leg, const sip::Message& ack) {
+  leg.offered_in = {};
+  const auto answer = leg.media->answered(sdp_of(ack));
+  // RFC 3261 §13.2.1: without the answer there is no session; waiting would only leave the line
+  // dead.
+  if (!answer) return end(turn, Failure::local(EndReason::bad_offer));
+  leg.media->update(turn, *answer);
+  leg.heard(sdp::ready_direction(*answer));
+  reroute(turn);
+  observe_hold(turn);
+}
+
+void Call::reoffer_answered(Turn& turn, Leg& other, const sip::Message& response) {
+  const Reoffer pending = *std::exchange(reoffer_, std::nullopt);
+  Leg* leg = find(pending.from);
+  const auto answer = other.media->answered(sdp_of(response));
+  if (!answer) {
+    other.rollback();
+    if (leg == nullptr) return end_if_deaf(turn);
+    leg->rollback();
+    return turn.respond(pending.server, leg->response(turn.node, pending.request, 488));
+  }
+  other.media->update(turn, *answer);
+  other.heard(sdp::ready_direction(*answer));
+  if (leg == nullptr) {
+    reroute(turn);
+    return observe_hold(turn);
+  }
+  answer_reoffer(turn, *leg, pending.server, pending.request, pending.offer);
+}
+
+void Call::refuse_reoffer(Turn& turn, int status, std::string_view phrase) {
+  const Reoffer pending = *std::exchange(reoffer_, std::nullopt);
+  if (Leg* other = find(pending.to)) other->rollback();
+  if (Leg* leg = find(pending.from)) {
+    leg->rollback();
+    turn.respond(pending.server, leg->response(turn.node, pending.request, status, phrase));
+  }
+}
+
+void Call::reoffer_refused(Turn& turn, Leg& other, int status, std::string_view phrase) {
+  Failure failure = Failure::from_response(status, std::string(phrase));
+  const int relayed = failure.relayed_code();
+  const bool own = !reoffer_->from;
+  refuse_reoffer(turn, relayed, relayed == status ? phrase : std::string_view{});
+  // RFC 5057 §5: only these end the dialog; after any other refusal the session stands as it was
+  // (RFC 3261 §14.1).
+  if (status == 481 || status == 408) return lost(turn, other, EndReason::dialog_lost);
+  if (!own) return;
+  if (status == 491) {
+    align_at_ = turn.at.now + glare_wait(turn, other);
+  } else if (other.reconnect_by != kNever) {
+    align_at_ = turn.at.now + kAlignLater;
+  } else {
+    end_if_deaf(turn);
+  }
+}
+
+void Call::refresh_refused(Turn& turn, Leg& leg, const Leg::Outgoing& sent, int status) {
+  if (!leg.alive()) return;
+  if (status == 481 || status == 408) return lost(turn, leg, EndReason::dialog_lost);
+  if (sent.purpose != Leg::Purpose::refresh) return;
+  if (sent.request.method() == Method::update && (status == 405 || status == 501)) {
+    leg.peer_updates = false;
+    return leg.timer.postpone(turn.at.now);
+  }
+  leg.timer.postpone(turn.at.now + glare_wait(turn, leg));
+}
+
+void Call::align(Turn& turn) {
+  align_at_ = kNever;
+  Leg* callee = partner(caller());
+  if (ended() || callee == nullptr || reoffer_) return;
+  if (!align(turn, caller(), *callee)) align(turn, *callee, caller());
+}
+
+bool Call::align(Turn& turn, Leg& leg, const Leg& other) {
+  if (!leg.media->sdp().established() || !other.media->sdp().established()) return false;
+  // An answer that came in an ACK, or after the first one was already passed on, has yet to reach
+  // this side.
+  const auto direction = direction_for(leg, other.peer_direction);
+  const bool deaf = !shares_codec(*other.media, *leg.media);
+  if (!deaf && direction == leg.told) return false;
+  if (!may_offer(leg) || leg.reconnect_by != kNever) {
+    align_at_ = turn.at.now + kAlignLater;
+    return true;
+  }
+  const auto codecs = sdp::codecs_to_offer(other.media->sdp().agreed_codecs(),
+                                           allowed_codecs(turn.node, leg), leg.media->profile());
+  if (codecs.empty()) return end_if_deaf(turn), true;
+  const std::string text = leg.offer(codecs, direction);
+  reoffer_ = Reoffer{{}, leg.id, {}, {}, {}, {}, turn.at.now + kReofferPatience};
+  reoffer_->client = leg.send_reinvite(turn, text);
+  return true;
+}
+
+void Call::end_if_deaf(Turn& turn) {
+  const Leg* callee = partner(caller());
+  if (callee == nullptr || shares_codec(*caller().media, *callee->media)) return;
+  end(turn, Failure::local(EndReason::no_codec));
+}
+
+void Call::reroute(Turn& turn) {
+  if (Leg* other = partner(caller()))
+    return route_media(turn, caller().id, *caller().media, other->id, *other->media);
+  if (destination_.kind == Destination::Kind::service) play_service(turn);
+}
+
+void Call::observe_hold(Turn& turn) {
+  const bool held = std::any_of(legs_.begin(), legs_.end(), [](const auto& leg) {
+    return leg->alive() && leg->media && leg->media->sdp().established() &&
+           leg->peer_direction != sdp::Direction::sendrecv;
+  });
+  if (held == held_ || !view_.answered) return;
+  held_ = held;
+  turn.observe(CallHeld{view_, held});
+}
+
+}  // namespace trunkline::call

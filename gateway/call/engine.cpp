@@ -1,0 +1,225 @@
+#include "call/engine.hpp"
+
+#include "call/engine_impl.hpp"
+
+namespace trunkline::call {
+
+using sip::HeaderName;
+using sip::Method;
+
+Engine::Engine() = default;
+Engine::~Engine() = default;
+
+Result<std::unique_ptr<Engine>> Engine::make(Settings settings, MediaResources media,
+                                             Random& random) {
+  if (media.workers.empty()) return fail("no media worker");
+  auto router = Router::make(settings.routes, settings.users, settings.trunks);
+  if (!router) return fail(router.error());
+  if (settings.digest_secret.empty()) settings.digest_secret = random.token(43);
+  std::unique_ptr<Engine> engine(new Engine);
+  engine->impl_ =
+      std::make_unique<Impl>(std::move(settings), std::move(media), random, std::move(*router));
+  return engine;
+}
+
+void Engine::receive(const sip::Event& event, Moment at, Effects& out) {
+  Turn turn{impl_->node, at, out};
+  std::visit([&](const auto& specific) { impl_->receive(turn, specific); }, event);
+  impl_->count();
+}
+
+void Engine::receive(const media::Event& event, Moment at, Effects& out) {
+  Turn turn{impl_->node, at, out};
+  impl_->receive(turn, event);
+}
+
+void Engine::on_deadline(Moment at, Effects& out) {
+  Turn turn{impl_->node, at, out};
+  impl_->on_deadline(turn);
+  impl_->count();
+}
+
+TimePoint Engine::deadline() const {
+  TimePoint first = std::min(impl_->drain_at, impl_->node.registrar.deadline());
+  if (!impl_->deadlines.empty()) first = std::min(first, impl_->deadlines.begin()->first);
+  return first;
+}
+
+void Engine::trunk_resolved(const std::string& trunk, std::vector<SocketAddress> addresses) {
+  impl_->node.trunks.resolved(trunk, std::move(addresses));
+}
+
+std::vector<std::pair<std::string, std::string>> Engine::names_to_resolve() const {
+  std::vector<std::pair<std::string, std::string>> names;
+  for (const TrunkSettings& trunk : impl_->node.settings.trunks) {
+    if (!IpAddress::parse(trunk.uri.host)) names.emplace_back(trunk.name, trunk.uri.host);
+  }
+  return names;
+}
+
+void Engine::drain(Moment at, Effects&) {
+  if (impl_->draining) return;
+  impl_->draining = true;
+  impl_->drain_at = at.now + impl_->node.settings.drain_timeout;
+}
+
+void Engine::end_all(Moment at, Effects& out) {
+  Turn turn{impl_->node, at, out};
+  impl_->draining = true;
+  impl_->end_all(turn);
+  impl_->count();
+}
+
+bool Engine::draining() const {
+  return impl_->draining;
+}
+std::size_t Engine::calls() const {
+  return impl_->live;
+}
+std::size_t Engine::registrations() const {
+  return impl_->node.registrar.size();
+}
+const MetricSource& Engine::metrics() const {
+  return *impl_;
+}
+
+Engine::Impl::Impl(Settings settings, MediaResources media, Random& random, Router chosen)
+    : node(std::move(settings), std::move(media), random),
+      router(std::move(chosen)),
+      authenticator(node.settings.domain, node.settings.users, node.settings.digest_secret,
+                    random) {}
+
+void Engine::Impl::count() {
+  lingering.set(static_cast<std::int64_t>(calls.size()));
+  dialogs.set(static_cast<std::int64_t>(node.dialogs.size()));
+  legs.set(static_cast<std::int64_t>(node.legs.size()));
+  transactions.set(static_cast<std::int64_t>(node.transactions.size()));
+}
+
+void Engine::Impl::collect(MetricSink& sink) const {
+  sink.gauge("trunkline_calls_limit", "Calls that the node takes at once.",
+             {{"scope", "node"}, {"trunk", ""}}, static_cast<double>(node.settings.max_calls));
+  sink.gauge("trunkline_media_ports_used", "Trunk RTP port pairs in use.", {{"pool", "trunk"}},
+             static_cast<double>(node.ports_used.get()));
+  sink.gauge("trunkline_calls_held_in_memory",
+             "Calls known, those included whose last transactions are running out.", {},
+             static_cast<double>(lingering.get()));
+  sink.gauge("trunkline_sip_dialogs", "SIP dialogs.", {}, static_cast<double>(dialogs.get()));
+  sink.gauge("trunkline_call_transactions", "SIP transactions that belong to a call.", {},
+             static_cast<double>(transactions.get()));
+  sink.gauge("trunkline_call_legs", "Legs of all calls known.", {},
+             static_cast<double>(legs.get()));
+}
+
+Call* Engine::Impl::call_of(LegId leg) {
+  const auto owner = node.legs.find(leg);
+  if (owner == node.legs.end()) return nullptr;
+  const auto entry = calls.find(owner->second);
+  return entry == calls.end() ? nullptr : entry->second.call.get();
+}
+
+void Engine::Impl::settle(Call& call) {
+  const auto found = calls.find(call.id());
+  Entry& entry = found->second;
+  if (entry.live && call.ended()) {
+    entry.live = false;
+    --live;
+  }
+  if (call.waits_for_browser()) away.insert(call.id());
+  if (call.finished()) {
+    deadlines.erase({entry.deadline, call.id()});
+    away.erase(call.id());
+    call.forget(node);
+    calls.erase(found);
+    return;
+  }
+  const TimePoint deadline = call.deadline();
+  if (deadline == entry.deadline) return;
+  deadlines.erase({entry.deadline, call.id()});
+  entry.deadline = deadline;
+  if (deadline != kNever) deadlines.insert({deadline, call.id()});
+}
+
+void Engine::Impl::on_deadline(Turn& turn) {
+  node.registrar.on_deadline(turn.at.now, turn.out.observations);
+  if (turn.at.now >= drain_at) end_all(turn);
+  while (!deadlines.empty() && deadlines.begin()->first <= turn.at.now) {
+    const auto [due, id] = *deadlines.begin();
+    Entry& entry = calls.find(id)->second;
+    deadlines.erase(deadlines.begin());
+    entry.deadline = kNever;
+    entry.call->on_deadline(turn);
+    settle(*entry.call);
+  }
+}
+
+void Engine::Impl::end_all(Turn& turn) {
+  drain_at = kNever;
+  std::vector<CallId> ids;
+  for (const auto& [id, entry] : calls)
+    ids.push_back(id);
+  for (const CallId id : ids) {
+    Call& call = *calls.find(id)->second.call;
+    call.end(turn, Failure::local(EndReason::draining));
+    settle(call);
+  }
+}
+
+// ---------------------------------------------------------------- events of a transaction that a
+// call owns
+
+template <class Event>
+void Engine::Impl::to_call(Turn& turn, const Event& event) {
+  const auto owner = node.transactions.find(event.transaction);
+  if (owner == node.transactions.end()) return;
+  const LegId leg = owner->second;
+  Call* call = call_of(leg);
+  if (call == nullptr) {
+    node.transactions.erase(event.transaction);
+    return;
+  }
+  call->receive(turn, leg, event);
+  settle(*call);
+}
+
+void Engine::Impl::receive(Turn& turn, const sip::AckReceived& event) {
+  to_call(turn, event);
+}
+void Engine::Impl::receive(Turn& turn, const sip::CancelReceived& event) {
+  to_call(turn, event);
+}
+void Engine::Impl::receive(Turn& turn, const sip::ResponseReceived& event) {
+  to_call(turn, event);
+}
+void Engine::Impl::receive(Turn& turn, const sip::RequestFailed& event) {
+  to_call(turn, event);
+}
+void Engine::Impl::receive(Turn& turn, const sip::AckMissing& event) {
+  to_call(turn, event);
+}
+void Engine::Impl::receive(Turn& turn, const sip::TransactionEnded& event) {
+  to_call(turn, event);
+}
+
+void Engine::Impl::receive(Turn& turn, const media::Event& event) {
+  const LegId leg = std::visit([](const auto& specific) { return specific.leg; }, event);
+  Call* call = call_of(leg);
+  if (call == nullptr) return;
+  call->receive(turn, event);
+  settle(*call);
+  count();
+}
+
+void Engine::Impl::receive(Turn& turn, const sip::FlowClosed& event) {
+  node.registrar.flow_closed(event.flow, turn.out.observations);
+  std::vector<CallId> ids;
+  for (const auto& [id, entry] : calls)
+    ids.push_back(id);
+  for (const CallId id : ids) {
+    Call& call = *calls.find(id)->second.call;
+    call.flow_closed(turn, event.flow);
+    settle(call);
+  }
+}
+
+}  // namespace trunkline::call

@@ -1,0 +1,73 @@
+#pragma once
+#include "base/metrics.hpp"
+#include "base/random.hpp"
+#include "base/result.hpp"
+#include "call/observer.hpp"
+#include "call/settings.hpp"
+#include "media/api.hpp"
+#include "sip/effects.hpp"
+
+#include <cstddef>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace trunkline::call {
+
+/// A command for one media worker.
+struct MediaCommand {
+  std::size_t worker = 0;
+  media::Command command;
+};
+
+/// What one input to the engine produced. The driver gives `sip` to the endpoint, `media` to the
+/// workers and `observations` to the observers, in this order, before the next input.
+struct Effects {
+  std::vector<sip::Command> sip;
+  std::vector<MediaCommand> media;
+  std::vector<Observation> observations;
+  void clear() {
+    sip.clear();
+    media.clear();
+    observations.clear();
+  }
+  bool empty() const { return sip.empty() && media.empty() && observations.empty(); }
+};
+
+/// All calls, registrations and trunks of the node: the transaction user above sip::Endpoint (RFC
+/// 3261 §8, §10-§15; RFC 7092 B2BUA). Sans I/O; one thread.
+class Engine {
+ public:
+  /// Fails when the settings contradict each other (a route to an unknown trunk, a bad expression).
+  static Result<std::unique_ptr<Engine>> make(Settings settings, MediaResources media,
+                                              Random& random);
+  ~Engine();
+
+  void receive(const sip::Event& event, Moment at, Effects& out);
+  void receive(const media::Event& event, Moment at, Effects& out);
+  void on_deadline(Moment at, Effects& out);
+  TimePoint deadline() const;
+
+  /// New addresses of a trunk's host name, from the resolver. A trunk whose URI holds an address
+  /// needs none.
+  void trunk_resolved(const std::string& trunk, std::vector<SocketAddress> addresses);
+  /// Host names that the resolver has to keep resolving: trunk name and host.
+  std::vector<std::pair<std::string, std::string>> names_to_resolve() const;
+
+  /// Refuses new calls (503, Retry-After); at the deadline the live ones are ended with BYE and a
+  /// Reason.
+  void drain(Moment at, Effects& out);
+  /// Ends all calls now.
+  void end_all(Moment at, Effects& out);
+  bool draining() const;
+  std::size_t calls() const;
+  std::size_t registrations() const;
+  const MetricSource& metrics() const;
+
+ private:
+  Engine();
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace trunkline::call

@@ -1,0 +1,228 @@
+#include "base/log.hpp"
+#include "call/engine_impl.hpp"
+#include "sip/endpoint.hpp"
+
+#include <algorithm>
+
+// New requests: who may ask for what (contract, "Who may do what"; RFC 3261 §8.2).
+namespace trunkline::call {
+
+using sip::HeaderName;
+using sip::Method;
+
+namespace {
+
+constexpr std::uint32_t kRetryAfter =
+    5;  // seconds: long enough to matter, short enough to be tried again
+
+/// Ended calls whose last transactions still run out (up to 64*T1): a bound on memory, far above
+/// any call rate.
+constexpr std::size_t kMaxEndedCalls = 20000;
+
+bool same_host(std::string_view one, std::string_view other) {
+  return std::equal(
+      one.begin(), one.end(), other.begin(), other.end(),
+      [](unsigned char a, unsigned char b) { return std::tolower(a) == std::tolower(b); });
+}
+
+bool accepts_sdp(const sip::Message& request) {
+  if (request.count(HeaderName::accept) == 0) return true;
+  for (const auto value : request.headers(HeaderName::accept)) {
+    const auto type = sip::MediaType::parse(value);
+    if (type && (type->is("application/sdp") || type->is("application/*") || type->is("*/*")))
+      return true;
+  }
+  return false;
+}
+
+}  // namespace
+
+void Engine::Impl::refuse(Turn& turn, const sip::RequestReceived& event, int status,
+                          std::string_view reason, std::string detail,
+                          std::vector<std::pair<HeaderName, std::string>> headers) {
+  auto response = sip::make_response(event.request, status, node.random.token(12));
+  for (const auto& [name, value] : headers)
+    response.add(name, value);
+  turn.respond(event.transaction, std::move(response));
+  RequestRefused refused;
+  refused.method = event.request.method_text();
+  refused.reason = reason;
+  refused.source = event.source.remote.text();
+  refused.dialled = event.request.request_uri();
+  refused.detail = std::move(detail);
+  refused.code = status;
+  turn.observe(std::move(refused));
+}
+
+void Engine::Impl::receive(Turn& turn, const sip::RequestReceived& event) {
+  const std::string to_tag(sip::to_of(event.request).tag());
+  if (!to_tag.empty()) {
+    const auto leg = node.dialogs.find(dialog_key(sip::call_id_of(event.request), to_tag));
+    if (leg != node.dialogs.end()) return in_dialog(turn, event, leg->second);
+  }
+  if (sip::is_websocket(event.source.transport)) return from_browser(turn, event);
+  from_trunk(turn, event);
+}
+
+void Engine::Impl::in_dialog(Turn& turn, const sip::RequestReceived& event, LegId id) {
+  Call* call = call_of(id);
+  Leg* leg = call != nullptr ? call->find(id) : nullptr;
+  const bool known = leg != nullptr && leg->dialog &&
+                     leg->dialog->remote_tag() == sip::from_of(event.request).tag();
+  if (!known) return refuse(turn, event, 481, "dialog", "no such dialog");
+  if (sip::is_websocket(event.source.transport) != (leg->kind == Leg::Kind::browser)) {
+    return refuse(turn, event, 403, "acl", "not the transport of " + leg->peer);
+  }
+  if (leg->kind == Leg::Kind::browser && event.source.flow != leg->target.flow) {
+    // A page that reconnected may come back over a new connection, but must show who it is.
+    auto decision = authenticator.authenticate(event.request, leg->local_tag, turn.at,
+                                               turn.out.observations, event.source.remote.text());
+    if (decision.response) return turn.respond(event.transaction, std::move(*decision.response));
+    if (decision.user != leg->peer)
+      return refuse(turn, event, 403, "auth", "another user's dialog");
+    leg->come_back(event.source, turn.at.now);
+  } else if (leg->kind == Leg::Kind::trunk && event.source.remote != leg->target.remote) {
+    // Who the call was made with stays in it, even if the trunk's name has other addresses by now.
+    const Trunk* trunk = node.trunks.identify(event.source.remote);
+    if (trunk == nullptr || trunk->settings.name != leg->peer) {
+      return refuse(turn, event, 403, "acl", "not an address of trunk " + leg->peer);
+    }
+  }
+  call->receive(turn, id, event);
+  settle(*call);
+}
+
+void Engine::Impl::from_browser(Turn& turn, const sip::RequestReceived& event) {
+  const std::string to_tag = node.random.token(12);
+  auto decision = authenticator.authenticate(event.request, to_tag, turn.at, turn.out.observations,
+                                             event.source.remote.text());
+  if (decision.response) return turn.respond(event.transaction, std::move(*decision.response));
+  const sip::Uri from = sip::from_of(event.request).uri;
+  // RFC 3261 §26.3.2.1: a user speaks for itself only.
+  if (from.unescaped_user() != decision.user || !same_host(from.host, node.settings.domain)) {
+    return refuse(turn, event, 403, "auth", decision.user + " is not the sender " + from.text());
+  }
+  if (event.request.method() == Method::register_) return register_user(turn, event, decision.user);
+  out_of_dialog(turn, event, {Caller::Kind::user, decision.user});
+}
+
+void Engine::Impl::from_trunk(Turn& turn, const sip::RequestReceived& event) {
+  const Trunk* trunk = node.trunks.identify(event.source.remote);
+  if (trunk == nullptr) return refuse(turn, event, 403, "acl", "source is in no trunk's allow");
+  if (event.request.method() == Method::register_) {
+    return refuse(turn, event, 403, "method", "REGISTER is taken on WebSocket listeners only");
+  }
+  out_of_dialog(turn, event, {Caller::Kind::trunk, trunk->settings.name});
+}
+
+void Engine::Impl::register_user(Turn& turn, const sip::RequestReceived& event,
+                                 const std::string& user) {
+  const sip::Uri aor = sip::to_of(event.request).uri;
+  if (!aor.is_sip()) return refuse(turn, event, 400, "auth", "the address of record is no SIP URI");
+  if (!same_host(aor.host, node.settings.domain))
+    return refuse(turn, event, 404, "auth", "not a user of this domain");
+  if (aor.unescaped_user() != user)
+    return refuse(turn, event, 403, "auth", user + " may register only itself");
+  if (const auto missing = unsupported_options(event.request); !missing.empty()) {
+    return refuse(turn, event, 420, "extension", missing, {{HeaderName::unsupported, missing}});
+  }
+  auto response = node.registrar.receive(event.request, user, event.source, turn.at,
+                                         node.random.token(12), turn.out.observations);
+  const bool ok = response.status() == 200;
+  turn.respond(event.transaction, std::move(response));
+  if (!ok || away.empty()) return;
+  const std::vector<CallId> waiting(away.begin(), away.end());
+  for (const Binding& binding : node.registrar.find(user, turn.at.now)) {
+    if (binding.target.flow != event.source.flow) continue;
+    for (const CallId id : waiting) {
+      const auto entry = calls.find(id);
+      if (entry == calls.end()) continue;
+      Call& call = *entry->second.call;
+      call.flow_restored(turn, binding);
+      if (!call.waits_for_browser()) away.erase(id);
+      settle(call);
+    }
+  }
+}
+
+void Engine::Impl::out_of_dialog(Turn& turn, const sip::RequestReceived& event,
+                                 const Caller& caller) {
+  if (!sip::to_of(event.request).tag().empty())
+    return refuse(turn, event, 481, "dialog", "no such dialog");
+  const auto uri = sip::Uri::parse(event.request.request_uri());
+  if (!uri || uri->scheme == sip::Uri::Scheme::other)
+    return refuse(turn, event, 416, "no_route", "unknown URI scheme");
+  if (const auto missing = unsupported_options(event.request); !missing.empty()) {
+    return refuse(turn, event, 420, "extension", missing, {{HeaderName::unsupported, missing}});
+  }
+  if (event.request.method() == Method::options) return options(turn, event);
+  if (event.request.method() == Method::invite) return invite(turn, event, caller);
+  refuse(turn, event, 405, "method", {}, {{HeaderName::allow, std::string(kAllow)}});
+}
+
+void Engine::Impl::options(Turn& turn, const sip::RequestReceived& event) {
+  auto response = sip::make_response(event.request, draining ? 503 : 200, node.random.token(12));
+  response.add(HeaderName::allow, kAllow);
+  response.add(HeaderName::accept, "application/sdp");
+  response.add(HeaderName::accept_encoding, "identity");
+  response.add(HeaderName::supported, kSupported);
+  if (draining) response.add(HeaderName::retry_after, std::to_string(kRetryAfter));
+  turn.respond(event.transaction, std::move(response));
+}
+
+bool Engine::Impl::unacceptable(Turn& turn, const sip::RequestReceived& event) {
+  const sip::Message& request = event.request;
+  if (const auto hops = request.header(HeaderName::max_forwards);
+      hops && sip::parse_delta_seconds(*hops) == 0) {
+    return refuse(turn, event, 483, "hops"), true;
+  }
+  if (!request.body().empty() && sdp_of(request).empty()) {
+    refuse(turn, event, 415, "media_type",
+           std::string(request.header(HeaderName::content_type).value_or("")),
+           {{HeaderName::accept, "application/sdp"}, {HeaderName::accept_encoding, "identity"}});
+    return true;
+  }
+  const auto encoding = request.header(HeaderName::content_encoding);
+  if (encoding && *encoding != "identity" && !encoding->empty()) {
+    refuse(turn, event, 415, "media_type", std::string(*encoding),
+           {{HeaderName::accept_encoding, "identity"}});
+    return true;
+  }
+  if (!accepts_sdp(request)) return refuse(turn, event, 406, "media_type"), true;
+  if (!sip::contact_of(request))
+    return refuse(turn, event, 400, "syntax", "INVITE without a Contact"), true;
+  if (sip::SessionTimer::agree(request, 0).too_small) {
+    refuse(turn, event, 422, "extension", "session interval too small",
+           {{HeaderName::min_se, std::to_string(sip::kMinimumSessionInterval)}});
+    return true;
+  }
+  return false;
+}
+
+void Engine::Impl::invite(Turn& turn, const sip::RequestReceived& event, const Caller& caller) {
+  if (unacceptable(turn, event)) return;
+  const auto later = std::vector<std::pair<HeaderName, std::string>>{
+      {HeaderName::retry_after, std::to_string(kRetryAfter)}};
+  if (draining) return refuse(turn, event, 503, "draining", {}, later);
+  if (live >= node.settings.max_calls || calls.size() - live >= kMaxEndedCalls) {
+    return refuse(turn, event, 503, "limit", "limits.max_calls", later);
+  }
+  const auto uri = sip::Uri::parse(event.request.request_uri());
+  const std::string dialled = uri->unescaped_user();
+  RouteDecision decision = router.route(caller, dialled);
+  if (decision.destination.kind == Destination::Kind::none) {
+    std::string steps;
+    for (const RouteStep& step : decision.steps)
+      steps += (steps.empty() ? "" : "; ") + step.rule + ": " + step.why;
+    return refuse(turn, event, 404, "no_route", std::move(steps));
+  }
+  const CallId id = node.call_ids.next();
+  auto call = std::make_unique<Call>(turn, id, caller, std::move(decision.destination), event);
+  Call& started = *call;
+  calls.emplace(id, Entry{std::move(call)});
+  ++live;
+  started.start(turn, event);
+  settle(started);
+}
+
+}  // namespace trunkline::call

@@ -1,0 +1,212 @@
+#include "call/failure.hpp"
+
+#include "sip/header.hpp"
+#include "sip/status.hpp"
+#include "sip/syntax.hpp"
+
+#include <array>
+
+namespace trunkline::call {
+namespace {
+
+using Grpc = GrpcCode;
+
+/// Octets kept of a peer's reason phrase.
+constexpr std::size_t kMaxPhrase = 128;
+/// What a refused caller is asked to wait: long enough for a burst to pass, short enough for a
+/// person.
+constexpr std::uint32_t kRetryAfterSeconds = 10;
+
+/// The faces of an end that the gateway itself found.
+struct EndFaces {
+  EndReason reason;
+  std::string_view label;
+  int sip_code;      ///< the code that caused the end
+  int relayed_code;  ///< what the caller's leg gets before the answer
+  Fault fault;
+  Grpc grpc_code;
+  std::string_view grpc_reason;
+  std::string_view header;  ///< Reason value; empty: made from the SIP code
+};
+
+constexpr auto kFaces = std::to_array<EndFaces>({
+    {EndReason::hangup, "hangup", 200, 200, Fault::success, Grpc::ok, "",
+     "Q.850;cause=16;text=\"Normal call clearing\""},
+    {EndReason::cancelled, "cancelled", 487, 487, Fault::user, Grpc::cancelled, "CALL_CANCELLED",
+     ""},
+    {EndReason::rejected, "rejected", 603, 603, Fault::user, Grpc::permission_denied,
+     "CALLEE_DECLINED", ""},
+    // The one 408 of our own that the caller sees as 480: his request was answered in time.
+    {EndReason::ring_timeout, "ring_timeout", 408, 480, Fault::user, Grpc::deadline_exceeded,
+     "NO_ANSWER", "Q.850;cause=19;text=\"No answer\""},
+    {EndReason::no_response, "no_response", 408, 408, Fault::upstream, Grpc::deadline_exceeded,
+     "TRUNK_NO_RESPONSE", "Q.850;cause=102;text=\"No response\""},
+    // RFC 3261 §8.1.3.1 makes a transport error a 503, and §16.7 keeps a 503 from the caller.
+    {EndReason::trunk_unreachable, "trunk_unreachable", 503, 500, Fault::upstream,
+     Grpc::unavailable, "TRUNK_UNREACHABLE", "Q.850;cause=38;text=\"Network out of order\""},
+    {EndReason::not_registered, "not_registered", 480, 480, Fault::user, Grpc::not_found,
+     "USER_NOT_REGISTERED", "Q.850;cause=20;text=\"Subscriber absent\""},
+    {EndReason::no_route, "no_route", 404, 404, Fault::client, Grpc::not_found, "NO_ROUTE",
+     "Q.850;cause=3;text=\"No route to destination\""},
+    {EndReason::no_codec, "no_codec", 488, 488, Fault::client, Grpc::failed_precondition,
+     "MEDIA_NOT_ACCEPTABLE", "SIP;cause=488;text=\"No common codec\""},
+    {EndReason::no_ports, "no_ports", 503, 503, Fault::server, Grpc::resource_exhausted,
+     "GATEWAY_CAPACITY", "Q.850;cause=47;text=\"No media ports\""},
+    {EndReason::bad_offer, "bad_offer", 400, 400, Fault::client, Grpc::invalid_argument,
+     "SDP_INVALID", "SIP;cause=400;text=\"Bad session description\""},
+    {EndReason::limit, "limit", 503, 503, Fault::server, Grpc::resource_exhausted,
+     "GATEWAY_CAPACITY", "Q.850;cause=42;text=\"Call limit reached\""},
+    {EndReason::draining, "draining", 503, 503, Fault::server, Grpc::unavailable, "DRAINING",
+     "Q.850;cause=31;text=\"Gateway is shutting down\""},
+    {EndReason::media_timeout, "media_timeout", 408, 480, Fault::indeterminate, Grpc::aborted,
+     "MEDIA_TIMEOUT", "Q.850;cause=102;text=\"Media timeout\""},
+    {EndReason::ice_failed, "ice_failed", 488, 488, Fault::indeterminate, Grpc::failed_precondition,
+     "MEDIA_ICE_FAILED", "SIP;cause=488;text=\"ICE failed\""},
+    {EndReason::dtls_failed, "dtls_failed", 488, 488, Fault::client, Grpc::failed_precondition,
+     "MEDIA_DTLS_FAILED", "SIP;cause=488;text=\"DTLS failed\""},
+    {EndReason::browser_lost, "browser_lost", 480, 480, Fault::client, Grpc::aborted,
+     "BROWSER_LOST", "Q.850;cause=27;text=\"Browser lost\""},
+    {EndReason::ack_missing, "ack_missing", 408, 408, Fault::indeterminate, Grpc::deadline_exceeded,
+     "ACK_MISSING", "Q.850;cause=102;text=\"ACK missing\""},
+    {EndReason::dialog_lost, "dialog_lost", 481, 481, Fault::upstream, Grpc::not_found,
+     "DIALOG_GONE", "SIP;cause=481;text=\"Dialog lost\""},
+    {EndReason::session_expired, "session_expired", 408, 408, Fault::indeterminate,
+     Grpc::deadline_exceeded, "SESSION_EXPIRED", "Q.850;cause=102;text=\"Session expired\""},
+    {EndReason::internal, "internal", 500, 500, Fault::server, Grpc::internal, "INTERNAL_INVARIANT",
+     "Q.850;cause=41;text=\"Temporary failure\""},
+});
+
+constexpr bool in_order() {
+  for (std::size_t i = 0; i < kFaces.size(); ++i) {
+    if (static_cast<std::size_t>(kFaces[i].reason) != i) return false;
+  }
+  return kFaces.size() == static_cast<std::size_t>(EndReason::count_);
+}
+static_assert(in_order(), "one row for each EndReason, in its order");
+
+const EndFaces& faces(EndReason reason) {
+  const auto index = static_cast<std::size_t>(reason);
+  return index < kFaces.size() ? kFaces[index] : kFaces.back();
+}
+
+/// A peer's final code as the other leg may see it: its challenge was for us, its 503 is about one
+/// hop only (RFC 3261 §16.7), and its redirection names places that the caller shall not learn.
+int relay(int code) {
+  switch (code) {
+    case 401:
+    case 407:
+      return 403;
+    case 503:
+      return 500;
+    default:
+      break;
+  }
+  if (code >= 400 && code <= 699) return code;
+  return code >= 300 && code <= 399 ? 480 : 500;
+}
+
+/// ATIS-1000099: the network, not the callee, refused the call.
+bool blocked_by_network(const Failure& failure) {
+  return failure.sip_code == 603 && sip::equals_ignoring_case(failure.phrase, "Network Blocked");
+}
+
+/// Cut so that no UTF-8 sequence is torn apart.
+std::string bounded(std::string phrase) {
+  if (phrase.size() <= kMaxPhrase) return phrase;
+  std::size_t size = kMaxPhrase;
+  while (size > 0 && (static_cast<unsigned char>(phrase[size]) & 0xc0) == 0x80)
+    --size;
+  phrase.resize(size);
+  return phrase;
+}
+
+}  // namespace
+
+std::string_view fault_label(Fault fault) {
+  switch (fault) {
+    case Fault::success:
+      return "success";
+    case Fault::user:
+      return "user_error";
+    case Fault::client:
+      return "client_error";
+    case Fault::server:
+      return "server_error";
+    case Fault::upstream:
+      return "upstream_error";
+    case Fault::indeterminate:
+    case Fault::count_:
+      break;
+  }
+  return "indeterminate";
+}
+
+std::string_view end_reason_label(EndReason reason) {
+  return faces(reason).label;
+}
+
+std::string_view ended_by_label(EndedBy ended_by) {
+  switch (ended_by) {
+    case EndedBy::caller:
+      return "caller";
+    case EndedBy::callee:
+      return "callee";
+    case EndedBy::gateway:
+    case EndedBy::count_:
+      break;
+  }
+  return "gateway";
+}
+
+Failure Failure::local(EndReason reason) {
+  Failure failure;
+  failure.reason = reason;
+  failure.sip_code = faces(reason).sip_code;
+  // Our own 503 always says when to come back.
+  if (faces(reason).relayed_code == 503) failure.retry_after = kRetryAfterSeconds;
+  return failure;
+}
+
+Failure Failure::from_response(int code, std::string phrase,
+                               std::optional<std::uint32_t> retry_after) {
+  Failure failure;
+  failure.reason = EndReason::rejected;
+  failure.ended_by = EndedBy::callee;
+  failure.sip_code = code;
+  failure.phrase = bounded(std::move(phrase));
+  failure.remote = true;
+  failure.retry_after = retry_after;
+  return failure;
+}
+
+Fault Failure::fault() const {
+  return reason == EndReason::rejected ? map_status(sip_code).fault : faces(reason).fault;
+}
+
+GrpcCode Failure::grpc_code() const {
+  if (reason != EndReason::rejected) return faces(reason).grpc_code;
+  // We sent no CANCEL, or the reason would say so: the peer gave up by itself.
+  if (sip_code == 487) return GrpcCode::aborted;
+  return map_status(sip_code).grpc_code;
+}
+
+std::string Failure::grpc_reason() const {
+  if (reason == EndReason::cancelled && ended_by == EndedBy::caller) return "CALLER_HUNG_UP";
+  if (reason != EndReason::rejected) return std::string(faces(reason).grpc_reason);
+  if (sip_code == 487) return "CALL_ABANDONED_BY_PEER";
+  if (blocked_by_network(*this)) return "CALL_BLOCKED_BY_NETWORK";
+  return status_reason(sip_code);
+}
+
+int Failure::relayed_code() const {
+  if (reason != EndReason::rejected) return faces(reason).relayed_code;
+  return remote ? relay(sip_code) : sip_code;
+}
+
+std::string Failure::reason_header() const {
+  if (!faces(reason).header.empty()) return std::string(faces(reason).header);
+  const std::string_view text = phrase.empty() ? sip::reason_phrase(sip_code) : phrase;
+  return "SIP;cause=" + std::to_string(sip_code) + ";text=" + sip::quote(text);
+}
+
+}  // namespace trunkline::call

@@ -1,0 +1,288 @@
+#include "call/leg.hpp"
+
+#include "sip/endpoint.hpp"
+
+#include <algorithm>
+
+namespace trunkline::call {
+
+using sip::HeaderName;
+using sip::Method;
+
+namespace {
+constexpr Duration kMediaPatience =
+    seconds{30};  // for the ICE restart of a browser that came back without its media
+}
+
+std::string unsupported_options(const sip::Message& request) {
+  std::string missing;
+  for (const auto tag : request.headers(HeaderName::require)) {
+    const bool known =
+        tag == kSupported || (request.method() == Method::register_ && tag == "outbound");
+    if (known || tag.empty()) continue;
+    if (!missing.empty()) missing += ", ";
+    missing += tag;
+  }
+  return missing;
+}
+
+std::string Leg::offer(const std::vector<sdp::Codec>& codecs, sdp::Direction direction) {
+  std::string text = media->sdp().offer(codecs, direction);
+  media->keep_offer();
+  told = direction;
+  return text;
+}
+
+std::string Leg::answer(const std::vector<sdp::Codec>& codecs, sdp::Direction direction) {
+  std::string text = media->sdp().answer(codecs, direction);
+  told = agreed_told_ = media->sdp().direction();
+  return text;
+}
+
+void Leg::heard(sdp::Direction direction) {
+  peer_direction = direction;
+  agreed_told_ = told;
+  // Where we ourselves left it no choice, what it says tells nothing about what it wants.
+  const bool sends = sdp::sends(direction) || (!sdp::receives(told) && sdp::sends(peer_wish));
+  const bool receives = sdp::receives(direction) || (!sdp::sends(told) && sdp::receives(peer_wish));
+  peer_wish = sdp::make_direction(sends, receives);
+}
+
+void Leg::rollback() {
+  media->rollback();
+  told = agreed_told_;
+}
+
+void Leg::come_back(const sip::Target& over, TimePoint now) {
+  target = over;
+  if (reconnect_by == kNever) return;
+  reconnect_by = kNever;
+  timer.restart(now);
+  if (media_gone) media_by = now + kMediaPatience;
+}
+
+std::string Leg::contact(const Node& node) const {
+  if (kind == Kind::browser) {
+    // A browser reaches us by its connection only; the URI names the domain, and no address of
+    // ours.
+    return "<sip:trunkline@" + node.settings.domain + ";transport=ws>";
+  }
+  const auto address = node.contact_address(target.transport, target.remote.ip.is_v6());
+  const std::string host = address ? address->text() : node.settings.domain;
+  return "<sip:trunkline@" + host +
+         ";transport=" + std::string(sip::transport_label(target.transport)) + ">";
+}
+
+void Leg::add_session_request(Node& node, sip::Message& request) const {
+  sip::SessionExpires wanted{timer.interval_seconds(), sip::SessionExpires::Refresher::unspecified};
+  if (timer.running()) {
+    // RFC 4028 §7.4: a refresh names the refresher that is in force.
+    wanted.refresher = timer.we_refresh() ? sip::SessionExpires::Refresher::uac
+                                          : sip::SessionExpires::Refresher::uas;
+  } else if (const Trunk* trunk = kind == Kind::trunk ? node.trunks.find(peer) : nullptr) {
+    wanted.delta_seconds = trunk->settings.session_expires_seconds;
+  }
+  if (wanted.delta_seconds == 0) return;
+  request.set(HeaderName::session_expires, wanted.text());
+  request.set(HeaderName::min_se, std::to_string(sip::kMinimumSessionInterval));
+}
+
+void Leg::send_invite(Turn& turn, const sip::Uri& request_uri, const sip::NameAddress& from,
+                      const sip::NameAddress& to, int max_forwards, std::string_view sdp) {
+  state = State::inviting;
+  call_id = turn.node.random.token(24);
+  local_tag = turn.node.random.token(12);
+  invite_sequence = 1 + turn.node.random.below(65536);
+  sip::NameAddress tagged = from;
+  sip::set_parameter(tagged.parameters, "tag", local_tag);
+
+  sip::Message request = sip::Message::request(Method::invite, request_uri.text());
+  request.add(HeaderName::max_forwards, std::to_string(max_forwards));
+  request.add(HeaderName::from, tagged.text());
+  request.add(HeaderName::to, to.text());
+  request.add(HeaderName::call_id, call_id);
+  request.add(HeaderName::cseq, std::to_string(invite_sequence) + " INVITE");
+  request.add(HeaderName::contact, contact(turn.node));
+  request.add(HeaderName::allow, kAllow);
+  request.add(HeaderName::supported, kSupported);
+  add_session_request(turn.node, request);
+  if (digest) digest->preload(request);
+  request.set_body("application/sdp", sdp);
+  register_dialog(turn.node);
+  send(turn, Purpose::invite, std::move(request));
+}
+
+sip::TransactionId Leg::send(Turn& turn, Purpose purpose, sip::Message request) {
+  const sip::TransactionId transaction = turn.node.next_transaction();
+  outgoing[transaction] = Outgoing{purpose, request, 0, false, false};
+  turn.node.transactions[transaction] = id;
+  turn.out.sip.push_back(sip::SendRequest{transaction, std::move(request), next_target()});
+  return transaction;
+}
+
+sip::TransactionId Leg::send_again(Turn& turn, Outgoing again, const sip::Message& because) {
+  // The same request with the next CSeq, outside a dialog too (RFC 3261 §8.1.3.5, §22.2).
+  if (dialog) {
+    const auto fresh = dialog->request(again.request.method());
+    again.request.set(HeaderName::cseq, *fresh.header(HeaderName::cseq));
+  } else {
+    invite_sequence = sip::cseq_of(because).number + 1;
+    again.request.set(HeaderName::cseq, std::to_string(invite_sequence) + " INVITE");
+  }
+  if (again.purpose != Purpose::invite && again.request.method() == Method::invite) {
+    invite_sequence = sip::cseq_of(again.request).number;
+  }
+  const sip::TransactionId transaction = turn.node.next_transaction();
+  turn.node.transactions[transaction] = id;
+  turn.out.sip.push_back(sip::SendRequest{transaction, again.request, next_target()});
+  outgoing[transaction] = std::move(again);
+  return transaction;
+}
+
+sip::Message Leg::reinvite(Turn& turn, std::string_view sdp) {
+  sip::Message request = dialog->request(Method::invite);
+  invite_sequence = sip::cseq_of(request).number;
+  request.add(HeaderName::contact, contact(turn.node));
+  request.add(HeaderName::allow, kAllow);
+  request.add(HeaderName::supported, kSupported);
+  if (timer.running()) add_session_request(turn.node, request);
+  if (digest) digest->preload(request);
+  request.set_body("application/sdp", sdp);
+  return request;
+}
+
+sip::TransactionId Leg::send_reinvite(Turn& turn, std::string_view sdp) {
+  return send(turn, Purpose::reinvite, reinvite(turn, sdp));
+}
+
+void Leg::send_refresh(Turn& turn) {
+  if (!peer_updates) {
+    send(turn, Purpose::refresh, reinvite(turn, media->sdp().local_text()));
+    return;
+  }
+  sip::Message request = dialog->request(Method::update);
+  request.add(HeaderName::contact, contact(turn.node));
+  request.add(HeaderName::supported, kSupported);
+  add_session_request(turn.node, request);
+  if (digest) digest->preload(request);
+  send(turn, Purpose::refresh, std::move(request));
+}
+
+void Leg::send_bye(Turn& turn, std::string_view reason) {
+  sip::Message request = dialog->request(Method::bye);
+  if (!reason.empty()) request.add(HeaderName::reason, reason);
+  if (digest) digest->preload(request);
+  send(turn, Purpose::bye, std::move(request));
+}
+
+void Leg::ack(Turn& turn, sip::TransactionId transaction, const sip::Dialog& of,
+              std::uint32_t sequence, std::string_view sdp) {
+  sip::Message request = of.ack(sequence);
+  // RFC 3261 §13.2.2.4: the ACK carries the credentials of its INVITE and is never challenged.
+  if (const auto sent = outgoing.find(transaction); sent != outgoing.end()) {
+    for (const HeaderName name : {HeaderName::authorization, HeaderName::proxy_authorization}) {
+      for (const auto value : sent->second.request.headers(name))
+        request.add(name, value);
+    }
+  }
+  request.set_body("application/sdp", sdp);
+  turn.out.sip.push_back(sip::SendAck{transaction, std::move(request), next_target()});
+}
+
+void Leg::refuse_answer(Turn& turn, sip::TransactionId transaction, const sip::Message& answer,
+                        std::string_view reason) {
+  const auto sent = outgoing.find(transaction);
+  if (sent == outgoing.end()) return;
+  auto fork = sip::Dialog::as_uac(sent->second.request, answer);
+  if (!fork) return;  // a 2xx without To tag makes no dialog: there is nothing to end
+  fork->confirm(answer);
+  ack(turn, transaction, *fork, sip::cseq_of(answer).number);
+  sip::Message bye = fork->request(Method::bye);
+  if (!reason.empty()) bye.add(HeaderName::reason, reason);
+  send(turn, Purpose::bye, std::move(bye));
+}
+
+sip::Message Leg::response(const Node& node, const sip::Message& request, int status,
+                           std::string_view phrase) const {
+  sip::Message made = sip::make_response(request, status, local_tag, phrase);
+  const bool forms_dialog = status > 100 && status < 300 && request.method() == Method::invite;
+  if (forms_dialog) {
+    for (const auto route : request.headers(HeaderName::record_route))
+      made.add(HeaderName::record_route, route);
+  }
+  if (status < 300 && (request.method() == Method::invite || request.method() == Method::update)) {
+    made.add(HeaderName::contact, contact(node));
+    made.add(HeaderName::allow, kAllow);
+    made.add(HeaderName::supported, kSupported);
+  }
+  return made;
+}
+
+void Leg::respond_with_sdp(Turn& turn, sip::TransactionId transaction, const sip::Message& request,
+                           int status, std::string_view sdp) {
+  sip::Message made = response(turn.node, request, status);
+  if (status >= 200) {
+    agree_session(
+        turn,
+        request.method() == Method::invite && transaction == invite && state == State::invited
+            ? session
+            : sip::SessionTimer::agree(request, timer.interval_seconds()),
+        made);
+    if (request.method() == Method::invite && transaction != invite) unacknowledged = transaction;
+  }
+  made.set_body("application/sdp", sdp);
+  turn.respond(transaction, std::move(made));
+}
+
+void Leg::agree_session(Turn& turn, const sip::SessionTimer::Agreement& agreement,
+                        sip::Message& made) {
+  timer.start(agreement, turn.at.now);
+  if (!timer.running()) return;
+  const auto refresher = agreement.we_refresh ? sip::SessionExpires::Refresher::uas
+                                              : sip::SessionExpires::Refresher::uac;
+  made.add(HeaderName::session_expires,
+           sip::SessionExpires{agreement.interval_seconds, refresher}.text());
+  if (!agreement.we_refresh) made.add(HeaderName::require, "timer");  // RFC 4028 §9
+}
+
+void Leg::register_dialog(Node& node) {
+  node.dialogs[dialog_key(call_id, local_tag)] = id;
+}
+
+void Leg::forget(Node& node) {
+  node.dialogs.erase(dialog_key(call_id, local_tag));
+  node.legs.erase(id);
+  for (const auto& [transaction, sent] : outgoing)
+    node.transactions.erase(transaction);
+  if (invite) node.transactions.erase(invite);
+}
+
+sip::Target Leg::next_target() const {
+  // A browser, and a peer that came by a connection, is reached by that connection (RFC 5626 §5.3,
+  // RFC 5923).
+  if (kind == Kind::browser || !dialog || (target.flow && sip::is_reliable(target.transport)))
+    return target;
+  // RFC 3261 §12.2.1.1: the top route, else the remote target. Only addresses are followed here; a
+  // name there is answered by the host that the dialog was made with.
+  const sip::Uri hop = dialog->next_hop();
+  const auto ip = IpAddress::parse(hop.host);
+  if (!ip) return target;
+  const std::string named = hop.scheme == sip::Uri::Scheme::sips ? "tls" : hop.transport();
+  const auto transport =
+      named.empty() ? std::optional(target.transport) : sip::parse_transport(named);
+  if (!transport || sip::is_websocket(*transport)) return target;
+  sip::Target next = target;
+  if (next.transport != *transport) next.flow = {};
+  next.transport = *transport;
+  next.remote = {*ip, hop.port.value_or(*transport == sip::Transport::tls ? 5061 : 5060)};
+  return next;
+}
+
+std::string_view sdp_of(const sip::Message& message) {
+  const auto type = message.header(HeaderName::content_type);
+  if (!type || message.body().empty()) return {};
+  const auto parsed = sip::MediaType::parse(*type);
+  return parsed && parsed->is("application/sdp") ? message.body() : std::string_view{};
+}
+
+}  // namespace trunkline::call

@@ -1,0 +1,156 @@
+#pragma once
+#include "base/ids.hpp"
+#include "call/leg_media.hpp"
+#include "call/node.hpp"
+#include "sip/dialog.hpp"
+#include "sip/digest.hpp"
+#include "sip/effects.hpp"
+#include "sip/message.hpp"
+#include "sip/session_timer.hpp"
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace trunkline::call {
+
+/// Methods that the gateway takes, for Allow.
+inline constexpr std::string_view kAllow = "INVITE, ACK, BYE, CANCEL, OPTIONS, INFO, UPDATE";
+/// Option tags that an INVITE may require of us.
+inline constexpr std::string_view kSupported = "timer";
+
+/// The option tags of a Require that we don't have (RFC 3261 §8.2.2.3), comma-separated; empty when
+/// all are known.
+std::string unsupported_options(const sip::Message& request);
+
+/// One side of a call: its dialog, the transactions in it, its session timer and its media. Makes
+/// the requests and responses of this leg; what they mean for the call is decided by `Call`.
+class Leg {
+ public:
+  enum class Kind { browser, trunk };
+  enum class State {
+    invited,   ///< their INVITE has no final response yet
+    inviting,  ///< our INVITE has no final response yet
+    answered,  ///< our 2xx waits for its ACK
+    confirmed,
+    ended
+  };
+  enum class Purpose { invite, reinvite, refresh, bye, info };
+
+  /// A client transaction of ours that is not over.
+  struct Outgoing {
+    Purpose purpose = Purpose::invite;
+    sip::Message request;
+    int challenges = 0;            ///< 401/407 answered for it
+    bool interval_raised = false;  ///< a 422 was answered for it
+    bool finished = false;         ///< had its final response; kept until the transaction ends
+  };
+
+  Leg(LegId leg, Kind leg_kind, std::string peer_name)
+      : id(leg), kind(leg_kind), peer(std::move(peer_name)) {}
+
+  const LegId id;
+  const Kind kind;
+  const std::string peer;  ///< user or trunk name
+  State state = State::inviting;
+  bool caller = false;  ///< they called us
+
+  sip::Target target;  ///< flow or trunk address
+  std::string local_tag, call_id;
+  std::optional<sip::Dialog> dialog;
+  std::optional<LegMedia> media;
+  sip::SessionTimer timer;
+  std::map<sip::TransactionId, Outgoing> outgoing;
+
+  // -------- their INVITE (caller)
+  sip::TransactionId
+      invite;  ///< server transaction of the INVITE that awaits a final response or an ACK
+  sip::Message invite_request;
+  std::string answer_sdp;  ///< our frozen answer: the same in 18x and 2xx (RFC 3261 §13.2.1)
+  sip::SessionTimer::Agreement session;  ///< what our 2xx will say of the session timer
+  bool bye_waits_for_ack = false;  ///< the callee must not send BYE before the ACK (RFC 3261 §15)
+  std::string bye_reason;
+  sip::TransactionId unacknowledged;  ///< their re-INVITE whose 2xx has no ACK yet
+  sip::TransactionId
+      offered_in;  ///< their INVITE whose 2xx bears our offer: its ACK brings the answer
+  // -------- our INVITE (callee)
+  std::uint32_t invite_sequence = 0;
+  std::optional<sip::DigestClient> digest;
+  bool peer_updates = false;  ///< the peer's Allow lists UPDATE
+  // -------- the flow of a browser
+  std::string instance;  ///< +sip.instance of the binding that the leg belongs to
+  std::string contact_user;
+  TimePoint reconnect_by = kNever;  ///< the flow is gone; end of the grace time
+
+  bool media_gone =
+      false;  ///< its consent ran out while the flow was gone: only an ICE restart helps
+  TimePoint media_by = kNever;  ///< until when that restart must have come
+
+  sdp::Direction peer_direction =
+      sdp::Direction::sendrecv;  ///< what the peer last said it is ready for
+  /// What it would take if we left it the choice: a peer that is on hold says recvonly and still
+  /// wants to speak.
+  sdp::Direction peer_wish = sdp::Direction::sendrecv;
+  sdp::Direction told =
+      sdp::Direction::sendrecv;  ///< our direction in the last description that the peer got
+
+  bool alive() const { return state != State::ended; }
+  /// An offer of ours in this leg.
+  std::string offer(const std::vector<sdp::Codec>& codecs, sdp::Direction direction);
+  /// Our answer to the open offer of the peer.
+  std::string answer(const std::vector<sdp::Codec>& codecs, sdp::Direction direction);
+  /// The direction of an offer or answer of the peer's that now holds.
+  void heard(sdp::Direction direction);
+  /// The open offer came to nothing.
+  void rollback();
+  /// The peer is here again, over this flow.
+  void come_back(const sip::Target& over, TimePoint now);
+  /// Our URI on this leg, for Contact.
+  std::string contact(const Node& node) const;
+
+  /// The first INVITE of ours to this peer. `from` and `to` are URIs without tag.
+  void send_invite(Turn& turn, const sip::Uri& request_uri, const sip::NameAddress& from,
+                   const sip::NameAddress& to, int max_forwards, std::string_view sdp);
+  /// A request inside the dialog.
+  sip::TransactionId send(Turn& turn, Purpose purpose, sip::Message request);
+  /// Sends the same request again after a 401, 407 or 422 was dealt with: next CSeq, new
+  /// transaction.
+  sip::TransactionId send_again(Turn& turn, Outgoing again, const sip::Message& because);
+  /// re-INVITE with this description.
+  sip::TransactionId send_reinvite(Turn& turn, std::string_view sdp);
+  /// Session refresh (RFC 4028 §7.4): UPDATE when the peer takes it, else re-INVITE with the
+  /// description unchanged.
+  void send_refresh(Turn& turn);
+  void send_bye(Turn& turn, std::string_view reason);
+  void ack(Turn& turn, sip::TransactionId transaction, const sip::Dialog& dialog,
+           std::uint32_t sequence, std::string_view sdp = {});
+  /// ACK and BYE for a 2xx that came too late or from another fork (RFC 3261 §13.2.2.4).
+  void refuse_answer(Turn& turn, sip::TransactionId transaction, const sip::Message& response,
+                     std::string_view reason);
+
+  /// A response to a request inside this leg, with what each of them carries (Contact, Allow …).
+  sip::Message response(const Node& node, const sip::Message& request, int status,
+                        std::string_view phrase = {}) const;
+  void respond_with_sdp(Turn& turn, sip::TransactionId transaction, const sip::Message& request,
+                        int status, std::string_view sdp);
+  /// Adds Session-Expires and Require to a 2xx and (re)starts the timer.
+  void agree_session(Turn& turn, const sip::SessionTimer::Agreement& agreement,
+                     sip::Message& response);
+
+  void register_dialog(Node& node);
+  void forget(Node& node);
+
+ private:
+  sip::Target next_target() const;
+  sip::Message reinvite(Turn& turn, std::string_view sdp);
+  void add_session_request(Node& node, sip::Message& request) const;
+
+  sdp::Direction agreed_told_ = sdp::Direction::sendrecv;
+};
+
+/// The session description in a message; empty when it has none.
+std::string_view sdp_of(const sip::Message& message);
+
+}  // namespace trunkline::call

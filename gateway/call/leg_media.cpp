@@ -1,0 +1,179 @@
+#include "call/leg_media.hpp"
+
+#include "sdp/codec_match.hpp"
+
+namespace trunkline::call {
+namespace {
+
+std::string make_cname(Random& random) {
+  return random.token(16);
+}  // RFC 7022 §4.2: 96 bits of chance
+
+std::uint32_t make_ssrc(Random& random) {
+  std::uint32_t ssrc = 0;
+  while (ssrc == 0)
+    ssrc = random.number32();
+  return ssrc;
+}
+
+media::TrunkRemote trunk_remote(const sdp::RemoteMedia& remote) {
+  media::TrunkRemote told{remote.rtp, remote.rtcp, remote.rtcp_mux};
+  if (remote.held_by_address) told.rtp = told.rtcp = {};  // RFC 3264 §8.4: never send to 0.0.0.0
+  return told;
+}
+
+}  // namespace
+
+LegMedia LegMedia::browser(Turn& turn, LegId leg, std::size_t worker) {
+  Random& random = turn.node.random;
+  const auto& resources = turn.node.media;
+  LegMedia made;
+  made.leg_ = leg;
+  made.worker_ = worker;
+  made.profile_ = sdp::Profile::webrtc;
+  sdp::LocalMedia local;
+  local.profile = sdp::Profile::webrtc;
+  local.candidates = resources.workers[worker].candidates;
+  local.address = local.candidates.front().ip;
+  local.rtp_port = local.candidates.front().port;
+  local.ice_ufrag = random.token(8);
+  local.ice_pwd = random.token(24);
+  local.fingerprint = resources.fingerprint.hash + " " + resources.fingerprint.value;
+  local.ssrc = make_ssrc(random);
+  local.cname = make_cname(random);
+  local.msid = random.token(16);
+  made.sdp_.emplace(std::move(local), random);
+  return made;
+}
+
+std::optional<LegMedia> LegMedia::trunk(Turn& turn, LegId leg, std::size_t worker,
+                                        const Trunk& trunk) {
+  const auto& resources = turn.node.media;
+  const bool ipv6 =
+      !trunk.addresses.empty() && trunk.addresses.front().ip.is_v6() && resources.bind6.has_value();
+  const IpAddress bind =
+      trunk.settings.media_bind.value_or(ipv6 ? *resources.bind6 : resources.bind);
+  // Without an address of its own a trunk's bind address is also what it is told.
+  const IpAddress shared = ipv6 ? resources.advertise6.value_or(bind) : resources.advertise;
+  const IpAddress advertise =
+      trunk.settings.media_advertise.value_or(trunk.settings.media_bind ? bind : shared);
+  const auto port = turn.node.take_port(worker, bind, turn.at.now);
+  if (!port) return std::nullopt;
+
+  LegMedia made;
+  made.leg_ = leg;
+  made.worker_ = worker;
+  made.profile_ = sdp::Profile::avp;
+  made.bind_ = {bind, *port};
+  made.lent_ = true;
+  made.policy_ = trunk.settings.media_source;
+  made.allow_ = trunk.settings.allow;
+  sdp::LocalMedia local;
+  local.profile = sdp::Profile::avp;
+  local.address = advertise;
+  local.rtp_port = *port;
+  local.ssrc = make_ssrc(turn.node.random);
+  local.cname = make_cname(turn.node.random);
+  made.sdp_.emplace(std::move(local), turn.node.random);
+  return made;
+}
+
+void LegMedia::open(Turn& turn) {
+  const sdp::LocalMedia& local = sdp_->local();
+  open_ = true;
+  turn.node.count_leg(worker_, 1);
+  if (profile_ == sdp::Profile::webrtc) {
+    media::AddBrowserLeg add{leg_, {local.ice_ufrag, local.ice_pwd}, {}, local.ssrc, local.cname};
+    turn.media(worker_, std::move(add));
+    return;
+  }
+  turn.media(worker_,
+             media::AddTrunkLeg{leg_, bind_, {}, policy_, allow_, local.ssrc, local.cname});
+}
+
+media::BrowserRemote LegMedia::browser_remote(const sdp::RemoteMedia& remote) const {
+  media::BrowserRemote told;
+  told.ice = media::IceCredentials{remote.ice_ufrag, remote.ice_pwd};
+  for (const auto& [hash, value] : remote.fingerprints)
+    told.fingerprints.push_back({hash, value});
+  // While our offer waits for its answer the peer decides the role; a ClientHello that comes early
+  // makes us the server.
+  const bool decided = sdp_->state() == sdp::OfferAnswer::State::stable && sdp_->established();
+  if (decided) told.role = sdp_->dtls_client() ? media::DtlsRole::client : media::DtlsRole::server;
+  return told;
+}
+
+void LegMedia::update(Turn& turn, const sdp::RemoteMedia& remote) {
+  if (!open_) return;
+  if (profile_ == sdp::Profile::avp) {
+    turn.media(worker_, media::UpdateTrunkLeg{leg_, trunk_remote(remote)});
+    return;
+  }
+  media::BrowserRemote told = browser_remote(remote);
+  told.local_ice = std::exchange(fresh_ice_, std::nullopt);
+  turn.media(worker_, media::UpdateBrowserLeg{leg_, std::move(told)});
+}
+
+void LegMedia::restart_ice(Turn& turn) {
+  fresh_ice_ = media::IceCredentials{turn.node.random.token(8), turn.node.random.token(24)};
+  sdp_->set_ice(fresh_ice_->ufrag, fresh_ice_->pwd);
+}
+
+void LegMedia::rollback() {
+  sdp_->rollback();
+  fresh_ice_.reset();
+}
+
+void LegMedia::close(Turn& turn) {
+  if (open_) {
+    open_ = false;
+    turn.node.count_leg(worker_, -1);
+    turn.media(worker_, media::RemoveLeg{leg_});
+  }
+  if (lent_) {
+    lent_ = false;
+    turn.node.give_back_port(worker_, bind_, turn.at.now);
+  }
+}
+
+Result<sdp::RemoteMedia, sdp::Rejection> LegMedia::answered(std::string_view text) {
+  auto judged = offered_ ? *offered_ : *sdp_;
+  auto remote = judged.receive_answer(text);
+  if (remote) sdp_ = std::move(judged);
+  return remote;
+}
+
+namespace {
+
+void route_one_way(Turn& turn, LegId from, const LegMedia& source, LegId to, const LegMedia& sink) {
+  const bool flows = sdp::receives(source.sdp().direction()) && sdp::sends(sink.sdp().direction());
+  if (!flows) {
+    turn.media(source.worker(), media::ClearRoute{from, to});
+    return;
+  }
+  media::SetRoute route{from, to, {}};
+  for (const auto& pair :
+       sdp::route_codecs(source.sdp().receive_codecs(), sink.sdp().agreed_codecs())) {
+    route.payloads.push_back({pair.from.payload_type, pair.to.payload_type, pair.from.clock_rate,
+                              pair.to.clock_rate, sdp::is_telephone_event(pair.from)});
+  }
+  turn.media(source.worker(), std::move(route));
+}
+
+}  // namespace
+
+void route_media(Turn& turn, LegId one, const LegMedia& first, LegId other,
+                 const LegMedia& second) {
+  route_one_way(turn, one, first, other, second);
+  if (one != other) route_one_way(turn, other, second, one, first);
+}
+
+bool shares_codec(const LegMedia& from, const LegMedia& to) {
+  for (const auto& pair :
+       sdp::route_codecs(from.sdp().receive_codecs(), to.sdp().agreed_codecs())) {
+    if (!sdp::is_telephone_event(pair.from)) return true;
+  }
+  return false;
+}
+
+}  // namespace trunkline::call

@@ -1,0 +1,71 @@
+#pragma once
+#include "base/ids.hpp"
+#include "call/node.hpp"
+#include "media/api.hpp"
+#include "sdp/offer_answer.hpp"
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace trunkline::call {
+
+/// The media of one leg as signalling sees it: the offer/answer state, the addresses lent for it,
+/// and the commands that keep the leg on its worker in step. A leg exists on the worker from `open`
+/// to `close`.
+class LegMedia {
+ public:
+  /// A browser leg: ICE credentials, SSRC and identity are made here.
+  static LegMedia browser(Turn& turn, LegId leg, std::size_t worker);
+  /// A trunk leg: takes a port pair. Nothing when the pool is empty or has no address of the peer's
+  /// family.
+  static std::optional<LegMedia> trunk(Turn& turn, LegId leg, std::size_t worker,
+                                       const Trunk& trunk);
+
+  sdp::OfferAnswer& sdp() { return *sdp_; }
+  const sdp::OfferAnswer& sdp() const { return *sdp_; }
+  sdp::Profile profile() const { return profile_; }
+  std::size_t worker() const { return worker_; }
+
+  /// Creates the leg on its worker, ready to receive.
+  void open(Turn& turn);
+  /// Tells the worker what the peer last described. An ICE restart must have been prepared with
+  /// `restart_ice`.
+  void update(Turn& turn, const sdp::RemoteMedia& remote);
+  /// New credentials of ours for the answer to an ICE restart (RFC 8839 §4.4.1.1.1).
+  void restart_ice(Turn& turn);
+  /// The open offer came to nothing: what was agreed before stands, and our ICE credentials too.
+  void rollback();
+  /// Ends the leg on its worker; its port rests and returns to the pool.
+  void close(Turn& turn);
+
+  /// Remembers the offer just made, so that each answer of a forked call is judged against it.
+  void keep_offer() { offered_ = sdp_; }
+  bool has_offer() const { return offered_.has_value(); }
+  /// An answer to the kept offer: the first, or another one from a fork or in a later response. One
+  /// that can't be taken changes nothing.
+  Result<sdp::RemoteMedia, sdp::Rejection> answered(std::string_view text);
+
+ private:
+  LegMedia() = default;
+  media::BrowserRemote browser_remote(const sdp::RemoteMedia& remote) const;
+
+  LegId leg_;
+  sdp::Profile profile_ = sdp::Profile::avp;
+  std::size_t worker_ = 0;
+  std::optional<sdp::OfferAnswer> sdp_, offered_;
+  SocketAddress bind_;
+  media::SourcePolicy policy_ = media::SourcePolicy::pinned;
+  std::vector<AddressRange> allow_;
+  std::optional<media::IceCredentials> fresh_ice_;
+  bool open_ = false, lent_ = false;
+};
+
+/// Routes the audio between two legs as their directions and codecs allow now; replaces what was
+/// routed before.
+void route_media(Turn& turn, LegId one, const LegMedia& first, LegId other, const LegMedia& second);
+/// Whether audio received on `from` has a codec that `to` agreed to.
+bool shares_codec(const LegMedia& from, const LegMedia& to);
+
+}  // namespace trunkline::call

@@ -1,0 +1,61 @@
+#include "call/node.hpp"
+
+#include <algorithm>
+
+namespace trunkline::call {
+namespace {
+/// Longer than any sender goes on after its BYE, short enough that a small pool serves a busy hour.
+constexpr Duration kPortQuarantine = seconds{10};
+}  // namespace
+
+Node::Node(Settings s, MediaResources m, Random& r)
+    : settings(std::move(s)),
+      media(std::move(m)),
+      random(r),
+      trunks(settings.trunks),
+      registrar(settings.registrar),
+      worker_legs_(media.workers.size(), 0) {
+  for (const auto& worker : media.workers) {
+    auto& pools = ports_.emplace_back();
+    for (const auto& [bind, ports] : worker.trunk_ports)
+      pools.emplace(bind, PortPool(ports, kPortQuarantine));
+  }
+}
+
+std::size_t Node::pick_worker() const {
+  const auto fewest = std::min_element(worker_legs_.begin(), worker_legs_.end());
+  return static_cast<std::size_t>(fewest - worker_legs_.begin());
+}
+
+std::optional<std::uint16_t> Node::take_port(std::size_t worker, const IpAddress& bind,
+                                             TimePoint now) {
+  const auto pool = ports_[worker].find(bind);
+  if (pool == ports_[worker].end()) return std::nullopt;
+  const auto port = pool->second.take(random, now);
+  if (port) ports_used.add();
+  return port;
+}
+
+void Node::give_back_port(std::size_t worker, const SocketAddress& local, TimePoint now) {
+  const auto pool = ports_[worker].find(local.ip);
+  if (pool == ports_[worker].end()) return;
+  pool->second.give_back(local.port, now);
+  ports_used.add(-1);
+}
+
+std::optional<SocketAddress> Node::contact_address(sip::Transport transport, bool ipv6) const {
+  for (const ContactAddress& contact : settings.contacts) {
+    if (contact.transport == transport && contact.address.ip.is_v6() == ipv6)
+      return contact.address;
+  }
+  return std::nullopt;
+}
+
+std::string dialog_key(std::string_view call_id, std::string_view local_tag) {
+  std::string key(call_id);
+  key += '\n';  // can stand in neither
+  key += local_tag;
+  return key;
+}
+
+}  // namespace trunkline::call

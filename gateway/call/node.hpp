@@ -1,0 +1,76 @@
+#pragma once
+#include "base/ids.hpp"
+#include "base/metrics.hpp"
+#include "base/random.hpp"
+#include "call/engine.hpp"
+#include "call/port_pool.hpp"
+#include "call/registrar.hpp"
+#include "call/settings.hpp"
+#include "call/trunks.hpp"
+
+#include <cstddef>
+#include <map>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+namespace trunkline::call {
+
+/// What all calls of the node share. Owned by the engine; calls get it with each input as part of
+/// `Turn`.
+struct Node {
+  Node(Settings s, MediaResources m, Random& r);
+
+  Settings settings;
+  MediaResources media;
+  Random& random;
+  Trunks trunks;
+  Registrar registrar;
+
+  IdSequence<CallId> call_ids;
+  IdSequence<LegId> leg_ids;
+  /// Which leg a live transaction, server or client, belongs to.
+  std::unordered_map<sip::TransactionId, LegId> transactions;
+  std::unordered_map<LegId, CallId> legs;
+  /// Which leg a dialog belongs to: `dialog_key(Call-ID, our tag)`.
+  std::unordered_map<std::string, LegId> dialogs;
+
+  /// A client transaction id. The endpoint's own ids count from 1; these have the top bit set.
+  sip::TransactionId next_transaction() {
+    return sip::TransactionId{(std::uint64_t{1} << 63) | ++transaction_count_};
+  }
+
+  /// The worker with the fewest legs.
+  std::size_t pick_worker() const;
+  void count_leg(std::size_t worker, int change) { worker_legs_[worker] += change; }
+  std::optional<std::uint16_t> take_port(std::size_t worker, const IpAddress& bind, TimePoint now);
+  void give_back_port(std::size_t worker, const SocketAddress& local, TimePoint now);
+  /// Our signalling address for a leg over this transport towards a peer of this family.
+  std::optional<SocketAddress> contact_address(sip::Transport transport, bool ipv6) const;
+
+  Cell ports_used;
+
+ private:
+  std::uint64_t transaction_count_ = 0;
+  std::vector<int> worker_legs_;
+  std::vector<std::map<IpAddress, PortPool>> ports_;
+};
+
+std::string dialog_key(std::string_view call_id, std::string_view local_tag);
+
+/// One input's surroundings: the shared state, the time, and where effects go.
+struct Turn {
+  Node& node;
+  Moment at;
+  Effects& out;
+
+  void media(std::size_t worker, media::Command command) {
+    out.media.push_back({worker, std::move(command)});
+  }
+  void observe(Observation observation) { out.observations.push_back(std::move(observation)); }
+  void respond(sip::TransactionId transaction, sip::Message response) {
+    out.sip.push_back(sip::Respond{transaction, std::move(response)});
+  }
+};
+
+}  // namespace trunkline::call

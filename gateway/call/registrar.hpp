@@ -1,0 +1,92 @@
+#pragma once
+#include "base/result.hpp"
+#include "call/observer.hpp"
+#include "call/settings.hpp"
+#include "sip/effects.hpp"
+#include "sip/header.hpp"
+#include "sip/message.hpp"
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace trunkline::call {
+
+/// One contact of a user (RFC 3261 §10, RFC 5626).
+struct Binding {
+  std::string user;
+  sip::NameAddress contact;  ///< as registered; `contact_text` is what the 200 echoes
+  std::string contact_text;
+  sip::Target target;    ///< the flow that it registered on: requests go nowhere else
+  std::string instance;  ///< +sip.instance, without quotes; empty if absent
+  std::uint32_t reg_id = 0;
+  std::string call_id;
+  std::uint32_t sequence = 0;
+  TimePoint expires = kNever;
+  std::string user_agent;
+};
+
+/// The location service of the browser users, in memory (RFC 3261 §10.3; RFC 5626 §6 for instance
+/// and reg-id). Sans I/O.
+class Registrar {
+ public:
+  explicit Registrar(RegistrarSettings settings) : settings_(settings) {}
+
+  /// Processes an authenticated REGISTER of `user` (whose AOR the To already is) and gives the
+  /// response: 200 with all bindings, each with `expires`, as JsSIP and SIP.js match them; 400 for
+  /// a bad `*`; 403 for too many contacts; 423 with Min-Expires; 500 for an out-of-order CSeq; 503
+  /// with Retry-After when full. All or nothing. `Require: outbound` when the binding keeps to the
+  /// flow it came on because the client asked for that (RFC 5626 §6). Path is not taken.
+  sip::Message receive(const sip::Message& request, const std::string& user,
+                       const sip::Target& source, Moment at, std::string_view to_tag,
+                       std::vector<Observation>& out);
+
+  /// The live bindings of a user, most recently registered first; of each instance only the newest
+  /// reg-id.
+  std::vector<Binding> find(std::string_view user, TimePoint now) const;
+  /// The flow is gone: its bindings can't be reached any more and are removed (a binding that has
+  /// since moved to another flow is not touched).
+  void flow_closed(FlowId flow, std::vector<Observation>& out);
+  void on_deadline(TimePoint now, std::vector<Observation>& out);
+  TimePoint deadline() const;
+  std::size_t size() const;
+
+ private:
+  struct Refusal;
+  struct Wish;
+  struct Change {
+    std::vector<Binding> bindings;
+    std::vector<Observation> observations;
+  };
+  std::vector<Binding> bindings_of(std::string_view user) const;
+  void list_bindings(std::string_view user, TimePoint now, sip::Message& response) const;
+  std::optional<Refusal> remove_all(const sip::Message& request, const std::string& user,
+                                    Change& change) const;
+  std::optional<Refusal> update(const sip::Message& request,
+                                const std::vector<std::string_view>& contacts,
+                                const std::string& user, const sip::Target& source, TimePoint now,
+                                Change& change) const;
+  Result<Wish, Refusal> read(const sip::Message& request, std::string_view value,
+                             const std::string& user, const sip::Target& source,
+                             TimePoint now) const;
+  static void apply(Wish wish, Change& change);
+  void replace(const std::string& user, std::vector<Binding> next);
+  template <class Gone>
+  void drop(const std::string& user, RegistrationChanged::Kind kind, Gone gone,
+            std::vector<Observation>& out);
+
+  RegistrarSettings settings_;
+  std::map<std::string, std::vector<Binding>, std::less<>>
+      bindings_;  ///< of a user, the last registered last
+  std::set<std::pair<TimePoint, std::string>>
+      expiries_;                                    ///< which user has a binding that ends then
+  std::set<std::pair<FlowId, std::string>> flows_;  ///< which users have a binding on the flow
+  std::size_t size_ = 0;
+};
+
+}  // namespace trunkline::call

@@ -1,0 +1,52 @@
+#pragma once
+#include "base/net_address.hpp"
+#include "base/random.hpp"
+#include "base/rate_limit.hpp"
+#include "call/settings.hpp"
+#include "sip/digest.hpp"
+#include "sip/effects.hpp"
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace trunkline::call {
+
+/// One configured trunk and what is known of it.
+struct Trunk {
+  TrunkSettings settings;
+  std::vector<SocketAddress> addresses;  ///< what the URI's host resolves to now; the first is used
+  std::uint32_t calls = 0;
+  RateLimit call_rate;
+};
+
+/// All trunks: whose request this is, and whether a trunk takes one more call.
+class Trunks {
+ public:
+  explicit Trunks(const std::vector<TrunkSettings>& settings);
+
+  Trunk* find(std::string_view name);
+  std::vector<Trunk>& all() { return trunks_; }
+  /// The trunk whose `allow` (or resolved address) holds this source; the most specific entry wins.
+  /// Null: none.
+  Trunk* identify(const SocketAddress& source);
+  /// New addresses of a trunk's host; port 0 stands for the URI's port or the default one. An empty
+  /// answer changes nothing: a resolver's outage does not take down a trunk that was reachable.
+  void resolved(std::string_view name, std::vector<SocketAddress> addresses);
+  /// The place to send a new request to (RFC 3263: transport and port by the URI or its defaults,
+  /// UDP, 5060, 5061). Nothing while the host is not resolved, or if the URI asks for a transport
+  /// that trunks don't have.
+  static std::optional<sip::Target> target(const Trunk& trunk);
+
+  enum class Admission { ok, calls, rate };
+  /// Takes one call's place on the trunk (given back with `release`).
+  Admission admit(Trunk& trunk, TimePoint now);
+  void release(std::string_view name);
+
+ private:
+  std::vector<Trunk> trunks_;
+};
+
+}  // namespace trunkline::call

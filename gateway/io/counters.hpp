@@ -1,0 +1,53 @@
+#pragma once
+#include "base/metrics.hpp"
+#include "sip/effects.hpp"
+
+#include <cstdint>
+#include <string_view>
+
+namespace trunkline::io {
+
+/// Why a connection never became a SIP WebSocket: label of trunkline_ws_handshake_failures_total.
+enum class HandshakeFailure : std::uint8_t { subprotocol, origin, auth, tls, limit, http, count_ };
+std::string_view handshake_failure_label(HandshakeFailure failure);
+
+/// Why a SIP WebSocket ended: label of trunkline_ws_disconnects_total.
+enum class Disconnect : std::uint8_t {
+  closed,  ///< the peer's close handshake
+  lost,    ///< reset, or the end of the stream without a close
+  ping_timeout,
+  slow,  ///< its send queue was full
+  too_big,
+  protocol,  ///< broke RFC 6455
+  flood,     ///< too many fragments or control frames, or a message that took too long
+  refused,   ///< we closed it because of what SIP it sent
+  shutdown,
+  count_
+};
+std::string_view disconnect_label(Disconnect reason);
+
+/// Why something that should have left was dropped: label of trunkline_io_drops_total.
+enum class IoDrop : std::uint8_t {
+  udp_full,
+  udp_error,
+  stream_full,
+  media_command,
+  input_queue,
+  count_
+};
+
+/// Metrics of the signalling sockets. Written by the signalling thread.
+struct Counters final : MetricSource {
+  CellArray<sip::Transport> connections;  ///< open now; of ws and wss: after the upgrade
+  CellArray<sip::Transport> connections_total;
+  CellArray<HandshakeFailure> handshake_failures;
+  CellArray<Disconnect> disconnects;
+  CellArray<IoDrop> drops;
+  Cell connect_failures;
+  Cell icmp_errors;
+  Cell commands_deferred;
+
+  void collect(MetricSink& sink) const override;
+};
+
+}  // namespace trunkline::io

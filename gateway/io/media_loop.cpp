@@ -1,0 +1,174 @@
+#include "io/media_loop.hpp"
+
+#include "io/native_address.hpp"
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <sys/epoll.h>
+
+namespace trunkline::io {
+namespace {
+
+constexpr std::uint64_t kCommands = UINT64_MAX;
+constexpr milliseconds kLongestWait{1000};  // also the beat by which the worker shows that it lives
+
+socklen_t to_name(const SocketAddress& address, sockaddr_in6& name) {
+  const auto& bytes = address.ip.bytes();
+  if (address.ip.is_v6()) {
+    name = {};
+    name.sin6_family = AF_INET6;
+    name.sin6_port = htons(address.port);
+    std::memcpy(&name.sin6_addr, bytes.data(), 16);
+    return sizeof(sockaddr_in6);
+  }
+  sockaddr_in four{};
+  four.sin_family = AF_INET;
+  four.sin_port = htons(address.port);
+  std::memcpy(&four.sin_addr, bytes.data(), 4);
+  std::memcpy(&name, &four, sizeof(four));
+  return sizeof(four);
+}
+
+}  // namespace
+
+MediaLoop::MediaLoop(const MediaSockets& sockets, media::Plane& plane, const Wakeup& commands,
+                     Counters& counters)
+    : sockets_(sockets),
+      plane_(plane),
+      commands_(commands),
+      counters_(counters),
+      epoll_(::epoll_create1(EPOLL_CLOEXEC)),
+      now_(Clock::now()),
+      buffers_(std::make_unique<std::array<Buffer, kBuffers>>()) {
+  epoll_event event{};
+  event.events = EPOLLIN;
+  event.data.u64 = kCommands;
+  ::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, commands_.fd(), &event);
+  for (std::size_t i = 0; i < sockets_.sockets.size(); ++i) {
+    event.data.u64 = i;
+    ::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, sockets_.sockets[i].fd.get(), &event);
+  }
+  for (std::size_t i = 0; i < kBuffers; ++i) {
+    in_parts_[i] = {(*buffers_)[i].octets.data() + media::kHeadRoom, media::kMaxDatagram};
+    in_[i].msg_hdr.msg_iov = &in_parts_[i];
+    in_[i].msg_hdr.msg_iovlen = 1;
+    in_[i].msg_hdr.msg_name = &in_names_[i];
+  }
+  for (std::size_t i = 0; i < media::Outbox::kCapacity; ++i) {
+    out_[i].msg_hdr.msg_iov = &out_parts_[i];
+    out_[i].msg_hdr.msg_iovlen = 1;
+    out_[i].msg_hdr.msg_name = &out_names_[i];
+  }
+}
+
+int MediaLoop::timeout(TimePoint now) const {
+  const TimePoint deadline = plane_.deadline();
+  if (deadline <= now) return 0;
+  if (deadline - now >= kLongestWait) return static_cast<int>(kLongestWait.count());
+  return static_cast<int>(std::chrono::ceil<milliseconds>(deadline - now).count());
+}
+
+bool MediaLoop::turn(std::vector<media::Event>& events) {
+  std::array<epoll_event, kEvents> ready;
+  const int count = ::epoll_wait(epoll_.get(), ready.data(), kEvents, timeout(Clock::now()));
+  now_ = Clock::now();
+  bool commanded = false;
+  for (int i = 0; i < count; ++i) {
+    const std::uint64_t which = ready[static_cast<std::size_t>(i)].data.u64;
+    if (which == kCommands) {
+      commands_.clear();
+      commanded = true;
+    } else {
+      receive(static_cast<media::SocketIndex>(which), events);
+    }
+  }
+  if (outbox_.nearly_full()) flush();
+  if (plane_.deadline() <= now_) plane_.on_deadline(now_, outbox_, events);
+  return commanded;
+}
+
+void MediaLoop::execute(const media::Command& command, std::vector<media::Event>& events) {
+  if (outbox_.nearly_full()) flush();
+  plane_.execute(command, now_, outbox_, events);
+}
+
+void MediaLoop::end_turn() {
+  const TimePoint end = Clock::now();
+  counters_.busy_microseconds.add(
+      std::chrono::duration_cast<std::chrono::microseconds>(end - now_).count());
+  counters_.last_turn.set(end.time_since_epoch().count());
+}
+
+// ------------------------------------------------------------------------------------ receiving
+
+void MediaLoop::receive(media::SocketIndex socket, std::vector<media::Event>& events) {
+  const MediaSockets::Socket& from = sockets_.sockets[socket];
+  const bool browser = from.spec.use == media::SocketSpec::Use::browser;
+  const std::size_t batch = browser ? kBrowserBatch : kTrunkBatch;
+  for (int round = browser ? kBrowserRounds : 1; round > 0; --round) {
+    if (used_ + batch > kBuffers || outbox_.nearly_full()) flush();
+    for (std::size_t i = used_; i < used_ + batch; ++i)
+      in_[i].msg_hdr.msg_namelen = sizeof(Name);
+    const int got =
+        ::recvmmsg(from.fd.get(), &in_[used_], static_cast<unsigned>(batch), MSG_DONTWAIT, nullptr);
+    if (got <= 0) return;
+    const auto end = used_ + static_cast<std::size_t>(got);
+    for (; used_ < end; ++used_) {
+      const mmsghdr& message = in_[used_];
+      // One octet over the limit is what the plane drops and counts as too large.
+      const bool cut = (message.msg_hdr.msg_flags & MSG_TRUNC) != 0;
+      const std::size_t size = cut ? media::kMaxDatagram + 1 : message.msg_len;
+      const media::Packet packet{static_cast<std::uint8_t*>(in_parts_[used_].iov_base), size};
+      const auto* name = reinterpret_cast<const sockaddr*>(&in_names_[used_]);
+      plane_.receive(socket, from_native(name), packet, now_, outbox_, events);
+    }
+    if (static_cast<std::size_t>(got) < batch) return;
+  }
+}
+
+// ------------------------------------------------------------------------------------ sending
+
+void MediaLoop::flush() {
+  const auto entries = outbox_.entries();
+  // Socket first, then place: one call a socket, and each socket's packets stay in order.
+  for (std::size_t i = 0; i < entries.size(); ++i)
+    order_[i] = (std::uint64_t{entries[i].socket} << 32) | i;
+  const auto end = order_.begin() + static_cast<std::ptrdiff_t>(entries.size());
+  std::sort(order_.begin(), end);
+  std::size_t first = 0;
+  for (std::size_t i = 0; i < entries.size(); ++i) {
+    const media::Outbox::Entry& entry = entries[order_[i] & UINT32_MAX];
+    out_parts_[i] = {const_cast<std::uint8_t*>(entry.data), entry.size};
+    out_[i].msg_hdr.msg_namelen = to_name(entry.to, out_names_[i]);
+    const bool last_of_socket = i + 1 == entries.size() || order_[i + 1] >> 32 != order_[i] >> 32;
+    if (!last_of_socket) continue;
+    send_run(entry.socket, first, i + 1);
+    first = i + 1;
+  }
+  outbox_.clear();
+  used_ = 0;
+}
+
+void MediaLoop::send_run(media::SocketIndex socket, std::size_t first, std::size_t last) {
+  if (socket >= sockets_.sockets.size()) return;
+  const int fd = sockets_.sockets[socket].fd.get();
+  while (first < last) {
+    const int sent = ::sendmmsg(fd, &out_[first], static_cast<unsigned>(last - first),
+                                MSG_DONTWAIT | MSG_NOSIGNAL);
+    if (sent > 0) {
+      first += static_cast<std::size_t>(sent);
+      continue;
+    }
+    if (errno == EINTR) continue;
+    if (errno == EAGAIN || errno == ENOBUFS) {
+      counters_.dropped_full.add(static_cast<std::int64_t>(last - first));
+      return;
+    }
+    // The first of them is the one that can't be sent.
+    counters_.dropped_error.add();
+    ++first;
+  }
+}
+
+}  // namespace trunkline::io

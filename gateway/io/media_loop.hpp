@@ -1,0 +1,73 @@
+#pragma once
+#include "base/metrics.hpp"
+#include "io/media_sockets.hpp"
+#include "io/wakeup.hpp"
+#include "media/outbox.hpp"
+#include "media/plane.hpp"
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <vector>
+
+namespace trunkline::io {
+
+/// The packet path of one media worker: epoll, recvmmsg, media::Plane, sendmmsg. Its own thread
+/// only; no allocation and no lock per packet.
+class MediaLoop {
+ public:
+  /// Cells written by the worker's thread.
+  struct Counters {
+    Cell dropped_full;   ///< the kernel's send buffer was full
+    Cell dropped_error;  ///< no route, not permitted
+    Cell busy_microseconds;
+    Cell last_turn;  ///< nanoseconds of `Clock`
+  };
+
+  /// `sockets` and `plane` outlive the loop; `commands` wakes it.
+  MediaLoop(const MediaSockets& sockets, media::Plane& plane, const Wakeup& commands,
+            Counters& counters);
+
+  /// Waits for packets, a command or a deadline, handles the packets, fires deadlines. True:
+  /// commands may be there.
+  bool turn(std::vector<media::Event>& events);
+  void execute(const media::Command& command, std::vector<media::Event>& events);
+  /// Sends what the last turn and the commands left.
+  void flush();
+  /// After all work of a turn: counts the time it took.
+  void end_turn();
+
+ private:
+  static constexpr std::size_t kBuffers = 128, kBrowserBatch = 32, kTrunkBatch = 4;
+  static constexpr int kBrowserRounds = 4, kEvents = 256;
+  struct Buffer {
+    std::array<std::uint8_t, media::kHeadRoom + media::kMaxDatagram + media::kTailRoom> octets;
+  };
+  using Name = sockaddr_in6;  // the larger of the two families
+
+  int timeout(TimePoint now) const;
+  void receive(media::SocketIndex socket, std::vector<media::Event>& events);
+  void send_run(media::SocketIndex socket, std::size_t first, std::size_t last);
+
+  const MediaSockets& sockets_;
+  media::Plane& plane_;
+  const Wakeup& commands_;
+  Counters& counters_;
+  UniqueFd epoll_;
+  media::Outbox outbox_;
+  TimePoint now_;
+  std::unique_ptr<std::array<Buffer, kBuffers>> buffers_;
+  std::array<iovec, kBuffers> in_parts_{};
+  std::array<Name, kBuffers> in_names_{};
+  std::array<mmsghdr, kBuffers> in_{};
+  std::size_t used_ = 0;
+  std::array<std::uint64_t, media::Outbox::kCapacity> order_{};
+  std::array<iovec, media::Outbox::kCapacity> out_parts_{};
+  std::array<Name, media::Outbox::kCapacity> out_names_{};
+  std::array<mmsghdr, media::Outbox::kCapacity> out_{};
+};
+
+}  // namespace trunkline::io

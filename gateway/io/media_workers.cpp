@@ -1,0 +1,106 @@
+#include "io/media_workers.hpp"
+
+#include "base/log.hpp"
+
+namespace trunkline::io {
+
+Result<std::unique_ptr<MediaWorkers>> MediaWorkers::make(const MediaSettings& settings,
+                                                         const media::PlaneSettings& plane,
+                                                         Counters& counters) {
+  if (settings.bind.empty()) return fail("no address for media: set media.bind");
+  if (settings.workers == 0) return fail("media.workers must be at least 1");
+  auto identity = media::DtlsIdentity::make();
+  if (!identity) return fail(identity.error());
+  std::unique_ptr<MediaWorkers> all(new MediaWorkers(settings, std::move(*identity), counters));
+  for (std::size_t i = 0; i < settings.workers; ++i) {
+    auto worker = MediaWorker::make(i, settings, plane, all->identity_, all->wakeup_);
+    if (!worker) return fail(worker.error());
+    all->workers_.push_back(std::move(*worker));
+  }
+  all->posted_.resize(settings.workers);
+  return all;
+}
+
+void MediaWorkers::start() {
+  for (const auto& worker : workers_)
+    worker->start();
+}
+
+void MediaWorkers::stop() {
+  for (const auto& worker : workers_)
+    worker->stop();
+}
+
+call::MediaResources MediaWorkers::resources() const {
+  call::MediaResources resources;
+  for (const auto& worker : workers_)
+    resources.workers.push_back(worker->resources());
+  for (std::size_t i = settings_.bind.size(); i-- > 0;) {
+    const IpAddress& bind = settings_.bind[i];
+    const IpAddress& told = i < settings_.advertise.size() ? settings_.advertise[i] : bind;
+    if (bind.is_v4()) {
+      resources.bind = bind;
+      resources.advertise = told;
+    } else {
+      resources.bind6 = bind;
+      resources.advertise6 = told;
+    }
+  }
+  resources.fingerprint = identity_.fingerprint();
+  return resources;
+}
+
+void MediaWorkers::post(call::MediaCommand command) {
+  if (command.worker >= workers_.size()) return;
+  posted_[command.worker] = true;
+  switch (workers_[command.worker]->post(std::move(command.command))) {
+    case MediaWorker::Posted::sent:
+      return;
+    case MediaWorker::Posted::deferred:
+      return counters_.commands_deferred.add();
+    case MediaWorker::Posted::dropped:
+      if (counters_.drops[IoDrop::media_command].get() == 0)
+        log::error("media worker does not keep up");
+      return counters_.drops[IoDrop::media_command].add();
+  }
+}
+
+void MediaWorkers::notify() {
+  for (std::size_t i = 0; i < workers_.size(); ++i) {
+    if (posted_[i]) workers_[i]->notify();
+    posted_[i] = false;
+  }
+}
+
+bool MediaWorkers::take(media::Event& event) {
+  for (std::size_t tried = 0; tried < workers_.size(); ++tried) {
+    if (workers_[next_]->take(event)) return true;
+    next_ = (next_ + 1) % workers_.size();
+  }
+  return false;
+}
+
+void MediaWorkers::retry() {
+  for (const auto& worker : workers_)
+    worker->retry();
+}
+
+bool MediaWorkers::healthy(TimePoint now) const {
+  for (const auto& worker : workers_) {
+    if (!worker->healthy(now)) return false;
+  }
+  return true;
+}
+
+void MediaWorkers::collect(MetricSink& sink) const {
+  std::size_t pairs = 0;
+  for (const auto& worker : workers_) {
+    worker->collect(sink);
+    for (const auto& [ip, ports] : worker->resources().trunk_ports)
+      pairs += ports.size();
+  }
+  sink.gauge("trunkline_media_ports_limit", "Trunk RTP port pairs that the node has.",
+             {{"pool", "trunk"}}, static_cast<double>(pairs));
+}
+
+}  // namespace trunkline::io

@@ -1,0 +1,50 @@
+#pragma once
+#include "base/metrics.hpp"
+#include "base/result.hpp"
+#include "call/engine.hpp"
+#include "io/counters.hpp"
+#include "io/media_worker.hpp"
+
+#include <memory>
+#include <vector>
+
+namespace trunkline::io {
+
+/// All media workers of the node, as the signalling thread sees them.
+class MediaWorkers final : public MetricSource {
+ public:
+  /// Binds the sockets of all workers.
+  static Result<std::unique_ptr<MediaWorkers>> make(const MediaSettings& settings,
+                                                    const media::PlaneSettings& plane,
+                                                    Counters& counters);
+
+  void start();
+  void stop();
+  call::MediaResources resources() const;
+  /// Readable when `take` or `retry` has something to do.
+  const Wakeup& wakeup() const { return wakeup_; }
+
+  void post(call::MediaCommand command);
+  /// After some `post`s: wakes the workers concerned.
+  void notify();
+  /// The next event of any worker.
+  bool take(media::Event& event);
+  void retry();
+
+  bool healthy(TimePoint now) const;
+  void collect(MetricSink& sink) const override;
+
+ private:
+  MediaWorkers(const MediaSettings& settings, media::DtlsIdentity identity, Counters& counters)
+      : settings_(settings), identity_(std::move(identity)), counters_(counters) {}
+
+  MediaSettings settings_;
+  media::DtlsIdentity identity_;
+  Counters& counters_;
+  Wakeup wakeup_;
+  std::vector<std::unique_ptr<MediaWorker>> workers_;
+  std::vector<bool> posted_;
+  std::size_t next_ = 0;  ///< worker whose events are taken next
+};
+
+}  // namespace trunkline::io

@@ -1,0 +1,382 @@
+#include "io/runtime.hpp"
+
+#include "base/log.hpp"
+#include "call/engine.hpp"
+#include "io/counters.hpp"
+#include "io/media_workers.hpp"
+#include "io/resolver.hpp"
+#include "io/signalling_loop.hpp"
+#include "io/signalling_sockets.hpp"
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/posix/stream_descriptor.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/steady_timer.hpp>
+
+#include <algorithm>
+#include <atomic>
+#include <csignal>
+#include <ctime>
+#include <map>
+#include <set>
+#include <string_view>
+
+namespace trunkline::io {
+namespace {
+
+using boost::system::error_code;
+
+constexpr seconds kBeat{1};
+constexpr seconds kAliveWithin{5};
+constexpr seconds kEndGrace{1};           // for the answers to the last BYEs
+constexpr milliseconds kCloseGrace{200};  // for the close frames of the WebSockets
+constexpr int kEventsPerTurn = 1024;
+
+std::string_view state_label(NodeState state) {
+  switch (state) {
+    case NodeState::starting:
+      return "starting";
+    case NodeState::ready:
+      return "ready";
+    case NodeState::draining:
+      return "draining";
+    case NodeState::overloaded:
+      return "overloaded";
+    case NodeState::stopped:
+      break;
+  }
+  return "stopped";
+}
+
+}  // namespace
+
+struct Runtime::Impl final : SignallingOutput, MetricSource {
+  Impl(RuntimeSettings chosen, std::vector<call::Observer*> watchers);
+  ~Impl() override;
+
+  Result<void> bind();
+  Result<void> make_engine(const std::vector<SignallingSockets::Bound>& bound);
+  void start();
+  void resolve();
+  void resolved(const std::string& host, const std::vector<IpAddress>& addresses);
+
+  void send(sip::SendBytes order) override { sockets.send(std::move(order)); }
+  void close(const sip::CloseFlow& order) override { sockets.close(order); }
+  void post(call::MediaCommand command) override { workers->post(std::move(command)); }
+  void observe(const call::Observation& observation) override {
+    for (call::Observer* observer : observers)
+      observer->observe(observation);
+  }
+  void settled() override;
+
+  void wait_for_media();
+  void take_media();
+  void beat();
+  void arm();
+  void follow_state();
+  void begin_end();
+  void end();
+  void collect(MetricSink& sink) const override;
+
+  RuntimeSettings settings;
+  std::vector<call::Observer*> observers;
+  Counters counters;
+  std::unique_ptr<MediaWorkers> workers;
+  boost::asio::io_context context{
+      1};  // before all that has handlers in it, and so after them in the end
+  boost::asio::steady_timer deadline_timer{context}, beat_timer{context}, end_timer{context};
+  boost::asio::posix::stream_descriptor media_waker{context};
+  SystemRandom random;
+  sip::Endpoint endpoint;
+  SignallingLoop loop;
+  SignallingSockets sockets;
+  std::unique_ptr<call::Engine> engine;
+  std::map<IpAddress, std::set<std::string>> hosts;  ///< names by which an address was found
+  std::vector<std::string> listening;
+  std::unique_ptr<Resolver> resolver;
+
+  TimePoint armed_for = kNever;
+  bool draining = false;
+  bool ending = false;
+  const std::time_t started = std::time(nullptr);
+  std::atomic<NodeState> state{NodeState::starting};
+  Cell last_beat, busy_microseconds;
+};
+
+Runtime::Impl::Impl(RuntimeSettings chosen, std::vector<call::Observer*> watchers)
+    : settings(std::move(chosen)),
+      observers(std::move(watchers)),
+      endpoint(settings.sip, random),
+      loop(endpoint, *this, counters),
+      sockets(context, settings.io, settings.sip.parser, loop, counters,
+              [this](const IpAddress& peer) {
+                const auto found = hosts.find(peer);
+                if (found == hosts.end()) return std::vector<std::string>();
+                return std::vector<std::string>(found->second.begin(), found->second.end());
+              }) {
+  last_beat.set(Clock::now().time_since_epoch().count());
+}
+
+Runtime::Impl::~Impl() {
+  // Threads first: they post to what goes next.
+  resolver.reset();
+  if (workers != nullptr) workers->stop();
+}
+
+// ------------------------------------------------------------------------------------ starting
+
+Result<void> Runtime::Impl::bind() {
+  raise_descriptor_limit();
+  auto media = MediaWorkers::make(settings.io.media, settings.media, counters);
+  if (!media) return fail(media.error());
+  workers = std::move(*media);
+  const auto bound = sockets.listen(settings.io);
+  if (!bound) return fail(bound.error());
+  for (const SignallingSockets::Bound& one : *bound) {
+    listening.push_back(std::string(sip::transport_label(one.transport)) + " " + one.local.text());
+    log::info("listening",
+              {{"transport", sip::transport_label(one.transport)}, {"address", one.local.text()}});
+    if (!sip::is_websocket(one.transport))
+      endpoint.set_sent_by(one.transport, one.told.ip.is_v6(), one.told.text());
+  }
+  return make_engine(*bound);
+}
+
+Result<void> Runtime::Impl::make_engine(const std::vector<SignallingSockets::Bound>& bound) {
+  call::Settings call = settings.call;
+  for (const SignallingSockets::Bound& one : bound) {
+    if (sip::is_websocket(one.transport)) continue;
+    const auto known = std::find_if(
+        call.contacts.begin(), call.contacts.end(), [&](const call::ContactAddress& contact) {
+          return contact.transport == one.transport && contact.address == one.asked;
+        });
+    if (known == call.contacts.end()) {
+      call.contacts.push_back({one.transport, one.told});
+    } else {
+      known->address = one.told;
+    }
+  }
+  auto made = call::Engine::make(std::move(call), workers->resources(), random);
+  if (!made) return fail(made.error());
+  engine = std::move(*made);
+  loop.attach(*engine);
+  return {};
+}
+
+void Runtime::Impl::start() {
+  workers->start();
+  media_waker.assign(::dup(workers->wakeup().fd()));
+  wait_for_media();
+  sockets.start();
+  resolve();
+  beat();
+  arm();
+  state = NodeState::ready;
+}
+
+void Runtime::Impl::resolve() {
+  std::vector<std::string> names;
+  for (const auto& [trunk, host] : engine->names_to_resolve())
+    names.push_back(host);
+  if (names.empty()) return;
+  auto made = Resolver::make(
+      std::move(names), settings.io.resolve_interval,
+      [this](const std::string& host, std::vector<IpAddress> addresses) {
+        boost::asio::post(context,
+                          [this, host, found = std::move(addresses)] { resolved(host, found); });
+      });
+  if (!made) return log::error("trunks can't be resolved", {{"why", made.error().message}});
+  resolver = std::move(*made);
+}
+
+void Runtime::Impl::resolved(const std::string& host, const std::vector<IpAddress>& addresses) {
+  std::vector<SocketAddress> usable;
+  for (const IpAddress& ip : addresses) {
+    const auto reaches = [&](const SipListener& listener) {
+      return listener.bind.ip.is_v4() == ip.is_v4();
+    };
+    if (std::any_of(settings.io.sip.begin(), settings.io.sip.end(), reaches))
+      usable.push_back({ip, 0});
+  }
+  for (auto& [ip, names] : hosts)
+    names.erase(host);
+  std::erase_if(hosts, [](const auto& entry) { return entry.second.empty(); });
+  for (const SocketAddress& address : usable)
+    hosts[address.ip].insert(host);
+  for (const auto& [trunk, name] : engine->names_to_resolve()) {
+    if (name == host) engine->trunk_resolved(trunk, usable);
+  }
+}
+
+// ------------------------------------------------------------------------------------ running
+
+void Runtime::Impl::settled() {
+  workers->notify();
+  follow_state();
+  arm();
+  if (draining && engine->calls() == 0) begin_end();
+  if (ending && endpoint.transactions() == 0) end();
+}
+
+void Runtime::Impl::arm() {
+  const TimePoint due = loop.deadline();
+  if (due == armed_for) return;
+  armed_for = due;
+  if (due == kNever) {
+    deadline_timer.cancel();
+    return;
+  }
+  deadline_timer.expires_at(due);
+  deadline_timer.async_wait([this](error_code error) {
+    if (error) return;
+    armed_for = kNever;
+    loop.on_deadline();
+  });
+}
+
+void Runtime::Impl::wait_for_media() {
+  media_waker.async_wait(boost::asio::posix::stream_descriptor::wait_read,
+                         [this](error_code error) {
+                           if (error) return;
+                           take_media();
+                           wait_for_media();
+                         });
+}
+
+void Runtime::Impl::take_media() {
+  workers->wakeup().clear();
+  workers->retry();
+  media::Event event;
+  for (int taken = 0; workers->take(event); ++taken) {
+    loop.media(std::move(event));
+    if (taken < kEventsPerTurn) continue;
+    workers->wakeup().signal();
+    return;
+  }
+}
+
+void Runtime::Impl::beat() {
+  last_beat.set(Clock::now().time_since_epoch().count());
+  timespec used{};
+  ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &used);
+  busy_microseconds.set(used.tv_sec * 1'000'000 + used.tv_nsec / 1000);
+  beat_timer.expires_after(kBeat);
+  beat_timer.async_wait([this](error_code error) {
+    if (!error) beat();
+  });
+}
+
+void Runtime::Impl::follow_state() {
+  const NodeState now = state.load(std::memory_order_relaxed);
+  if (now != NodeState::ready && now != NodeState::overloaded) return;
+  const bool full = engine->calls() >= settings.call.max_calls;
+  if (full != (now == NodeState::overloaded))
+    state = full ? NodeState::overloaded : NodeState::ready;
+}
+
+// ------------------------------------------------------------------------------------ ending
+
+void Runtime::Impl::begin_end() {
+  if (ending) return;
+  ending = true;
+  state = NodeState::draining;
+  end_timer.expires_after(kEndGrace);
+  end_timer.async_wait([this](error_code error) {
+    if (!error) end();
+  });
+}
+
+void Runtime::Impl::end() {
+  if (state == NodeState::stopped) return;
+  state = NodeState::stopped;
+  resolver.reset();
+  sockets.stop();
+  end_timer.expires_after(kCloseGrace);
+  end_timer.async_wait([this](error_code) { context.stop(); });
+}
+
+void Runtime::Impl::collect(MetricSink& sink) const {
+  endpoint.metrics().collect(sink);
+  engine->metrics().collect(sink);
+  workers->collect(sink);
+  counters.collect(sink);
+  const NodeState now = state;
+  for (const NodeState one : {NodeState::starting, NodeState::ready, NodeState::draining,
+                              NodeState::overloaded, NodeState::stopped}) {
+    sink.gauge("trunkline_node_state", "What the node is doing: 1 at its state.",
+               {{"state", state_label(one)}}, one == now ? 1 : 0);
+  }
+  sink.gauge("trunkline_start_time_seconds", "When the node started, Unix time.", {},
+             static_cast<double>(started));
+  sink.counter("trunkline_worker_busy_seconds_total",
+               "Time that a thread spent working, not waiting.", {{"thread", "signalling"}},
+               static_cast<double>(busy_microseconds.get()) / 1e6);
+}
+
+// ------------------------------------------------------------------------------------ Runtime
+
+Runtime::Runtime() = default;
+Runtime::~Runtime() = default;
+
+Result<std::unique_ptr<Runtime>> Runtime::make(RuntimeSettings settings,
+                                               std::vector<call::Observer*> observers) {
+  std::signal(SIGPIPE, SIG_IGN);
+  std::unique_ptr<Runtime> runtime(new Runtime);
+  runtime->impl_ = std::make_unique<Impl>(std::move(settings), std::move(observers));
+  if (auto bound = runtime->impl_->bind(); !bound) return fail(bound.error());
+  return runtime;
+}
+
+void Runtime::run() {
+  impl_->start();
+  while (!impl_->context.stopped()) {
+    try {
+      impl_->context.run();
+    } catch (const std::exception& error) {
+      // The input that caused it is lost; the calls are not.
+      log::error("exception on the signalling thread", {{"what", error.what()}});
+    }
+  }
+  impl_->state = NodeState::stopped;
+  impl_->workers->stop();
+}
+
+void Runtime::drain() {
+  boost::asio::post(impl_->context, [impl = impl_.get()] {
+    if (impl->draining) return;
+    impl->draining = true;
+    impl->state = NodeState::draining;
+    log::info("draining", {{"calls", impl->engine->calls()}});
+    impl->loop.drain();
+  });
+}
+
+void Runtime::stop() {
+  boost::asio::post(impl_->context, [impl = impl_.get()] {
+    log::info("stopping", {{"calls", impl->engine->calls()}});
+    impl->begin_end();
+    impl->loop.end_all();
+  });
+}
+
+NodeState Runtime::state() const {
+  return impl_->state;
+}
+
+bool Runtime::healthy() const {
+  const TimePoint now = Clock::now();
+  const TimePoint last{Duration{impl_->last_beat.get()}};
+  const NodeState state = impl_->state;
+  if (state == NodeState::starting || state == NodeState::stopped)
+    return state == NodeState::starting;
+  return now - last < kAliveWithin && impl_->workers->healthy(now);
+}
+
+const MetricSource& Runtime::metrics() const {
+  return *impl_;
+}
+std::vector<std::string> Runtime::listening() const {
+  return impl_->listening;
+}
+
+}  // namespace trunkline::io

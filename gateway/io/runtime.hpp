@@ -1,0 +1,63 @@
+#pragma once
+#include "base/metrics.hpp"
+#include "base/result.hpp"
+#include "call/observer.hpp"
+#include "call/settings.hpp"
+#include "io/settings.hpp"
+#include "media/plane.hpp"
+#include "sip/endpoint.hpp"
+
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace trunkline::io {
+
+struct RuntimeSettings {
+  Settings io;
+  sip::EndpointSettings sip;
+  call::Settings call;
+  media::PlaneSettings media;
+};
+
+/// What the node is doing; also the value of trunkline_node_state.
+enum class NodeState { starting, ready, draining, overloaded, stopped };
+
+/// The running gateway: sockets, the signalling thread and the media workers around the sans-I/O
+/// core. The loop is bytes → sip::Endpoint → events → call::Engine → commands → endpoint, workers,
+/// observers; then one timer for the smallest deadline.
+class Runtime {
+ public:
+  /// Binds everything. Fails in words for an operator ("can't bind 0.0.0.0:5060/udp: address in
+  /// use"). `observers` must outlive the runtime; they are called on the signalling thread.
+  static Result<std::unique_ptr<Runtime>> make(RuntimeSettings settings,
+                                               std::vector<call::Observer*> observers);
+  ~Runtime();
+
+  /// Runs the signalling loop in the calling thread until the node has stopped: drained, or
+  /// `stop()`.
+  void run();
+
+  // ------------------------------------------------ any thread, also from a signal-handling thread
+  /// Ends gracefully: readiness off, new calls refused, live calls served until the drain deadline,
+  /// then BYE on both legs; `run()` returns when no call is left.
+  void drain();
+  /// Ends at once: BYE on both legs of each call, a short grace for the answers (at most 1 s), then
+  /// `run()` returns.
+  void stop();
+  NodeState state() const;
+  /// The signalling loop and every worker have turned within the last seconds.
+  bool healthy() const;
+  /// All metrics of the core and of io. Safe from any thread.
+  const MetricSource& metrics() const;
+  /// Addresses really bound, for the start-up message and for tests that bind port 0: "ws
+  /// 127.0.0.1:8080" …
+  std::vector<std::string> listening() const;
+
+ private:
+  Runtime();
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace trunkline::io

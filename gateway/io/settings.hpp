@@ -1,0 +1,76 @@
+#pragma once
+#include "base/net_address.hpp"
+#include "base/time.hpp"
+#include "sip/effects.hpp"
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace trunkline::io {
+
+/// PEM files of a TLS server (contract: tls).
+struct TlsSettings {
+  std::string certificate, key;
+};
+
+struct WebSocketListener {
+  SocketAddress bind;
+  std::optional<TlsSettings> tls;  ///< present: wss
+};
+
+struct SipListener {
+  sip::Transport transport = sip::Transport::udp;  ///< udp, tcp or tls
+  SocketAddress bind;
+  std::optional<SocketAddress> advertise;  ///< in Via and Contact; default: bind
+  std::optional<TlsSettings> tls;
+};
+
+struct WebSocketSettings {
+  std::vector<std::string> allowed_origins;  ///< empty: any
+  std::size_t max_message = 65536;           ///< octets of one message, after joining fragments
+  std::size_t max_send_queue =
+      262144;  ///< octets waiting for a slow browser; more closes it with 1013
+  std::size_t max_connections = 20000;
+  std::size_t max_connections_per_address = 1000;
+  Duration handshake_timeout = seconds{10};  ///< TCP accept to the end of the HTTP upgrade
+  Duration ping_interval = seconds{25};      ///< idle time before a ping
+  Duration pong_timeout = seconds{15};       ///< no pong: the connection is closed
+};
+
+struct StreamSettings {
+  std::size_t max_send_queue = 262144;
+  std::size_t max_connections = 4000;
+  Duration connect_timeout = seconds{5};
+  Duration idle_timeout = seconds{3600};
+  Duration message_timeout = seconds{30};  ///< a message begun and not ended
+};
+
+/// A file of the web phone: `path` as requested ("/", "/phone.js"), content and its media type.
+struct WebFile {
+  std::string_view path, content_type, body;
+};
+
+struct MediaSettings {
+  std::vector<IpAddress> bind;       ///< one, or one per family
+  std::vector<IpAddress> advertise;  ///< same order; default: bind
+  std::size_t workers = 1;
+  std::uint16_t webrtc_port = 19000;  ///< of worker 0; worker i uses webrtc_port + i
+  std::uint16_t rtp_port_first = 20000, rtp_port_last = 20999;
+  std::vector<IpAddress> trunk_binds;  ///< further addresses on which trunk legs live
+};
+
+struct Settings {
+  std::vector<WebSocketListener> websocket;
+  std::vector<SipListener> sip;
+  WebSocketSettings websocket_settings;
+  StreamSettings stream;
+  MediaSettings media;
+  std::vector<WebFile> web;  ///< empty: nothing but WebSocket is served
+  Duration resolve_interval = seconds{60};
+};
+
+}  // namespace trunkline::io

@@ -1,0 +1,43 @@
+#include "io/utf8.hpp"
+
+#include <cstdint>
+
+namespace trunkline::io {
+namespace {
+
+struct Sequence {
+  std::size_t length;
+  std::uint32_t least;  ///< a smaller code point is overlong
+  std::uint32_t bits;   ///< of the first octet
+};
+
+/// Length 0: no sequence begins so.
+Sequence begin(std::uint8_t first) {
+  if (first < 0x80) return {1, 0, first};
+  if ((first & 0xe0) == 0xc0) return {2, 0x80, first & 0x1fu};
+  if ((first & 0xf0) == 0xe0) return {3, 0x800, first & 0x0fu};
+  if ((first & 0xf8) == 0xf0) return {4, 0x10000, first & 0x07u};
+  return {0, 0, 0};
+}
+
+}  // namespace
+
+bool is_utf8(std::string_view text) {
+  std::size_t at = 0;
+  while (at < text.size()) {
+    const auto [length, least, bits] = begin(static_cast<std::uint8_t>(text[at]));
+    if (length == 0 || text.size() - at < length) return false;
+    std::uint32_t point = bits;
+    for (std::size_t i = 1; i < length; ++i) {
+      const auto octet = static_cast<std::uint8_t>(text[at + i]);
+      if ((octet & 0xc0) != 0x80) return false;
+      point = (point << 6) | (octet & 0x3fu);
+    }
+    const bool surrogate = point >= 0xd800 && point <= 0xdfff;
+    if (point < least || point > 0x10ffff || surrogate) return false;
+    at += length;
+  }
+  return true;
+}
+
+}  // namespace trunkline::io

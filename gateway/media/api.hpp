@@ -1,0 +1,213 @@
+#pragma once
+#include "base/ids.hpp"
+#include "base/net_address.hpp"
+#include "base/time.hpp"
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+/// The values that cross between the signalling thread and the media workers. All that `call` knows
+/// of media.
+///
+/// A worker owns legs. A leg is a browser leg (ICE-lite, DTLS-SRTP, one shared UDP port) or a trunk
+/// leg (RTP and RTCP on a port pair of the pool). Audio flows along routes: "what leg A receives,
+/// leg B sends". Both legs of a call live on one worker. A leg may be routed to itself: that is the
+/// echo service.
+namespace trunkline::media {
+
+/// An ICE user fragment and password (RFC 8839 §5.4).
+struct IceCredentials {
+  std::string ufrag, pwd;
+  bool operator==(const IceCredentials&) const = default;
+};
+
+/// A certificate's fingerprint (RFC 8122): hash name in lower case ("sha-256"), upper-case hex with
+/// colons.
+struct Fingerprint {
+  std::string hash, value;
+  bool operator==(const Fingerprint&) const = default;
+};
+
+enum class DtlsRole : std::uint8_t {
+  undecided,  ///< we offered actpass and no answer has come: take a ClientHello (server) but start
+              ///< none
+  client,
+  server
+};
+
+/// What a peer is allowed to be as a source of RTP (contract: trunks[].media_source).
+enum class SourcePolicy : std::uint8_t {
+  pinned,     ///< only the signalled address and port
+  same_host,  ///< the signalled address, any port
+  learn,      ///< the signalled address, or once, inside the learning window, the first plausible
+              ///< source; then locked
+  subnet      ///< the signalled address, or any source within `allow`
+};
+
+/// What one payload type of the receiving leg becomes on the sending leg.
+struct PayloadRoute {
+  std::uint8_t from = 0, to = 0;                     ///< payload types, 0 to 127
+  std::uint32_t from_clock = 8000, to_clock = 8000;  ///< Hz; they differ only for telephone events
+  bool telephone_event = false;
+  bool operator==(const PayloadRoute&) const = default;
+};
+
+/// What of one leg can be described anew while the call runs. Absent members stay as they are.
+struct BrowserRemote {
+  std::optional<IceCredentials>
+      ice;  ///< the peer's; a change together with `local_ice` is an ICE restart
+  std::optional<IceCredentials> local_ice;  ///< ours after an ICE restart
+  std::vector<Fingerprint> fingerprints;    ///< empty: not yet known
+  DtlsRole role = DtlsRole::undecided;
+};
+struct TrunkRemote {
+  SocketAddress
+      rtp;  ///< empty: not yet known, nothing is sent. 0.0.0.0: hold by address, nothing is sent
+  SocketAddress rtcp;
+  bool rtcp_mux = false;
+};
+
+// ---------------------------------------------------------------- commands to a worker
+
+struct AddBrowserLeg {
+  LegId leg;
+  IceCredentials local_ice;
+  BrowserRemote remote;
+  std::uint32_t ssrc = 0;  ///< the one SSRC that this leg sends with, for its whole life
+  std::string cname;       ///< RTCP SDES CNAME (RFC 7022)
+};
+struct UpdateBrowserLeg {
+  LegId leg;
+  BrowserRemote remote;
+};
+struct AddTrunkLeg {
+  LegId leg;
+  SocketAddress local;  ///< address and even RTP port of the pool; RTCP is the next port
+  TrunkRemote remote;
+  SourcePolicy policy = SourcePolicy::pinned;
+  std::vector<AddressRange> allow;  ///< for `subnet`
+  std::uint32_t ssrc = 0;
+  std::string cname;
+};
+struct UpdateTrunkLeg {
+  LegId leg;
+  TrunkRemote remote;
+};
+/// Ends a leg: RTCP BYE, DTLS close_notify, its routes go, its `LegClosed` follows with the final
+/// statistics.
+struct RemoveLeg {
+  LegId leg;
+};
+/// What `from` receives, `to` sends. Replaces the route between the two. `clock` is the RTP clock
+/// of the audio codec in use; RTP with a payload type that is not listed is dropped and counted.
+struct SetRoute {
+  LegId from, to;
+  std::vector<PayloadRoute> payloads;
+};
+struct ClearRoute {
+  LegId from, to;
+};
+enum class ToneCodec : std::uint8_t { pcmu, pcma };
+/// Sends a sine wave to a leg, 20 ms packets, until `StopTone` or the leg ends.
+struct StartTone {
+  LegId to;
+  ToneCodec codec = ToneCodec::pcmu;
+  std::uint8_t payload_type = 0;
+  std::uint32_t frequency = 440;  ///< Hz
+};
+struct StopTone {
+  LegId to;
+};
+/// Sends one telephone event (RFC 4733) to a leg, after those already queued (at most 32).
+struct SendDigit {
+  LegId to;
+  char digit = '0';  ///< 0-9 * # A-D
+  std::uint32_t duration_ms = 160;
+  std::uint8_t payload_type = 101;
+  std::uint32_t clock = 8000;  ///< Hz of that payload type
+};
+
+using Command = std::variant<AddBrowserLeg, UpdateBrowserLeg, AddTrunkLeg, UpdateTrunkLeg,
+                             RemoveLeg, SetRoute, ClearRoute, StartTone, StopTone, SendDigit>;
+
+// ---------------------------------------------------------------- events from a worker
+
+/// Per direction as seen by us; received means from that leg's peer.
+struct LegStatistics {
+  std::uint64_t packets_received = 0, bytes_received = 0, packets_sent = 0, bytes_sent = 0;
+  std::uint64_t packets_lost = 0, packets_expected = 0;  ///< of the received stream (RFC 3550 A.3)
+  std::uint64_t packets_dropped = 0, srtp_failures = 0;
+  double jitter_seconds = 0;
+  std::optional<double> round_trip_seconds;
+};
+
+struct IceConnected {
+  LegId leg;
+  SocketAddress remote;
+};
+struct DtlsConnected {
+  LegId leg;
+  std::string profile;  ///< "AEAD_AES_128_GCM" …
+};
+enum class MediaFailure : std::uint8_t {
+  ice_timeout,
+  consent_expired,
+  dtls_timeout,
+  dtls_fingerprint,
+  dtls_alert,
+  dtls_profile,
+  dtls_closed,
+  count_
+};
+/// The leg's transport is dead (or was never up); it sends and takes nothing more. The call decides
+/// what follows.
+struct LegFailed {
+  LegId leg;
+  MediaFailure failure = MediaFailure::ice_timeout;
+};
+/// The first RTP of this leg's peer was accepted (for a browser leg: decrypted).
+struct FirstPacket {
+  LegId leg;
+  SocketAddress remote;
+};
+/// A whole telephone event came in from this leg's peer; reported once.
+struct DigitReceived {
+  LegId leg;
+  char digit = '0';
+  std::uint32_t duration_ms = 0;
+};
+struct LegClosed {
+  LegId leg;
+  LegStatistics statistics;
+};
+using Event =
+    std::variant<IceConnected, DtlsConnected, LegFailed, FirstPacket, DigitReceived, LegClosed>;
+
+/// The metric label of a failure: its enumerator's name.
+inline std::string_view failure_label(MediaFailure failure) {
+  switch (failure) {
+    case MediaFailure::ice_timeout:
+      return "ice_timeout";
+    case MediaFailure::consent_expired:
+      return "consent_expired";
+    case MediaFailure::dtls_timeout:
+      return "dtls_timeout";
+    case MediaFailure::dtls_fingerprint:
+      return "dtls_fingerprint";
+    case MediaFailure::dtls_alert:
+      return "dtls_alert";
+    case MediaFailure::dtls_profile:
+      return "dtls_profile";
+    case MediaFailure::dtls_closed:
+      return "dtls_closed";
+    case MediaFailure::count_:
+      break;
+  }
+  return "";
+}
+
+}  // namespace trunkline::media

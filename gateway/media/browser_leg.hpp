@@ -1,0 +1,54 @@
+#pragma once
+#include "ice/ice_lite.hpp"
+#include "media/dtls_transport.hpp"
+#include "media/leg.hpp"
+#include "media/srtp.hpp"
+
+#include <memory>
+#include <optional>
+
+namespace trunkline::media {
+
+/// The leg of a browser: ICE-lite, DTLS-SRTP, RTP and RTCP, all on the worker's shared socket.
+/// Nothing but a check with the right password makes an address known; only known addresses reach
+/// DTLS and SRTP (E1, D9).
+class BrowserLeg final : public Leg {
+ public:
+  BrowserLeg(const AddBrowserLeg& order, WorkerContext& worker, Turn& turn);
+
+  void update(const BrowserRemote& remote, Turn& turn);
+
+  /// A STUN datagram with one of our ufrags. The owner keeps its tables by the outcome.
+  ice::CheckOutcome receive_stun(const ice::StunMessage& message, const SocketAddress& from,
+                                 SocketIndex socket, Turn& turn);
+  /// DTLS, SRTP or SRTCP from an address that the owner's table gives to this leg.
+  void receive(Packet packet, const SocketAddress& from, SocketIndex socket, Turn& turn);
+
+  /// Our ufrags now: the current one, and the one before an unfinished ICE restart (empty: none).
+  std::string_view ufrag() const { return ice_.local_ufrag(); }
+  std::string_view previous_ufrag() const { return ice_.previous_local_ufrag(); }
+  /// When the peer was last heard with proof of who it is.
+  TimePoint last_heard() const { return last_heard_; }
+
+ private:
+  std::optional<DropReason> transmit(Packet& packet, Stream stream, Turn& turn) override;
+  void on_transport_deadline(Turn& turn) override;
+  TimePoint transport_deadline() const override;
+  void close_transport(Turn& turn) override;
+
+  void receive_srtp(Packet packet, const ice::Tuple& tuple, bool rtcp, Turn& turn);
+  void handle(const DtlsTransport::Outcome& outcome, Turn& turn);
+  void use_keys(Turn& turn);
+  void send_dtls(Turn& turn);
+  void fail(MediaFailure failure, Turn& turn);
+
+  ice::IceLite ice_;
+  DtlsTransport dtls_;
+  std::optional<ice::Tuple> dtls_peer_;  ///< where its last datagram came from
+  std::unique_ptr<SrtpSender> sender_;
+  std::unique_ptr<SrtpReceiver> receiver_;
+  std::optional<MediaFailure> failed_;
+  TimePoint last_heard_{};
+};
+
+}  // namespace trunkline::media

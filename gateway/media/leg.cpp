@@ -1,0 +1,202 @@
+#include "media/leg.hpp"
+
+#include <algorithm>
+
+namespace trunkline::media {
+
+Route::Route(Leg& to, std::vector<PayloadRoute> payloads)
+    : to_(&to), payloads_(std::move(payloads)) {
+  if (payloads_.size() > Leg::kMaxPayloads) payloads_.resize(Leg::kMaxPayloads);
+  for (std::size_t i = 0; i < payloads_.size(); ++i) {
+    index_[payloads_[i].from & 0x7f] = static_cast<std::uint8_t>(i + 1);
+  }
+}
+
+Leg::Leg(LegId id, LegKind kind, std::uint32_t ssrc, std::string cname, WorkerContext& worker)
+    : id_(id),
+      kind_(kind),
+      worker_(worker),
+      line_(ssrc, worker.random),
+      rtcp_(std::move(cname), worker.settings.rtcp_interval, worker.random) {
+  routes_.reserve(kMaxRoutes);
+}
+
+void Leg::set_route(Leg& to, const std::vector<PayloadRoute>& payloads) {
+  const auto same = std::find_if(routes_.begin(), routes_.end(),
+                                 [&to](const Route& route) { return &route.to() == &to; });
+  if (same != routes_.end()) {
+    *same = Route(to, payloads);
+    return;
+  }
+  if (routes_.size() == kMaxRoutes) return;
+  routes_.emplace_back(to, payloads);
+  to.sources_.push_back(this);
+  to.line_.splice();
+}
+
+void Leg::clear_route(Leg& to) {
+  std::erase_if(routes_, [&to](const Route& route) { return &route.to() == &to; });
+  std::erase(to.sources_, this);
+}
+
+void Leg::detach() {
+  while (!routes_.empty())
+    clear_route(routes_.back().to());
+  while (!sources_.empty())
+    sources_.back()->clear_route(*this);
+}
+
+const PayloadRoute* Leg::find_route(std::uint8_t payload_type) const {
+  for (const Route& route : routes_) {
+    if (const PayloadRoute* found = route.find(payload_type)) return found;
+  }
+  return nullptr;
+}
+
+void Leg::drop(DropReason reason) {
+  ++dropped_;
+  worker_.counters.dropped[kind_][reason].add();
+}
+
+void Leg::count_srtp(SrtpVerdict verdict) {
+  ++srtp_failures_;
+  worker_.counters.srtp_errors[kind_][verdict].add();
+}
+
+bool Leg::within_rate(TimePoint now) {
+  if (rate_.allow(now)) return true;
+  drop(DropReason::rate);
+  return false;
+}
+
+void Leg::receive_rtp(Packet packet, const SocketAddress& from, Turn& turn) {
+  const auto header = rtp::parse_header(packet.bytes());
+  if (!header) return drop(DropReason::malformed);
+  const PayloadRoute* route = find_route(header->payload_type);
+  const bool event = route && route->telephone_event;
+  received_.update(header->ssrc, header->sequence, header->timestamp,
+                   route ? route->from_clock : 8000, turn.now, event || header->marker);
+  octets_received_ += header->payload_size;
+  worker_.counters.packets[kind_][Direction::received].add();
+  worker_.counters.bytes[kind_][Direction::received].add(
+      static_cast<std::int64_t>(header->payload_size));
+  if (!heard_) {
+    heard_ = true;
+    turn.events.emplace_back(FirstPacket{id_, from});
+  }
+  if (!route) return drop(routes_.empty() ? DropReason::no_route : DropReason::unknown_payload);
+  if (event) {
+    receive_event(packet.bytes().subspan(header->payload_at, header->payload_size), *header, *route,
+                  turn);
+  }
+  distribute(packet, *header, turn);
+}
+
+void Leg::receive_event(ByteView payload, const rtp::Header& header, const PayloadRoute& route,
+                        Turn& turn) {
+  const auto event = rtp::parse_event(payload);
+  if (!event) return;
+  report_digits(events_.receive(header.ssrc, header.timestamp, *event, route.from_clock, turn.now),
+                turn);
+}
+
+void Leg::report_digits(const rtp::Digits& digits, Turn& turn) {
+  for (const rtp::Digit& digit : digits) {
+    worker_.counters.digits[kind_][Direction::received].add();
+    turn.events.emplace_back(
+        DigitReceived{id_, digit.digit, static_cast<std::uint32_t>(digit.duration.count())});
+  }
+}
+
+void Leg::distribute(Packet packet, const rtp::Header& header, Turn& turn) {
+  // The last taker gets the packet itself, the others a copy.
+  const Route* last = nullptr;
+  for (const Route& route : routes_) {
+    if (route.find(header.payload_type)) last = &route;
+  }
+  for (const Route& route : routes_) {
+    const PayloadRoute* payload = route.find(header.payload_type);
+    if (!payload) continue;
+    Packet own = packet;
+    if (&route != last) {
+      own = turn.out.scratch();
+      if (!own.data) {
+        drop(DropReason::queue);
+        continue;
+      }
+      own.size = packet.size;
+      std::copy_n(packet.data, packet.size, own.data);
+    }
+    route.to().forward(own, header, *payload, id_, turn);
+  }
+}
+
+void Leg::forward(Packet packet, const rtp::Header& header, const PayloadRoute& route, LegId source,
+                  Turn& turn) {
+  if (const auto reason = line_.rewrite(packet, header, route, source, turn.now)) {
+    return drop(*reason);
+  }
+  send(packet, turn);
+}
+
+void Leg::send(Packet& packet, Turn& turn) {
+  const std::size_t payload = packet.size - rtp::kFixedHeaderSize;
+  if (const auto reason = transmit(packet, Stream::rtp, turn)) return drop(*reason);
+  line_.count_sent(payload, turn.now);
+  worker_.counters.packets[kind_][Direction::sent].add();
+  worker_.counters.bytes[kind_][Direction::sent].add(static_cast<std::int64_t>(payload));
+}
+
+void Leg::receive_rtcp(ByteView compound, Turn& turn) {
+  if (!rtcp_.receive(compound, line_, received_, turn.now)) drop(DropReason::malformed);
+}
+
+void Leg::send_report(Turn& turn, bool bye) {
+  Packet packet = turn.out.scratch();
+  if (!packet.data) return;
+  packet.size =
+      rtcp_.write({packet.data, kMaxDatagram - kTailRoom}, line_, received_, turn.now, bye);
+  if (packet.size > 0) transmit(packet, Stream::rtcp, turn);
+}
+
+void Leg::on_deadline(Turn& turn) {
+  on_transport_deadline(turn);
+  if (turn.now >= events_.deadline()) report_digits(events_.on_deadline(turn.now), turn);
+  if (rtcp_.due(turn.now)) send_report(turn, false);
+  const std::uint64_t begun = line_.digits_begun();
+  while (turn.now >= line_.deadline()) {
+    Packet packet = turn.out.scratch();
+    if (!packet.data || !line_.next_own(packet, turn.now)) break;
+    send(packet, turn);
+  }
+  worker_.counters.digits[kind_][Direction::sent].add(
+      static_cast<std::int64_t>(line_.digits_begun() - begun));
+}
+
+TimePoint Leg::deadline() const {
+  return std::min({transport_deadline(), events_.deadline(), rtcp_.deadline(), line_.deadline()});
+}
+
+void Leg::close(Turn& turn) {
+  if (line_.packets_sent() > 0) send_report(turn, true);
+  close_transport(turn);
+}
+
+LegStatistics Leg::statistics() const {
+  LegStatistics statistics;
+  statistics.packets_received = received_.received();
+  statistics.bytes_received = octets_received_;
+  statistics.packets_sent = line_.packets_sent();
+  statistics.bytes_sent = line_.octets_sent();
+  statistics.packets_expected = received_.expected();
+  statistics.packets_lost = received_.lost();
+  statistics.packets_dropped = dropped_;
+  statistics.srtp_failures = srtp_failures_;
+  statistics.jitter_seconds = received_.jitter_seconds();
+  if (rtcp_.round_trip()) {
+    statistics.round_trip_seconds = std::chrono::duration<double>(*rtcp_.round_trip()).count();
+  }
+  return statistics;
+}
+
+}  // namespace trunkline::media

@@ -1,0 +1,70 @@
+#pragma once
+#include "base/bytes.hpp"
+#include "base/net_address.hpp"
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+
+namespace trunkline::media {
+
+/// Room before a received packet (for what grows at its front) and behind it (SRTP tag, padding).
+inline constexpr std::size_t kHeadRoom = 64, kTailRoom = 128, kMaxDatagram = 1500;
+
+/// One datagram in place: `data` may be rewritten, moved forward into `kHeadRoom` and extended into
+/// `kTailRoom`.
+struct Packet {
+  std::uint8_t* data = nullptr;
+  std::size_t size = 0;
+  MutableBytes bytes() const { return {data, size}; }
+};
+
+/// A worker's sockets by their place in the list given to `Plane`.
+using SocketIndex = std::uint32_t;
+
+/// What one turn of a worker wants to send: a fixed array that the worker flushes with `sendmmsg`.
+/// Entries point into the worker's receive buffers or into scratch buffers of the outbox; both stay
+/// valid until `clear()`. No allocation.
+class Outbox {
+ public:
+  static constexpr std::size_t kCapacity = 256, kScratch = 128;
+
+  struct Entry {
+    SocketIndex socket = 0;
+    SocketAddress to;
+    const std::uint8_t* data = nullptr;
+    std::size_t size = 0;
+  };
+
+  Outbox() : scratch_(std::make_unique<Buffers>()) {}
+
+  /// A buffer of `kHeadRoom + kMaxDatagram + kTailRoom` octets for a packet that we make; its
+  /// `data` stands after the head room. Null data when all are used: the caller drops the packet
+  /// and counts it.
+  Packet scratch() {
+    if (scratch_used_ == kScratch) return {};
+    return {(*scratch_)[scratch_used_++].data() + kHeadRoom, 0};
+  }
+  /// False when full: the packet is dropped, the caller counts it.
+  bool push(SocketIndex socket, const SocketAddress& to, const Packet& packet) {
+    if (size_ == kCapacity) return false;
+    entries_[size_++] = {socket, to, packet.data, packet.size};
+    return true;
+  }
+  std::span<const Entry> entries() const { return {entries_.data(), size_}; }
+  /// The worker flushes before it goes on when little is left.
+  bool nearly_full() const { return size_ + 64 > kCapacity || scratch_used_ + 32 > kScratch; }
+  void clear() { size_ = scratch_used_ = 0; }
+
+ private:
+  using Buffers =
+      std::array<std::array<std::uint8_t, kHeadRoom + kMaxDatagram + kTailRoom>, kScratch>;
+  std::array<Entry, kCapacity> entries_{};
+  std::size_t size_ = 0;
+  std::unique_ptr<Buffers> scratch_;
+  std::size_t scratch_used_ = 0;
+};
+
+}  // namespace trunkline::media

@@ -1,0 +1,155 @@
+#include "media/outgoing_line.hpp"
+
+#include <algorithm>
+
+namespace trunkline::media {
+
+namespace {
+
+constexpr Duration kEventSilence = milliseconds{200};
+// Sources of a line are legs, by their ids; tones count down from here and never meet them.
+constexpr std::uint64_t kToneSource = ~std::uint64_t{0};
+
+}  // namespace
+
+std::optional<DropReason> OutgoingLine::rewrite(Packet& packet, const rtp::Header& header,
+                                                const PayloadRoute& route, LegId source,
+                                                TimePoint now) {
+  if (digits_.active() || tone_) {
+    interrupted_ = true;
+    return DropReason::replaced;
+  }
+  std::optional<rtp::EventPayload> event;
+  if (route.telephone_event) {
+    event = rtp::parse_event(packet.bytes().subspan(header.payload_at, header.payload_size));
+    if (!event) return DropReason::malformed;
+  }
+  if (std::exchange(interrupted_, false)) timeline_.splice();
+  auto position = timeline_.map({.source = source.value,
+                                 .ssrc = header.ssrc,
+                                 .sequence = header.sequence,
+                                 .timestamp = header.timestamp,
+                                 .marker = header.marker,
+                                 .clock = route.from_clock,
+                                 .telephone_event = route.telephone_event},
+                                now);
+  if (!position) return DropReason::late;
+  const rtp::Extent extent = rtp::strip(packet.bytes(), header);
+  packet.data += extent.offset;
+  packet.size = extent.size;
+  if (event) {
+    rewrite_event(packet, header, route, *event, *position, now);
+  }
+  write(packet, route.to, *position, packet.size - rtp::kFixedHeaderSize);
+  return std::nullopt;
+}
+
+void OutgoingLine::rewrite_event(Packet& packet, const rtp::Header& header,
+                                 const PayloadRoute& route, const rtp::EventPayload& payload,
+                                 rtp::LinePosition& position, TimePoint now) {
+  const auto converted = converter_.convert(header.ssrc, header.timestamp, payload,
+                                            route.from_clock, route.to_clock, position.timestamp);
+  position.timestamp = converted.timestamp;
+  packet.size = rtp::kFixedHeaderSize + rtp::kEventPayloadSize;
+  rtp::write_event(packet.bytes().subspan(rtp::kFixedHeaderSize), converted.payload);
+  relayed_ = {.open = !converted.payload.end,
+              .payload_type = route.to,
+              .timestamp = converted.timestamp,
+              .payload = converted.payload,
+              .last = now,
+              .ends_to_send = 0};
+}
+
+void OutgoingLine::start_tone(const StartTone& order, TimePoint now) {
+  tone_.emplace(order, now);
+  ++tones_;
+}
+
+void OutgoingLine::stop_tone() {
+  tone_.reset();
+}
+
+bool OutgoingLine::queue_digit(const SendDigit& order, TimePoint now) {
+  if (!timeline_.started()) timeline_.set_clock(order.clock, now);
+  digit_payload_type_ = order.payload_type;
+  return digits_.queue(order.digit, milliseconds{order.duration_ms}, order.clock, now);
+}
+
+bool OutgoingLine::next_own(Packet& packet, TimePoint now) {
+  return write_relayed_end(packet, now) || write_digit(packet, now) || write_tone(packet, now);
+}
+
+TimePoint OutgoingLine::deadline() const {
+  TimePoint first = digits_.deadline();
+  if (tone_) first = std::min(first, tone_->deadline());
+  if (relayed_.open) first = std::min(first, relayed_.last + kEventSilence);
+  if (relayed_.ends_to_send > 0) first = std::min(first, relayed_.last);
+  return first;
+}
+
+bool OutgoingLine::write_relayed_end(Packet& packet, TimePoint now) {
+  if (relayed_.open && now >= relayed_.last + kEventSilence) {
+    relayed_.open = false;
+    relayed_.payload.end = true;
+    relayed_.ends_to_send = rtp::EventSender::kEndPackets;
+  }
+  if (relayed_.ends_to_send == 0) return false;
+  --relayed_.ends_to_send;
+  const auto position = timeline_.insert(relayed_.timestamp, false, now);
+  rtp::write_event({packet.data + rtp::kFixedHeaderSize, rtp::kEventPayloadSize}, relayed_.payload);
+  write(packet, relayed_.payload_type, position, rtp::kEventPayloadSize);
+  return true;
+}
+
+bool OutgoingLine::write_digit(Packet& packet, TimePoint now) {
+  const auto event = digits_.next(timeline_.timestamp_at(now), now);
+  if (!event) return false;
+  if (event->marker) ++digits_begun_;
+  const auto position = timeline_.insert(event->timestamp, event->marker, now);
+  rtp::write_event({packet.data + rtp::kFixedHeaderSize, rtp::kEventPayloadSize}, event->payload);
+  write(packet, digit_payload_type_, position, rtp::kEventPayloadSize);
+  interrupted_ = true;
+  return true;
+}
+
+bool OutgoingLine::write_tone(Packet& packet, TimePoint now) {
+  if (!tone_ || now < tone_->deadline()) return false;
+  const rtp::SourcePacket source{.source = kToneSource - tones_,
+                                 .ssrc = 0,
+                                 .sequence = tone_->sequence(),
+                                 .timestamp = tone_->timestamp(),
+                                 .marker = tone_->first(),
+                                 .clock = 8000,
+                                 .telephone_event = false};
+  const MutableBytes payload{packet.data + rtp::kFixedHeaderSize, Tone::kSamples};
+  if (digits_.active()) {
+    tone_->next(payload, now);
+    return false;
+  }
+  if (std::exchange(interrupted_, false)) timeline_.splice();
+  const auto position = timeline_.map(source, now);
+  tone_->next(payload, now);
+  if (!position) return false;
+  write(packet, tone_->payload_type(), *position, Tone::kSamples);
+  return true;
+}
+
+void OutgoingLine::write(Packet& packet, std::uint8_t payload_type,
+                         const rtp::LinePosition& position, std::size_t payload_size) {
+  packet.size = rtp::kFixedHeaderSize + payload_size;
+  rtp::Header header;
+  header.marker = position.marker;
+  header.payload_type = payload_type;
+  header.sequence = position.sequence;
+  header.timestamp = position.timestamp;
+  header.ssrc = timeline_.ssrc();
+  rtp::write_header(packet.bytes(), header);
+}
+
+void OutgoingLine::count_sent(std::size_t payload_octets, TimePoint now) {
+  ++packets_sent_;
+  octets_sent_ += payload_octets;
+  last_sent_ = now;
+}
+
+}  // namespace trunkline::media

@@ -1,0 +1,82 @@
+#pragma once
+#include "base/random.hpp"
+#include "base/time.hpp"
+#include "media/api.hpp"
+#include "media/counters.hpp"
+#include "media/outbox.hpp"
+#include "media/tone.hpp"
+#include "rtp/packet.hpp"
+#include "rtp/telephone_event.hpp"
+#include "rtp/timeline.hpp"
+
+#include <cstdint>
+#include <optional>
+
+namespace trunkline::media {
+
+/// What one leg sends: a single SSRC with one sequence and timestamp line for its whole life,
+/// whatever feeds it: other legs by routes, a tone, digits of ours. Packets here are clear; sealing
+/// and sending is the leg's.
+class OutgoingLine {
+ public:
+  OutgoingLine(std::uint32_t ssrc, Random& random) : timeline_(ssrc, random) {}
+
+  /// Makes a packet that `source` received one of this line: bare header, our SSRC, this leg's
+  /// payload type, sequence and timestamp. `header` is what `rtp::parse_header` said of it. A
+  /// reason when it must not go out.
+  std::optional<DropReason> rewrite(Packet& packet, const rtp::Header& header,
+                                    const PayloadRoute& route, LegId source, TimePoint now);
+
+  void start_tone(const StartTone& order, TimePoint now);
+  void stop_tone();
+  /// False when the digit is none or 32 wait already.
+  bool queue_digit(const SendDigit& order, TimePoint now);
+  /// After hold or a new route: the next packet continues the line by the wall clock, with the
+  /// marker.
+  void splice() { timeline_.splice(); }
+
+  /// Our own packet that is due, if any, written into `packet`; called until it says no.
+  bool next_own(Packet& packet, TimePoint now);
+  TimePoint deadline() const;
+
+  void count_sent(std::size_t payload_octets, TimePoint now);
+  std::uint64_t packets_sent() const { return packets_sent_; }
+  std::uint64_t octets_sent() const { return octets_sent_; }
+  TimePoint last_sent() const { return last_sent_; }
+  /// Telephone events that began on this line by our own order.
+  std::uint64_t digits_begun() const { return digits_begun_; }
+  std::uint32_t ssrc() const { return timeline_.ssrc(); }
+  const rtp::Timeline& timeline() const { return timeline_; }
+
+ private:
+  /// An event relayed from another leg whose end has not come yet (RFC 4733 §2.5.1.4).
+  struct Relayed {
+    bool open = false;
+    std::uint8_t payload_type = 0;
+    std::uint32_t timestamp = 0;
+    rtp::EventPayload payload;
+    TimePoint last{};
+    int ends_to_send = 0;
+  };
+
+  void rewrite_event(Packet& packet, const rtp::Header& header, const PayloadRoute& route,
+                     const rtp::EventPayload& payload, rtp::LinePosition& position, TimePoint now);
+  bool write_relayed_end(Packet& packet, TimePoint now);
+  bool write_digit(Packet& packet, TimePoint now);
+  bool write_tone(Packet& packet, TimePoint now);
+  void write(Packet& packet, std::uint8_t payload_type, const rtp::LinePosition& position,
+             std::size_t payload_size);
+
+  rtp::Timeline timeline_;
+  rtp::EventConverter converter_;
+  rtp::EventSender digits_;
+  std::uint8_t digit_payload_type_ = 101;
+  std::optional<Tone> tone_;
+  std::uint64_t tones_ = 0;
+  bool interrupted_ = false;  ///< a source was left out: it returns with a splice
+  Relayed relayed_;
+  std::uint64_t packets_sent_ = 0, octets_sent_ = 0, digits_begun_ = 0;
+  TimePoint last_sent_{};
+};
+
+}  // namespace trunkline::media

@@ -1,0 +1,269 @@
+#include "media/plane.hpp"
+
+#include "base/log.hpp"
+#include "media/browser_directory.hpp"
+#include "media/browser_leg.hpp"
+#include "media/deadline_heap.hpp"
+#include "media/leg.hpp"
+#include "media/trunk_leg.hpp"
+
+#include <algorithm>
+#include <type_traits>
+#include <unordered_map>
+
+namespace trunkline::media {
+
+struct Plane::Impl {
+  Impl(PlaneSettings chosen, const DtlsIdentity& identity, std::vector<SocketSpec> bound,
+       Random& random)
+      : settings(chosen),
+        sockets(std::move(bound)),
+        handshakes{.limit = settings.dtls_handshakes, .active = 0},
+        context{settings, identity, random, counters, handshakes},
+        browsers(settings.max_legs, random),
+        trunk_by_socket(sockets.size(), nullptr) {
+    legs.reserve(settings.max_legs);
+    deadlines.reserve(settings.max_legs);
+  }
+
+  void execute(const AddBrowserLeg& order, Turn& turn);
+  void execute(const UpdateBrowserLeg& order, Turn& turn);
+  void execute(const AddTrunkLeg& order, Turn& turn);
+  void execute(const UpdateTrunkLeg& order, Turn& turn);
+  void execute(const RemoveLeg& order, Turn& turn);
+  void execute(const SetRoute& order, Turn& turn) const;
+  void execute(const ClearRoute& order, Turn& turn) const;
+  void execute(const StartTone& order, Turn& turn);
+  void execute(const StopTone& order, Turn& turn) const;
+  void execute(const SendDigit& order, Turn& turn);
+
+  void receive_browser(SocketIndex socket, const SocketAddress& from, Packet packet, Turn& turn);
+  void receive_stun(SocketIndex socket, const SocketAddress& from, Packet packet, Turn& turn);
+  void receive_trunk(SocketIndex socket, const SocketAddress& from, Packet packet, Turn& turn);
+
+  bool room_for(LegId id) const { return legs.size() < settings.max_legs && !legs.contains(id); }
+  Leg* find(LegId id) const {
+    const auto found = legs.find(id);
+    return found == legs.end() ? nullptr : found->second.get();
+  }
+  std::optional<SocketIndex> socket_at(SocketSpec::Use use, const SocketAddress& local) const;
+  void adopt(std::unique_ptr<Leg> leg);
+  LegKind kind_of(SocketIndex socket) const {
+    return sockets[socket].use == SocketSpec::Use::browser ? LegKind::webrtc : LegKind::sip;
+  }
+  void drop(SocketIndex socket, DropReason reason) {
+    counters.dropped[kind_of(socket)][reason].add();
+  }
+
+  PlaneSettings settings;
+  std::vector<SocketSpec> sockets;
+  MediaCounters counters;
+  HandshakeBudget handshakes;
+  WorkerContext context;
+  BrowserDirectory browsers;
+  std::vector<TrunkLeg*> trunk_by_socket;
+  std::unordered_map<LegId, std::unique_ptr<Leg>> legs;
+  DeadlineHeap deadlines;
+};
+
+// ------------------------------------------------------------------------------------- commands
+
+void Plane::Impl::adopt(std::unique_ptr<Leg> leg) {
+  counters.sessions[leg->kind()].add();
+  deadlines.add(*leg);
+  const LegId id = leg->id();
+  legs.emplace(id, std::move(leg));
+}
+
+void Plane::Impl::execute(const AddBrowserLeg& order, Turn& turn) {
+  if (!room_for(order.leg)) return log::warn("browser leg refused", {{"leg", order.leg.value}});
+  auto leg = std::make_unique<BrowserLeg>(order, context, turn);
+  if (!browsers.add(*leg)) return log::warn("ufrag refused", {{"leg", order.leg.value}});
+  adopt(std::move(leg));
+}
+
+void Plane::Impl::execute(const UpdateBrowserLeg& order, Turn& turn) {
+  Leg* leg = find(order.leg);
+  if (!leg || leg->kind() != LegKind::webrtc) return;
+  auto& browser = static_cast<BrowserLeg&>(*leg);
+  browser.update(order.remote, turn);
+  browsers.refresh(browser);
+  deadlines.settle(browser);
+}
+
+void Plane::Impl::execute(const AddTrunkLeg& order, Turn& turn) {
+  const auto rtp = socket_at(SocketSpec::Use::trunk_rtp, order.local);
+  const auto rtcp = socket_at(SocketSpec::Use::trunk_rtcp,
+                              {order.local.ip, static_cast<std::uint16_t>(order.local.port + 1)});
+  if (!room_for(order.leg) || !rtp || trunk_by_socket[*rtp]) {
+    return log::warn("trunk leg refused",
+                     {{"leg", order.leg.value}, {"local", order.local.text()}});
+  }
+  auto leg = std::make_unique<TrunkLeg>(order, *rtp, rtcp, context, turn);
+  trunk_by_socket[*rtp] = leg.get();
+  if (rtcp) trunk_by_socket[*rtcp] = leg.get();
+  adopt(std::move(leg));
+}
+
+void Plane::Impl::execute(const UpdateTrunkLeg& order, Turn& turn) {
+  Leg* leg = find(order.leg);
+  if (!leg || leg->kind() != LegKind::sip) return;
+  static_cast<TrunkLeg&>(*leg).update(order.remote, turn);
+  deadlines.settle(*leg);
+}
+
+void Plane::Impl::execute(const RemoveLeg& order, Turn& turn) {
+  const auto found = legs.find(order.leg);
+  if (found == legs.end()) {
+    // One that was refused: its owner waits for the end all the same.
+    turn.events.emplace_back(LegClosed{order.leg, {}});
+    return;
+  }
+  Leg& leg = *found->second;
+  leg.close(turn);
+  leg.detach();
+  turn.events.emplace_back(LegClosed{order.leg, leg.statistics()});
+  deadlines.remove(leg);
+  counters.sessions[leg.kind()].add(-1);
+  if (leg.kind() == LegKind::webrtc) {
+    browsers.remove(static_cast<BrowserLeg&>(leg));
+  } else {
+    std::replace(trunk_by_socket.begin(), trunk_by_socket.end(), static_cast<TrunkLeg*>(&leg),
+                 static_cast<TrunkLeg*>(nullptr));
+  }
+  legs.erase(found);
+}
+
+void Plane::Impl::execute(const SetRoute& order, Turn&) const {
+  Leg* from = find(order.from);
+  Leg* to = find(order.to);
+  if (from && to) from->set_route(*to, order.payloads);
+}
+
+void Plane::Impl::execute(const ClearRoute& order, Turn&) const {
+  Leg* from = find(order.from);
+  Leg* to = find(order.to);
+  if (from && to) from->clear_route(*to);
+}
+
+void Plane::Impl::execute(const StartTone& order, Turn& turn) {
+  Leg* leg = find(order.to);
+  if (!leg) return;
+  leg->start_tone(order, turn.now);
+  deadlines.hasten(*leg);
+}
+
+void Plane::Impl::execute(const StopTone& order, Turn&) const {
+  if (Leg* leg = find(order.to)) leg->stop_tone();
+}
+
+void Plane::Impl::execute(const SendDigit& order, Turn& turn) {
+  Leg* leg = find(order.to);
+  if (!leg) return;
+  leg->send_digit(order, turn.now);
+  deadlines.hasten(*leg);
+}
+
+std::optional<SocketIndex> Plane::Impl::socket_at(SocketSpec::Use use,
+                                                  const SocketAddress& local) const {
+  for (SocketIndex index = 0; index < sockets.size(); ++index) {
+    const SocketSpec& socket = sockets[index];
+    if (socket.use != use || socket.local.port != local.port) continue;
+    if (socket.local.ip == local.ip || socket.local.ip.is_unspecified()) return index;
+  }
+  return std::nullopt;
+}
+
+// -------------------------------------------------------------------------------------- packets
+
+void Plane::Impl::receive_browser(SocketIndex socket, const SocketAddress& from, Packet packet,
+                                  Turn& turn) {
+  switch (rtp::classify(packet.bytes())) {
+    case rtp::DatagramKind::stun:
+      return receive_stun(socket, from, packet, turn);
+    case rtp::DatagramKind::dtls:
+    case rtp::DatagramKind::rtp: {
+      BrowserLeg* leg = browsers.by_address(from);
+      if (!leg) return drop(socket, DropReason::unknown_source);
+      leg->receive(packet, from, socket, turn);
+      deadlines.hasten(*leg);
+      return;
+    }
+    case rtp::DatagramKind::zrtp:
+    case rtp::DatagramKind::turn:
+    case rtp::DatagramKind::unknown:
+    case rtp::DatagramKind::count_:
+      return drop(socket, DropReason::unknown_protocol);
+  }
+}
+
+void Plane::Impl::receive_stun(SocketIndex socket, const SocketAddress& from, Packet packet,
+                               Turn& turn) {
+  const auto message = ice::StunMessage::parse(packet.bytes());
+  BrowserLeg* leg = message ? browsers.by_ufrag(message->receiver_ufrag()) : nullptr;
+  if (!leg) return drop(socket, DropReason::stun);
+  const ice::CheckOutcome outcome = leg->receive_stun(*message, from, socket, turn);
+  browsers.on_check(*leg, from, outcome, turn.now);
+  deadlines.hasten(*leg);
+}
+
+void Plane::Impl::receive_trunk(SocketIndex socket, const SocketAddress& from, Packet packet,
+                                Turn& turn) {
+  TrunkLeg* leg = trunk_by_socket[socket];
+  if (!leg) return drop(socket, DropReason::unknown_source);
+  leg->receive(packet, from, socket, turn);
+  deadlines.hasten(*leg);
+}
+
+// ---------------------------------------------------------------------------------------- Plane
+
+Plane::Plane(PlaneSettings settings, const DtlsIdentity& identity, std::vector<SocketSpec> sockets,
+             Random& random)
+    : impl_(std::make_unique<Impl>(settings, identity, std::move(sockets), random)) {}
+
+Plane::~Plane() = default;
+
+void Plane::execute(const Command& command, TimePoint now, Outbox& out,
+                    std::vector<Event>& events) {
+  Turn turn{now, out, events};
+  std::visit([&](const auto& order) { impl_->execute(order, turn); }, command);
+}
+
+void Plane::receive(SocketIndex socket, const SocketAddress& from, Packet packet, TimePoint now,
+                    Outbox& out, std::vector<Event>& events) {
+  if (socket >= impl_->sockets.size()) return;
+  if (packet.size == 0 || packet.size > kMaxDatagram) return impl_->drop(socket, DropReason::size);
+  Turn turn{now, out, events};
+  if (impl_->sockets[socket].use == SocketSpec::Use::browser) {
+    impl_->receive_browser(socket, from, packet, turn);
+  } else {
+    impl_->receive_trunk(socket, from, packet, turn);
+  }
+}
+
+void Plane::on_deadline(TimePoint now, Outbox& out, std::vector<Event>& events) {
+  Turn turn{now, out, events};
+  // Each leg has one turn at most: what is due again at once waits for the next call.
+  for (std::size_t turns = impl_->legs.size(); turns > 0; --turns) {
+    if (impl_->deadlines.deadline() > now || out.nearly_full()) return;
+    Leg& leg = *impl_->deadlines.first();
+    leg.on_deadline(turn);
+    impl_->deadlines.settle(leg);
+  }
+}
+
+TimePoint Plane::deadline() const {
+  return impl_->deadlines.deadline();
+}
+
+std::size_t Plane::legs() const {
+  return impl_->legs.size();
+}
+const MetricSource& Plane::metrics() const {
+  return impl_->counters;
+}
+std::string Plane::srtp_engine() const {
+  return std::string(srtp_engine_name(impl_->settings.srtp_engine));
+}
+
+}  // namespace trunkline::media

@@ -1,0 +1,81 @@
+#pragma once
+#include "base/metrics.hpp"
+#include "base/random.hpp"
+#include "base/result.hpp"
+#include "base/time.hpp"
+#include "media/api.hpp"
+#include "media/outbox.hpp"
+#include "media/srtp.hpp"
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace trunkline::media {
+
+/// Our DTLS identity: a key and a self-signed certificate made at start, shared by all workers
+/// (ECDSA P-256, RFC 8827).
+class DtlsIdentity {
+ public:
+  static Result<DtlsIdentity> make();
+  ~DtlsIdentity();
+  DtlsIdentity(DtlsIdentity&&) noexcept;
+  DtlsIdentity& operator=(DtlsIdentity&&) noexcept;
+  const Fingerprint& fingerprint() const;  ///< sha-256
+  struct Impl;
+  Impl& impl() const { return *impl_; }
+
+ private:
+  explicit DtlsIdentity(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+struct PlaneSettings {
+  Duration ice_connect_timeout = seconds{30};  ///< no valid check since the leg began
+  Duration consent_timeout = seconds{30};      ///< RFC 7675: no valid check on the selected pair
+  Duration dtls_timeout = seconds{15};
+  Duration learn_window = seconds{3};  ///< SourcePolicy::learn, from the first remote description
+  Duration rtcp_interval = seconds{5};
+  SrtpEngineKind srtp_engine = SrtpEngineKind::automatic;
+  std::size_t max_legs = 4000;
+  std::size_t dtls_handshakes = 256;  ///< unfinished at once; a ClientHello beyond it is dropped
+};
+
+struct SocketSpec {
+  enum class Use : std::uint8_t { browser, trunk_rtp, trunk_rtcp } use = Use::browser;
+  SocketAddress local;
+};
+
+/// All media of one worker, without its sockets: commands, packets and time in; packets and events
+/// out. Sans I/O, one thread. Per packet it allocates nothing, takes no lock, reads no clock.
+class Plane {
+ public:
+  /// `sockets`: what the worker has bound; their places in this list are the `SocketIndex` values.
+  /// `identity` must outlive the plane.
+  Plane(PlaneSettings settings, const DtlsIdentity& identity, std::vector<SocketSpec> sockets,
+        Random& random);
+  ~Plane();
+  Plane(const Plane&) = delete;
+  Plane& operator=(const Plane&) = delete;
+
+  void execute(const Command& command, TimePoint now, Outbox& out, std::vector<Event>& events);
+  /// One datagram from a socket, with the room promised by `Packet`. It may be rewritten and pushed
+  /// to `out` in place.
+  void receive(SocketIndex socket, const SocketAddress& from, Packet packet, TimePoint now,
+               Outbox& out, std::vector<Event>& events);
+  void on_deadline(TimePoint now, Outbox& out, std::vector<Event>& events);
+  TimePoint deadline() const;
+
+  std::size_t legs() const;
+  /// Cells written by the worker's thread only; `collect` may run on any thread.
+  const MetricSource& metrics() const;
+  /// Which SRTP engine is in use: "openssl" or "libsrtp".
+  std::string srtp_engine() const;
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace trunkline::media

@@ -1,0 +1,43 @@
+#pragma once
+#include "base/bytes.hpp"
+#include "base/random.hpp"
+#include "base/time.hpp"
+#include "media/outgoing_line.hpp"
+#include "rtp/quality.hpp"
+#include "rtp/rtcp.hpp"
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+namespace trunkline::media {
+
+/// The RTCP of one leg, ended here and never relayed (RFC 3550 §6): our own SR or RR with SDES at
+/// random times around the interval, the first one soon; the peer's reports for the round trip. A
+/// BYE of the peer ends nothing: on a trunk nobody proves who sent it.
+class RtcpSession {
+ public:
+  RtcpSession(std::string cname, Duration interval, Random& random)
+      : cname_(std::move(cname)), interval_(interval), random_(random) {}
+
+  /// The leg can send: the first report comes within 500 ms.
+  void start(TimePoint now);
+  bool due(TimePoint now) const { return now >= next_; }
+  TimePoint deadline() const { return next_; }
+  /// Writes the report that is due into `out`; its size. Arms the next.
+  std::size_t write(MutableBytes out, const OutgoingLine& line, rtp::ReceiveStatistics& received,
+                    TimePoint now, bool bye = false);
+  /// False when it is no RTCP.
+  bool receive(ByteView compound, const OutgoingLine& line, rtp::ReceiveStatistics& received,
+               TimePoint now);
+  const std::optional<Duration>& round_trip() const { return round_trip_; }
+
+ private:
+  std::string cname_;
+  Duration interval_;
+  Random& random_;
+  TimePoint next_ = kNever;
+  std::optional<Duration> round_trip_;
+};
+
+}  // namespace trunkline::media

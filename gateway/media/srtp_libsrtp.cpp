@@ -1,0 +1,186 @@
+#include "media/srtp.hpp"
+
+#include "media/srtp_index.hpp"
+
+#include <srtp2/srtp.h>
+
+#include <algorithm>
+#include <array>
+
+namespace trunkline::media {
+
+namespace {
+
+bool library_ready() {
+  static const bool ready = srtp_init() == srtp_err_status_ok;
+  return ready;
+}
+
+struct SessionDeleter {
+  void operator()(srtp_ctx_t_* session) const { srtp_dealloc(session); }
+};
+using Session = std::unique_ptr<srtp_ctx_t_, SessionDeleter>;
+
+void set_profile(srtp_policy_t& policy, SrtpProfile profile) {
+  switch (profile) {
+    case SrtpProfile::aes_cm_128_hmac_sha1_80:
+      srtp_crypto_policy_set_rtp_default(&policy.rtp);
+      srtp_crypto_policy_set_rtcp_default(&policy.rtcp);
+      return;
+    case SrtpProfile::aes_cm_128_hmac_sha1_32:
+      srtp_crypto_policy_set_aes_cm_128_hmac_sha1_32(&policy.rtp);
+      srtp_crypto_policy_set_rtcp_default(&policy.rtcp);
+      return;
+    case SrtpProfile::aead_aes_128_gcm:
+      srtp_crypto_policy_set_aes_gcm_128_16_auth(&policy.rtp);
+      srtp_crypto_policy_set_aes_gcm_128_16_auth(&policy.rtcp);
+      return;
+    case SrtpProfile::aead_aes_256_gcm:
+      srtp_crypto_policy_set_aes_gcm_256_16_auth(&policy.rtp);
+      srtp_crypto_policy_set_aes_gcm_256_16_auth(&policy.rtcp);
+      return;
+  }
+}
+
+Session make_session(SrtpProfile profile, const SrtpMasterKey& key, srtp_ssrc_t ssrc) {
+  if (!library_ready()) return nullptr;
+  std::array<std::uint8_t, kMaxSrtpKey + kMaxSrtpSalt> joined{};
+  std::copy_n(key.key.begin(), traits(profile).key, joined.begin());
+  std::copy_n(key.salt.begin(), traits(profile).salt,
+              joined.begin() + static_cast<std::ptrdiff_t>(traits(profile).key));
+  srtp_policy_t policy{};
+  set_profile(policy, profile);
+  policy.ssrc = ssrc;
+  policy.key = joined.data();
+  policy.window_size = kRtpReplayWindow;
+  srtp_t session = nullptr;
+  const auto status = srtp_create(&session, &policy);
+  joined.fill(0);
+  return Session(status == srtp_err_status_ok ? session : nullptr);
+}
+
+SrtpVerdict verdict_of(srtp_err_status_t status) {
+  switch (status) {
+    case srtp_err_status_ok:
+      return SrtpVerdict::ok;
+    case srtp_err_status_replay_fail:
+    case srtp_err_status_replay_old:
+      return SrtpVerdict::replayed;
+    case srtp_err_status_auth_fail:
+    case srtp_err_status_cipher_fail:
+    case srtp_err_status_algo_fail:
+      return SrtpVerdict::authentication;
+    case srtp_err_status_no_ctx:
+    case srtp_err_status_key_expired:
+      return SrtpVerdict::refused;
+    default:
+      return SrtpVerdict::malformed;
+  }
+}
+
+class LibsrtpSender final : public SrtpSender {
+ public:
+  LibsrtpSender(Session session, std::uint32_t ssrc) : session_(std::move(session)), ssrc_(ssrc) {}
+
+  SrtpVerdict protect_rtp(Packet& packet) override {
+    if (!rtp_header_size(packet.bytes())) return SrtpVerdict::malformed;
+    if (load32(packet.bytes(), 8) != ssrc_) return SrtpVerdict::refused;
+    int size = static_cast<int>(packet.size);
+    const SrtpVerdict verdict = verdict_of(srtp_protect(session_.get(), packet.data, &size));
+    packet.size = static_cast<std::size_t>(size);
+    return verdict;
+  }
+  SrtpVerdict protect_rtcp(Packet& packet) override {
+    if (packet.size < kRtcpHeaderSize) return SrtpVerdict::malformed;
+    if (load32(packet.bytes(), 4) != ssrc_) return SrtpVerdict::refused;
+    int size = static_cast<int>(packet.size);
+    const SrtpVerdict verdict = verdict_of(srtp_protect_rtcp(session_.get(), packet.data, &size));
+    packet.size = static_cast<std::size_t>(size);
+    return verdict;
+  }
+
+ private:
+  Session session_;
+  std::uint32_t ssrc_;
+};
+
+/// libsrtp never tries a second roll-over counter for an unknown SSRC: a sender that wrapped before
+/// its first packet arrived is not understood by this engine.
+class LibsrtpReceiver final : public SrtpReceiver {
+ public:
+  LibsrtpReceiver(SrtpProfile profile, Session session)
+      : profile_(profile), session_(std::move(session)) {}
+
+  SrtpVerdict unprotect_rtp(Packet& packet) override {
+    const auto header = rtp_header_size(packet.bytes());
+    if (!header || packet.size < *header + traits(profile_).rtp_tag) return SrtpVerdict::malformed;
+    const std::uint32_t ssrc = load32(packet.bytes(), 8);
+    int size = static_cast<int>(packet.size);
+    const SrtpVerdict verdict = verdict_of(srtp_unprotect(session_.get(), packet.data, &size));
+    packet.size = static_cast<std::size_t>(size);
+    if (verdict == SrtpVerdict::ok) remember(ssrc);
+    return verdict;
+  }
+  SrtpVerdict unprotect_rtcp(Packet& packet) override {
+    // With GCM libsrtp itself would take a packet that is only authenticated.
+    if (!srtcp_index(profile_, packet.bytes())) return SrtpVerdict::malformed;
+    const std::uint32_t ssrc = load32(packet.bytes(), 4);
+    int size = static_cast<int>(packet.size);
+    const SrtpVerdict verdict = verdict_of(srtp_unprotect_rtcp(session_.get(), packet.data, &size));
+    packet.size = static_cast<std::size_t>(size);
+    if (verdict == SrtpVerdict::ok) remember(ssrc);
+    return verdict;
+  }
+
+ private:
+  struct Known {
+    std::uint32_t ssrc = 0;
+    std::uint64_t used = 0;
+  };
+
+  void remember(std::uint32_t ssrc) {
+    const auto known = std::find_if(known_.begin(), known_.end(), [ssrc](const Known& one) {
+      return one.used != 0 && one.ssrc == ssrc;
+    });
+    if (known != known_.end()) {
+      known->used = ++clock_;
+      return;
+    }
+    Known& oldest =
+        *std::min_element(known_.begin(), known_.end(),
+                          [](const Known& a, const Known& b) { return a.used < b.used; });
+    // libsrtp takes the SSRC in network byte order here.
+    std::array<std::uint8_t, 4> wire{};
+    store32(wire, 0, oldest.ssrc);
+    std::uint32_t network = 0;
+    std::memcpy(&network, wire.data(), wire.size());
+    if (oldest.used != 0) srtp_remove_stream(session_.get(), network);
+    oldest = {ssrc, ++clock_};
+  }
+
+  SrtpProfile profile_;
+  Session session_;
+  std::array<Known, kMaxSsrcs> known_{};
+  std::uint64_t clock_ = 0;
+};
+
+}  // namespace
+
+namespace engines {
+
+std::unique_ptr<SrtpSender> libsrtp_sender(SrtpProfile profile, const SrtpMasterKey& key,
+                                           std::uint32_t ssrc) {
+  Session session = make_session(profile, key, {ssrc_any_outbound, 0});
+  if (!session) return nullptr;
+  return std::make_unique<LibsrtpSender>(std::move(session), ssrc);
+}
+
+std::unique_ptr<SrtpReceiver> libsrtp_receiver(SrtpProfile profile, const SrtpMasterKey& key) {
+  Session session = make_session(profile, key, {ssrc_any_inbound, 0});
+  if (!session) return nullptr;
+  return std::make_unique<LibsrtpReceiver>(profile, std::move(session));
+}
+
+}  // namespace engines
+
+}  // namespace trunkline::media

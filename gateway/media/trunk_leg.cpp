@@ -1,0 +1,56 @@
+#include "media/trunk_leg.hpp"
+
+namespace trunkline::media {
+
+TrunkLeg::TrunkLeg(const AddTrunkLeg& order, SocketIndex rtp_socket,
+                   std::optional<SocketIndex> rtcp_socket, WorkerContext& context, Turn& turn)
+    : Leg(order.leg, LegKind::sip, order.ssrc, order.cname, context),
+      rtp_socket_(rtp_socket),
+      rtcp_socket_(rtcp_socket),
+      source_(order.policy, order.allow, context.settings.learn_window, order.local) {
+  describe(order.remote, turn.now);
+}
+
+void TrunkLeg::update(const TrunkRemote& remote, Turn& turn) {
+  const SocketAddress before = source_.rtp_destination();
+  describe(remote, turn.now);
+  // After hold, or at another place, the peer takes the line up again at a marked packet.
+  if (source_.rtp_destination() != before) line().splice();
+}
+
+void TrunkLeg::describe(const TrunkRemote& remote, TimePoint now) {
+  mux_ = remote.rtcp_mux;
+  source_.describe(remote, now);
+  if (!source_.rtp_destination().empty()) start_rtcp(now);
+}
+
+void TrunkLeg::receive(Packet packet, const SocketAddress& from, SocketIndex socket, Turn& turn) {
+  if (rtp::classify(packet.bytes()) != rtp::DatagramKind::rtp) {
+    return drop(DropReason::unknown_protocol);
+  }
+  const bool rtcp = rtp::is_rtcp(packet.bytes());
+  if (rtcp || socket != rtp_socket_) {
+    if (!rtcp || !source_.accept_rtcp(from)) return drop(DropReason::unknown_source);
+    if (within_rate(turn.now)) receive_rtcp(packet.bytes(), turn);
+    return;
+  }
+  const auto header = rtp::parse_header(packet.bytes());
+  if (!header) return drop(DropReason::malformed);
+  if (!source_.accept_rtp(from, header->ssrc, header->sequence,
+                          routes_payload(header->payload_type), turn.now)) {
+    return drop(DropReason::unknown_source);
+  }
+  // Only the peer's own packets count against its rate: a stranger can't use it up.
+  if (within_rate(turn.now)) receive_rtp(packet, from, turn);
+}
+
+std::optional<DropReason> TrunkLeg::transmit(Packet& packet, Stream stream, Turn& turn) {
+  const bool rtp = stream == Stream::rtp;
+  const SocketAddress& to = rtp ? source_.rtp_destination() : source_.rtcp_destination();
+  if (to.empty()) return DropReason::held;
+  const std::optional<SocketIndex> socket = rtp || mux_ ? rtp_socket_ : rtcp_socket_;
+  if (!socket || !turn.out.push(*socket, to, packet)) return DropReason::queue;
+  return std::nullopt;
+}
+
+}  // namespace trunkline::media

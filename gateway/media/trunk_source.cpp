@@ -1,0 +1,114 @@
+#include "media/trunk_source.hpp"
+
+#include <algorithm>
+
+namespace trunkline::media {
+
+namespace {
+
+/// A rival stream heard this recently forbids the lock.
+constexpr Duration kRivalMemory = milliseconds{200};
+
+bool same(const TrunkRemote& a, const TrunkRemote& b) {
+  return a.rtp == b.rtp && a.rtcp == b.rtcp && a.rtcp_mux == b.rtcp_mux;
+}
+
+}  // namespace
+
+TrunkSource::TrunkSource(SourcePolicy policy, std::vector<AddressRange> allow,
+                         Duration learn_window, const SocketAddress& own)
+    : policy_(policy), allow_(std::move(allow)), window_(learn_window), own_(own) {}
+
+void TrunkSource::describe(const TrunkRemote& remote, TimePoint now) {
+  if (same(remote, remote_)) return;
+  remote_ = remote;
+  locked_ = {};
+  candidates_ = {};
+  window_end_ = now + window_;
+  rtp_destination_ = sendable(remote.rtp) ? remote.rtp : SocketAddress{};
+  const SocketAddress& rtcp = remote.rtcp_mux ? remote.rtp : remote.rtcp;
+  // RTCP to another host than the audio would make us a reflector.
+  const bool rtcp_sendable =
+      !rtp_destination_.empty() && sendable(rtcp) && rtcp.ip == remote.rtp.ip;
+  rtcp_destination_ = rtcp_sendable ? rtcp : SocketAddress{};
+}
+
+bool TrunkSource::sendable(const SocketAddress& address) const {
+  return !address.empty() && address.port != 0 && !address.ip.is_unspecified() &&
+         !address.ip.is_multicast() && address != own_;
+}
+
+bool TrunkSource::allowed(const SocketAddress& address) const {
+  return std::any_of(allow_.begin(), allow_.end(),
+                     [&](const AddressRange& range) { return range.contains(address); });
+}
+
+bool TrunkSource::accept_rtp(const SocketAddress& from, std::uint32_t ssrc, std::uint16_t sequence,
+                             bool known_payload, TimePoint now) {
+  if (remote_.rtp.empty()) return false;
+  switch (policy_) {
+    case SourcePolicy::pinned:
+      return from == remote_.rtp;
+    case SourcePolicy::same_host:
+      return from.ip == remote_.rtp.ip;
+    case SourcePolicy::subnet:
+      return from == remote_.rtp || allowed(from);
+    case SourcePolicy::learn:
+      return learn(from, ssrc, sequence, known_payload, now);
+  }
+  return false;
+}
+
+bool TrunkSource::learn(const SocketAddress& from, std::uint32_t ssrc, std::uint16_t sequence,
+                        bool known_payload, TimePoint now) {
+  if (locked()) return from == locked_;
+  if (from == remote_.rtp) {
+    locked_ = from;
+    return true;
+  }
+  if (now >= window_end_ || !known_payload || (!allow_.empty() && !allowed(from))) return false;
+  Candidate& candidate = candidate_for(from);
+  const bool follows =
+      candidate.packets > 0 && candidate.ssrc == ssrc && candidate.next == sequence;
+  candidate.packets = follows ? candidate.packets + 1 : 1;
+  candidate.from = from;
+  candidate.ssrc = ssrc;
+  candidate.next = static_cast<std::uint16_t>(sequence + 1);
+  candidate.last = now;
+  if (candidate.packets < kPacketsInSequence || contested(candidate, now)) return false;
+  locked_ = from;
+  // A peer held by address stays held: learning finds where it really is, not whether it wants
+  // audio.
+  if (!rtp_destination_.empty()) {
+    rtp_destination_ = from;
+    rtcp_destination_ =
+        remote_.rtcp_mux ? from : SocketAddress{from.ip, static_cast<std::uint16_t>(from.port + 1)};
+  }
+  return true;
+}
+
+TrunkSource::Candidate& TrunkSource::candidate_for(const SocketAddress& from) {
+  for (Candidate& candidate : candidates_) {
+    if (candidate.packets > 0 && candidate.from == from) return candidate;
+  }
+  Candidate& oldest =
+      *std::min_element(candidates_.begin(), candidates_.end(),
+                        [](const Candidate& a, const Candidate& b) { return a.last < b.last; });
+  oldest = Candidate{};
+  return oldest;
+}
+
+bool TrunkSource::contested(const Candidate& winner, TimePoint now) const {
+  return std::any_of(candidates_.begin(), candidates_.end(), [&](const Candidate& rival) {
+    return &rival != &winner && rival.packets > 1 && now - rival.last < kRivalMemory;
+  });
+}
+
+bool TrunkSource::accept_rtcp(const SocketAddress& from) {
+  if (remote_.rtp.empty()) return false;
+  if (locked()) return from.ip == locked_.ip;
+  if (policy_ == SourcePolicy::subnet && allowed({from.ip, remote_.rtp.port})) return true;
+  return from.ip == remote_.rtp.ip;
+}
+
+}  // namespace trunkline::media

@@ -1,0 +1,66 @@
+#pragma once
+#include "base/net_address.hpp"
+#include "base/time.hpp"
+#include "media/api.hpp"
+
+#include <array>
+#include <cstdint>
+#include <vector>
+
+namespace trunkline::media {
+
+/// Who may send to a trunk leg, and where the leg sends. Plain RTP has no proof of origin, so an
+/// address is taken on trust only as the policy says; the wrong answer here is "RTP bleed". No
+/// sending to a learnt address before it is locked, no learning after the window or after the lock;
+/// only signalling opens it again.
+class TrunkSource {
+ public:
+  /// `allow` narrows `learn` too, when it is not empty. `own`: our RTP address, never a
+  /// destination.
+  TrunkSource(SourcePolicy policy, std::vector<AddressRange> allow, Duration learn_window,
+              const SocketAddress& own);
+
+  /// What the peer's SDP says. The same as before changes nothing; anything else begins anew.
+  void describe(const TrunkRemote& remote, TimePoint now);
+
+  /// Whether an RTP packet from there is the peer's. `known_payload`: a route has its payload type.
+  bool accept_rtp(const SocketAddress& from, std::uint32_t ssrc, std::uint16_t sequence,
+                  bool known_payload, TimePoint now);
+  bool accept_rtcp(const SocketAddress& from);
+
+  /// Empty when there is nowhere to send: not described, held by address, or no place to send audio
+  /// to.
+  const SocketAddress& rtp_destination() const { return rtp_destination_; }
+  const SocketAddress& rtcp_destination() const { return rtcp_destination_; }
+  bool locked() const { return !locked_.empty(); }
+
+  static constexpr std::uint32_t kPacketsInSequence = 4;
+
+ private:
+  struct Candidate {
+    SocketAddress from;
+    std::uint32_t ssrc = 0;
+    std::uint16_t next = 0;
+    std::uint32_t packets = 0;
+    TimePoint last{};
+  };
+
+  bool learn(const SocketAddress& from, std::uint32_t ssrc, std::uint16_t sequence,
+             bool known_payload, TimePoint now);
+  Candidate& candidate_for(const SocketAddress& from);
+  bool contested(const Candidate& winner, TimePoint now) const;
+  bool allowed(const SocketAddress& address) const;
+  bool sendable(const SocketAddress& address) const;
+
+  SourcePolicy policy_;
+  std::vector<AddressRange> allow_;
+  Duration window_;
+  SocketAddress own_;
+  TrunkRemote remote_;
+  TimePoint window_end_{};
+  SocketAddress locked_;
+  std::array<Candidate, 4> candidates_{};
+  SocketAddress rtp_destination_, rtcp_destination_;
+};
+
+}  // namespace trunkline::media

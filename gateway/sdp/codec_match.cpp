@@ -1,0 +1,124 @@
+#include "sdp/codec_match.hpp"
+
+#include "sdp/syntax.hpp"
+
+#include <algorithm>
+#include <array>
+
+namespace trunkline::sdp {
+namespace {
+
+struct KnownCodec {
+  std::string_view name;
+  std::uint32_t clock_rate;
+  std::uint8_t channels;
+  std::uint8_t payload_type;
+  std::string_view fmtp;
+};
+constexpr std::array<KnownCodec, 4> kKnownCodecs{{
+    {"PCMU", 8000, 1, 0, ""},
+    {"PCMA", 8000, 1, 8, ""},
+    {"G722", 8000, 1, 9, ""},  // RFC 3551 §4.5.2: 8000, although it samples at 16 kHz
+    {"opus", 48000, 2, 111, "minptime=10;useinbandfec=1"},  // RFC 7587 §7: always 48000/2
+}};
+
+bool any_telephone_event(const std::vector<Codec>& codecs) {
+  return std::any_of(codecs.begin(), codecs.end(), is_telephone_event);
+}
+
+/// The telephone-event with this clock, else with the fallback's, else the first; null if absent.
+const Codec* pick_telephone_event(const std::vector<Codec>& codecs, std::uint32_t clock_rate) {
+  constexpr std::uint32_t kUsualClock = 8000;
+  for (const std::uint32_t wanted : {clock_rate, kUsualClock}) {
+    const auto found = std::find_if(codecs.begin(), codecs.end(), [&](const Codec& codec) {
+      return is_telephone_event(codec) && codec.clock_rate == wanted;
+    });
+    if (found != codecs.end()) return &*found;
+  }
+  const auto any = std::find_if(codecs.begin(), codecs.end(), is_telephone_event);
+  return any == codecs.end() ? nullptr : &*any;
+}
+
+void add_telephone_events(std::vector<Codec>& codecs, Profile profile) {
+  const std::size_t audio_codecs = codecs.size();
+  for (std::size_t at = 0; at < audio_codecs; ++at) {
+    const Codec event = telephone_event(codecs[at].clock_rate, profile);
+    if (find_codec(codecs, event) == nullptr) codecs.push_back(event);
+  }
+}
+
+}  // namespace
+
+std::optional<Codec> known_codec(std::string_view name, Profile /*profile*/) {
+  for (const KnownCodec& known : kKnownCodecs) {
+    if (!same_without_case(known.name, name)) continue;
+    return Codec{std::string(known.name), known.clock_rate, known.channels, known.payload_type,
+                 std::string(known.fmtp)};
+  }
+  return std::nullopt;
+}
+
+Codec telephone_event(std::uint32_t clock_rate, Profile profile) {
+  const int usual = profile == Profile::webrtc ? 126 : 101;
+  const int payload_type = clock_rate == 48000 ? 110 : usual;
+  return {"telephone-event", clock_rate, 1, static_cast<std::uint8_t>(payload_type), "0-16"};
+}
+
+std::vector<Codec> codecs_to_offer(const std::vector<Codec>& far,
+                                   const std::vector<std::string>& allowed, Profile profile) {
+  std::vector<Codec> codecs;
+  for (const std::string& name : allowed) {
+    const auto codec = known_codec(name, profile);
+    if (!codec || find_codec(far, *codec) == nullptr) continue;
+    if (find_codec(codecs, *codec) == nullptr) codecs.push_back(*codec);
+  }
+  if (any_telephone_event(far)) add_telephone_events(codecs, profile);
+  return codecs;
+}
+
+std::vector<Codec> codecs_to_offer(const std::vector<std::string>& allowed, Profile profile) {
+  std::vector<Codec> all{telephone_event(8000, profile)};
+  for (const KnownCodec& known : kKnownCodecs)
+    all.push_back(*known_codec(known.name, profile));
+  return codecs_to_offer(all, allowed, profile);
+}
+
+std::vector<Codec> codecs_to_answer(const std::vector<Codec>& offered,
+                                    const std::vector<Codec>& agreed) {
+  std::vector<Codec> answer;
+  for (const Codec& codec : agreed) {
+    if (is_telephone_event(codec)) continue;
+    if (const Codec* match = find_codec(offered, codec)) {
+      answer.push_back(*match);
+      break;
+    }
+  }
+  if (answer.empty() || !any_telephone_event(agreed)) return answer;
+  if (const Codec* event = pick_telephone_event(offered, answer.front().clock_rate)) {
+    answer.push_back(*event);
+  }
+  return answer;
+}
+
+std::vector<CodecRoute> route_codecs(const std::vector<Codec>& receive,
+                                     const std::vector<Codec>& send) {
+  std::vector<CodecRoute> routes;
+  const Codec* audio_sent = nullptr;
+  for (const Codec& codec : receive) {
+    if (is_telephone_event(codec)) continue;
+    const Codec* match = find_codec(send, codec);
+    if (match == nullptr) continue;
+    if (audio_sent == nullptr) audio_sent = match;
+    routes.push_back({codec, *match});
+  }
+  // RFC 4733 §2.1: events share the timestamps of the audio beside them.
+  const std::uint32_t clock_rate = audio_sent != nullptr ? audio_sent->clock_rate : 8000;
+  const Codec* event_sent = pick_telephone_event(send, clock_rate);
+  if (event_sent == nullptr) return routes;
+  for (const Codec& codec : receive) {
+    if (is_telephone_event(codec)) routes.push_back({codec, *event_sent});
+  }
+  return routes;
+}
+
+}  // namespace trunkline::sdp

@@ -1,0 +1,48 @@
+#pragma once
+#include "sdp/offer_answer.hpp"
+#include "sdp/session.hpp"
+
+#include <string>
+#include <vector>
+
+/// Codecs across two legs: what to offer on one when the other offered, what to answer on one when
+/// the other answered.
+namespace trunkline::sdp {
+
+/// A codec that the gateway can pass through, by its configured name: PCMU, PCMA, G722, opus (any
+/// case); with the usual payload type and fmtp for this kind of leg. Nothing for a name it doesn't
+/// know.
+std::optional<Codec> known_codec(std::string_view name, Profile profile);
+/// telephone-event with this clock and the usual payload type for this kind of leg (webrtc: 126 and
+/// 110, avp: 101 and 110).
+Codec telephone_event(std::uint32_t clock_rate, Profile profile);
+
+/// What to offer on a leg of `profile` when the far leg's peer offered `far`: its audio codecs that
+/// are `allowed`, in the order of `allowed`, then telephone-event at each clock of those if the far
+/// side offered any telephone-event. No two get the same payload type. Empty when there is no audio
+/// codec in common.
+std::vector<Codec> codecs_to_offer(const std::vector<Codec>& far,
+                                   const std::vector<std::string>& allowed, Profile profile);
+
+/// What to offer when nobody has offered yet (a call that we start): all `allowed` and their
+/// telephone-events.
+std::vector<Codec> codecs_to_offer(const std::vector<std::string>& allowed, Profile profile);
+
+/// What to answer on a leg whose peer offered `offered` when the far leg agreed on `agreed`: the
+/// first agreed audio codec that was offered - one only: many carriers mishandle more - then
+/// telephone-event at that codec's clock (or 8000) if both sides have any. Payload types are those
+/// of `offered`. Empty when there is none in common.
+std::vector<Codec> codecs_to_answer(const std::vector<Codec>& offered,
+                                    const std::vector<Codec>& agreed);
+
+/// One payload type of the receiving leg and what it becomes on the sending leg.
+struct CodecRoute {
+  Codec from, to;
+};
+/// How payload types of a stream are mapped when it is received with `receive` and sent with
+/// `send`: same audio codecs to each other, every telephone-event to the one whose clock is that of
+/// the audio codec sent (else any).
+std::vector<CodecRoute> route_codecs(const std::vector<Codec>& receive,
+                                     const std::vector<Codec>& send);
+
+}  // namespace trunkline::sdp

@@ -1,0 +1,171 @@
+#include "sip/endpoint_impl.hpp"
+#include "sip/transaction_key.hpp"
+
+#include <utility>
+
+namespace trunkline::sip {
+namespace {
+
+constexpr std::size_t kBranchLength = 20;
+
+void add_product(Message& message, HeaderName name, const std::string& product) {
+  if (!product.empty() && !message.header(name)) message.add(name, product);
+}
+
+/// CANCEL is made of its INVITE: Request-URI, Via, Route, From, To, Call-ID and CSeq number (RFC
+/// 3261 §9.1).
+Message make_cancel(const Message& invite) {
+  Message cancel = Message::request(Method::cancel, invite.request_uri());
+  cancel.add(HeaderName::via, invite.header(HeaderName::via).value_or(""));
+  for (const std::string_view route : invite.headers(HeaderName::route)) {
+    cancel.add(HeaderName::route, route);
+  }
+  cancel.add(HeaderName::max_forwards, "70");
+  for (const HeaderName name : {HeaderName::from, HeaderName::to, HeaderName::call_id}) {
+    cancel.add(name, invite.header(name).value_or(""));
+  }
+  CSeq cseq = cseq_of(invite);
+  cseq.method = Method::cancel;
+  cseq.method_text = method_name(Method::cancel);
+  cancel.add(HeaderName::cseq, cseq.text());
+  return cancel;
+}
+
+}  // namespace
+
+void Endpoint::Impl::set_sent_by(Transport transport, bool ipv6, std::string_view name) {
+  const Result<Via> via = Via::parse("SIP/2.0/UDP " + std::string(name));
+  if (via) sent_by[static_cast<std::size_t>(transport)][ipv6 ? 1 : 0] = *via;
+}
+
+Via Endpoint::Impl::make_via(const Target& target) {
+  const auto& names = sent_by[static_cast<std::size_t>(target.transport)];
+  const std::size_t family = !target.remote.ip.empty() && !target.remote.ip.is_v4() ? 1 : 0;
+  Via via;
+  via.host = invalid_host;  // RFC 7118 §5.2; elsewhere the peer answers to the source address all
+                            // the same (RFC 3581)
+  if (!is_websocket(target.transport)) {
+    if (names[family]) {
+      via = *names[family];
+    } else if (names[1 - family]) {
+      via = *names[1 - family];
+    }
+  }
+  via.transport = transport_via(target.transport);
+  via.parameters.clear();
+  set_parameter(via.parameters, "branch", "z9hG4bK" + random.token(kBranchLength));
+  set_parameter(via.parameters, "rport", std::nullopt);  // RFC 3581 §3
+  return via;
+}
+
+void Endpoint::Impl::execute(SendRequest command, Turn& turn) {
+  const Method method = command.request.method();
+  if (method == Method::ack || method == Method::cancel) return;
+  if (!command.transaction || table.find(command.transaction) != nullptr) return;
+  command.request.prepend(HeaderName::via, make_via(command.target).text());
+  add_product(command.request, HeaderName::user_agent, settings.server_name);
+  start_client(command.transaction, std::move(command.request), command.target, false, turn);
+}
+
+void Endpoint::Impl::start_client(TransactionId id, Message request, const Target& target,
+                                  bool unknown_to_user, Turn& turn) {
+  const Via via = top_via(request);
+  const Method method = request.method();
+  std::string key = client_key(via.branch(), request.method_text());
+  TransactionEffects effects;
+  auto machine = [&]() -> Transaction::Machine {
+    if (method == Method::invite) {
+      return InviteClientTransaction(std::move(request), target, timers, turn.now, effects);
+    }
+    return NonInviteClientTransaction(request, target, timers, turn.now, effects);
+  };
+  Transaction& transaction = start({.id = id,
+                                    .machine = machine(),
+                                    .method = method,
+                                    .key = std::move(key),
+                                    .branch = std::string(via.branch()),
+                                    .sent_by = via.sent_by(),
+                                    .flow = is_reliable(target.transport) ? target.flow : FlowId{},
+                                    .unknown_to_user = unknown_to_user});
+  apply(transaction, effects, turn);
+}
+
+void Endpoint::Impl::execute(Respond command, Turn& turn) {
+  Transaction* transaction = table.find(command.transaction);
+  if (transaction == nullptr || transaction->is_client()) return;
+  Message& response = command.response;
+  if (response.status() > 100) add_product(response, HeaderName::server, settings.server_name);
+  TransactionEffects effects;
+  if (auto* invite = std::get_if<InviteServerTransaction>(&transaction->machine)) {
+    const bool open = invite->state() == InviteServerTransaction::State::proceeding;
+    if (open && response.status() > 100) transaction->to_tag = to_of(response).tag();
+    invite->respond(response, turn.now, effects);
+  } else if (auto* other = std::get_if<NonInviteServerTransaction>(&transaction->machine)) {
+    other->respond(response, turn.now, effects);
+  }
+  apply(*transaction, effects, turn);
+}
+
+void Endpoint::Impl::execute(SendAck command, Turn& turn) {
+  command.ack.prepend(HeaderName::via,
+                      make_via(command.target).text());  // §13.2.2.4: a branch of its own
+  Transaction* transaction = table.find(command.transaction);
+  auto* invite = transaction == nullptr
+                     ? nullptr
+                     : std::get_if<InviteClientTransaction>(&transaction->machine);
+  if (invite == nullptr) {
+    return emit({command.target, command.ack.serialize(), Method::ack}, {}, turn.out);
+  }
+  TransactionEffects effects;
+  invite->acknowledge(command.ack, command.target, effects);
+  apply(*transaction, effects, turn);
+}
+
+void Endpoint::Impl::execute(SendCancel command, Turn& turn) {
+  Transaction* transaction = table.find(command.transaction);
+  auto* invite = transaction == nullptr
+                     ? nullptr
+                     : std::get_if<InviteClientTransaction>(&transaction->machine);
+  if (invite == nullptr) return;
+  if (transaction->cancel_reasons.empty()) transaction->cancel_reasons = std::move(command.reasons);
+  TransactionEffects effects;
+  invite->cancel(turn.now, effects);
+  apply(*transaction, effects, turn);
+}
+
+void Endpoint::Impl::execute(CloseFlow command, Turn& turn) {
+  turn.out.transmissions.push_back(std::move(command));
+}
+
+void Endpoint::Impl::start_cancel(const Transaction& invite, Turn& turn) {
+  const auto* machine = std::get_if<InviteClientTransaction>(&invite.machine);
+  if (machine == nullptr) return;
+  Message cancel = make_cancel(machine->request());
+  for (const std::string& reason : invite.cancel_reasons) {
+    cancel.add(HeaderName::reason, reason);
+  }
+  add_product(cancel, HeaderName::user_agent, settings.server_name);
+  start_client(ids.next(), std::move(cancel), machine->target(), true, turn);
+}
+
+Message make_response(const Message& request, int status, std::string_view to_tag,
+                      std::string_view reason) {
+  Message response = Message::response(status, reason);
+  for (const std::string_view via : request.headers(HeaderName::via)) {
+    response.add(HeaderName::via, via);
+  }
+  response.add(HeaderName::from, request.header(HeaderName::from).value_or(""));
+  std::string to(request.header(HeaderName::to).value_or(""));
+  if (status > 100 && !to_tag.empty() && to_of(request).tag().empty()) {
+    to.append(";tag=").append(to_tag);
+  }
+  response.add(HeaderName::to, to);
+  response.add(HeaderName::call_id, request.header(HeaderName::call_id).value_or(""));
+  response.add(HeaderName::cseq, request.header(HeaderName::cseq).value_or(""));
+  // §8.2.6.1: the 100 carries it; no other response may, for the delay to it is not known here.
+  const std::optional<std::string_view> timestamp = request.header(HeaderName::timestamp);
+  if (status == 100 && timestamp) response.add(HeaderName::timestamp, *timestamp);
+  return response;
+}
+
+}  // namespace trunkline::sip

@@ -1,0 +1,130 @@
+#include "telemetry/call_log.hpp"
+
+#include "base/log.hpp"
+
+#include <chrono>
+
+namespace trunkline::telemetry {
+namespace {
+
+constexpr double kLinesPerSecond = 2, kBurst = 20;
+
+std::int64_t milliseconds_between(std::chrono::system_clock::time_point from,
+                                  std::chrono::system_clock::time_point to) {
+  return std::chrono::duration_cast<milliseconds>(to - from).count();
+}
+
+std::string_view sentence(call::RegistrationChanged::Kind kind) {
+  using Kind = call::RegistrationChanged::Kind;
+  switch (kind) {
+    case Kind::added:
+      return "registered";
+    case Kind::refreshed:
+      return "registration refreshed";
+    case Kind::removed:
+      return "unregistered";
+    case Kind::expired:
+      return "registration expired";
+    case Kind::flow_lost:
+      return "registration lost with its connection";
+  }
+  return "registration changed";
+}
+
+}  // namespace
+
+CallLog::CallLog(std::function<TimePoint()> now)
+    : now_(std::move(now)),
+      refused_(kLinesPerSecond, kBurst),
+      unauthenticated_(kLinesPerSecond, kBurst) {}
+
+void CallLog::observe(const call::Observation& observation) {
+  std::visit([this](const auto& event) { take(event); }, observation);
+}
+
+void CallLog::take(const call::CallStarted& event) {
+  const call::CallView& call = event.call;
+  log::info("call started", {{"call_id", call.name},
+                             {"direction", direction_label(call.direction)},
+                             {"trunk", call.trunk},
+                             {"from", call.from},
+                             {"to", call.to},
+                             {"caller", call.caller},
+                             {"dialled", call.dialled}});
+}
+
+void CallLog::take(const call::CallRinging& event) {
+  log::info("call ringing",
+            {{"call_id", event.call.name}, {"trunk", event.call.trunk}, {"code", event.code}});
+}
+
+void CallLog::take(const call::CallAnswered& event) {
+  const auto answered = event.call.answered.value_or(event.call.created);
+  log::info("call answered", {{"call_id", event.call.name},
+                              {"trunk", event.call.trunk},
+                              {"setup_ms", milliseconds_between(event.call.created, answered)}});
+}
+
+void CallLog::take(const call::CallHeld& event) {
+  log::info(event.held ? "call held" : "call resumed", {{"call_id", event.call.name}});
+}
+
+void CallLog::take(const call::DtmfPassed& event) {
+  log::debug("digit passed",
+             {{"call_id", event.call.name}, {"leg", event.leg}, {"method", event.method}});
+}
+
+void CallLog::take(const call::CallEnded& event) {
+  const call::CallView& call = event.call;
+  const auto ended = call.ended.value_or(call.created);
+  log::info("call ended",
+            {{"call_id", call.name},
+             {"direction", direction_label(call.direction)},
+             {"trunk", call.trunk},
+             {"code", event.end.sip_code},
+             {"reason", end_reason_label(event.end.reason)},
+             {"phrase", event.end.phrase},
+             {"fault", fault_label(event.end.fault())},
+             {"ended_by", ended_by_label(event.end.ended_by)},
+             {"answered", call.answered.has_value()},
+             {"duration_ms", milliseconds_between(call.answered.value_or(ended), ended)}});
+}
+
+void CallLog::take(const call::RequestRefused& event) {
+  if (!refused_.allow(now_())) return;
+  log::warn("request refused", {{"method", event.method},
+                                {"code", event.code},
+                                {"reason", event.reason},
+                                {"detail", event.detail},
+                                {"source", event.source},
+                                {"dialled", event.dialled},
+                                {"suppressed", refused_.suppressed()}});
+}
+
+void CallLog::take(const call::RegistrationChanged& event) {
+  const auto level = event.kind == call::RegistrationChanged::Kind::refreshed ? log::Level::debug
+                                                                              : log::Level::info;
+  log::write(level, sentence(event.kind),
+             {{"user", event.user}, {"contact", event.contact}, {"user_agent", event.user_agent}});
+}
+
+void CallLog::take(const call::AuthenticationResult& event) {
+  const bool wrong =
+      event.result == "bad" || event.result == "unknown_user" || event.result == "replay";
+  if (!wrong) {
+    log::debug("authentication",
+               {{"result", event.result}, {"user", event.user}, {"source", event.source}});
+  } else if (unauthenticated_.allow(now_())) {
+    log::warn("authentication failed", {{"result", event.result},
+                                        {"user", event.user},
+                                        {"source", event.source},
+                                        {"suppressed", unauthenticated_.suppressed()}});
+  }
+}
+
+void CallLog::take(const call::TrunkChanged& event) {
+  log::write(event.up ? log::Level::info : log::Level::warn, event.up ? "trunk up" : "trunk down",
+             {{"trunk", event.trunk}, {"detail", event.detail}});
+}
+
+}  // namespace trunkline::telemetry

@@ -1,0 +1,41 @@
+#pragma once
+#include "base/metrics.hpp"
+#include "call/observer.hpp"
+
+#include <atomic>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace trunkline::telemetry {
+
+struct MetricsSettings {
+  std::string version;
+  std::vector<std::string>
+      trunks;  ///< configured names: the only values of the label `trunk`, besides "_other"
+};
+
+/// Counts what happens to calls and registrations, and writes all metrics of the process as
+/// Prometheus text. Every series that configuration and enums can name exists with 0 from the
+/// start, so that rate() sees the first event. A call without a trunk has an empty `trunk` label.
+class Metrics final : public call::Observer {
+ public:
+  explicit Metrics(const MetricsSettings& settings);
+  ~Metrics() override;
+
+  /// On the signalling thread.
+  void observe(const call::Observation& observation) override;
+
+  /// A further source, asked at each scrape; null takes it away. It must live until then. Any
+  /// thread.
+  void set_source(const MetricSource* source);
+
+  /// The whole page, any thread.
+  std::string text() const;
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace trunkline::telemetry

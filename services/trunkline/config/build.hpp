@@ -1,0 +1,37 @@
+#pragma once
+#include "config/config.hpp"
+#include <optional>
+#include <string>
+
+/// From a well-formed tree of values to the settings of each layer, with the checks that need more
+/// than one key. Each function reads its sections; every value of the tree is usable when they are
+/// called.
+namespace trunkline::config {
+
+struct Build {
+  const Value& file;
+  const std::string& folder;
+  Config& config;
+  Problems& problems;
+
+  void wrong(const Value& at, std::string what, std::string right) const {
+    problems.add(at.line, at.path, std::move(what), std::move(right));
+  }
+  /// A value whose feature is not there yet.
+  void unsupported(const Value& at, std::string_view instead) const;
+  void notice(const Value& at, std::string_view what) const;
+};
+
+void build_listeners(const Build& build);
+void build_media(const Build& build);   ///< after the listeners: ports must not overlap
+void build_trunks(const Build& build);  ///< after media and listeners
+void build_users(const Build& build);
+void build_routes(const Build& build);  ///< after users and trunks
+void build_node(const Build& build);    ///< everything that stands alone
+
+/// Certificate and key as paths that exist and hold PEM.
+std::optional<io::TlsSettings> build_tls(const Build& build, const Value& tls);
+/// A problem unless the file can be read and holds PEM; the path to open.
+std::string check_pem(const Build& build, const Value& file);
+
+}  // namespace trunkline::config

@@ -1,0 +1,48 @@
+#pragma once
+#include "base/log.hpp"
+#include "base/net_address.hpp"
+#include "base/result.hpp"
+#include "io/runtime.hpp"
+
+#include "config/problem.hpp"
+#include "config/scalar.hpp"
+#include "config/value.hpp"
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+/// The configuration file of the gateway: YAML into the settings of each layer, strictly.
+/// Everything wrong with a file is found before a socket is opened, except what only binding can
+/// tell.
+namespace trunkline::config {
+
+struct LogSettings {
+  log::Level level = log::Level::info;
+  log::Format format = log::Format::json;
+};
+
+struct Config {
+  std::string node, domain;
+  io::RuntimeSettings gateway;         ///< without the files of the web phone
+  std::optional<SocketAddress> admin;  ///< absent: no admin listener
+  bool web_phone = true;
+  LogSettings log;
+  std::vector<std::string> notices;  ///< what is allowed but may surprise; for the log at start
+  Value effective;                   ///< for `print`
+};
+
+/// `text` as the content of a file; relative paths in it start at `folder`.
+Result<Config, std::vector<Problem>> parse(std::string_view text, const std::string& folder,
+                                           const Environment& environment);
+
+/// Reads a file with the environment of the process.
+Result<Config, std::vector<Problem>> load(const std::string& file);
+
+/// The effective configuration as YAML, secrets masked (`--print-config`).
+std::string print(const Value& effective);
+
+/// JSON Schema (draft-07) of the file (`--print-schema`).
+std::string json_schema();
+
+}  // namespace trunkline::config

@@ -1,0 +1,478 @@
+#include "config/key.hpp"
+#include <array>
+
+namespace trunkline::config {
+namespace {
+
+using Words = std::string_view;
+using enum Kind;
+
+constexpr std::int64_t kSecond = 1000, kMinute = 60 * kSecond, kHour = 60 * kMinute,
+                       kDay = 24 * kHour;
+constexpr std::int64_t kMillion = 1'000'000;
+
+constexpr std::array<Words, 3> kSipTransports{"udp", "tcp", "tls"};
+constexpr std::array<Words, 3> kRoles{"read", "call", "admin"};
+constexpr std::array<Words, 4> kSrtpEngines{"auto", "openssl", "ipsec-mb", "libsrtp"};
+constexpr std::array<Words, 3> kTrunkSrtp{"none", "sdes", "sdes-required"};
+constexpr std::array<Words, 4> kMediaSources{"pinned", "same-host", "subnet", "learn"};
+constexpr std::array<Words, 4> kCodecs{"PCMU", "PCMA", "opus", "G722"};
+constexpr std::array<Words, 2> kStores{"memory", "redis"};
+constexpr std::array<Words, 6> kLevels{"trace", "debug", "info", "warn", "error", "off"};
+constexpr std::array<Words, 2> kFormats{"json", "console"};
+
+constexpr std::array kTls{
+    Key{.name = "certificate",
+        .kind = Kind::file,
+        .doc = "PEM file with the certificate and its chain.",
+        .required = true},
+    Key{.name = "key",
+        .kind = Kind::file,
+        .doc = "PEM file with the private key of the certificate.",
+        .required = true},
+};
+constexpr std::array kGrpcTls{
+    Key{.name = "certificate",
+        .kind = Kind::file,
+        .doc = "PEM file with the certificate and its chain.",
+        .required = true},
+    Key{.name = "key",
+        .kind = Kind::file,
+        .doc = "PEM file with the private key of the certificate.",
+        .required = true},
+    Key{.name = "client_ca",
+        .kind = Kind::file,
+        .doc = "PEM file with the authorities whose client certificates are taken."},
+};
+constexpr std::array kWebSocketListener{
+    Key{.name = "bind",
+        .kind = socket_address,
+        .doc = "Address and port to listen on.",
+        .required = true},
+    Key{.name = "tls",
+        .kind = section,
+        .doc = "Makes it a secure WebSocket (wss).",
+        .members = kTls},
+};
+constexpr std::array kSipListener{
+    Key{.name = "transport",
+        .kind = choice,
+        .doc = "SIP transport.",
+        .required = true,
+        .choices = kSipTransports},
+    Key{.name = "bind",
+        .kind = socket_address,
+        .doc = "Address and port to listen on.",
+        .required = true},
+    Key{.name = "advertise",
+        .kind = socket_address,
+        .doc = "What peers see in Via and Contact; default: bind."},
+    Key{.name = "tls", .kind = section, .doc = "Certificate of a tls listener.", .members = kTls},
+};
+constexpr std::array kGrpcClient{
+    Key{.name = "subject",
+        .kind = text,
+        .doc = "Subject alternative name of a client certificate.",
+        .required = true,
+        .minimum = 1,
+        .maximum = 253},
+    Key{.name = "roles",
+        .kind = choice,
+        .doc = "What the client may do.",
+        .required = true,
+        .shape = Shape::list,
+        .choices = kRoles},
+};
+constexpr std::array kGrpcToken{
+    Key{.name = "name", .kind = name, .doc = "Who has the token, for logs.", .required = true},
+    Key{.name = "token", .kind = secret, .doc = "Bearer token.", .required = true},
+    Key{.name = "roles",
+        .kind = choice,
+        .doc = "What its bearer may do.",
+        .required = true,
+        .shape = Shape::list,
+        .choices = kRoles},
+};
+constexpr std::array kGrpc{
+    Key{.name = "bind",
+        .kind = socket_address,
+        .doc = "Address and port of the gRPC API. Off loopback it needs tls with client_ca, or tls "
+               "with tokens.",
+        .required = true},
+    Key{.name = "tls", .kind = section, .doc = "TLS of the gRPC API.", .members = kGrpcTls},
+    Key{.name = "clients",
+        .kind = section,
+        .doc = "Client certificates and their roles.",
+        .shape = Shape::list,
+        .members = kGrpcClient},
+    Key{.name = "tokens",
+        .kind = section,
+        .doc = "Bearer tokens and their roles.",
+        .shape = Shape::list,
+        .members = kGrpcToken},
+};
+constexpr std::array kAdmin{
+    Key{.name = "bind",
+        .kind = socket_address,
+        .doc = "Address and port of /metrics, /healthz and /readyz.",
+        .required = true},
+};
+constexpr std::array kListen{
+    Key{.name = "websocket",
+        .kind = section,
+        .doc = "SIP over WebSocket on any path; the web phone at /.",
+        .shape = Shape::list,
+        .members = kWebSocketListener},
+    Key{.name = "sip",
+        .kind = section,
+        .doc = "SIP listeners for trunks.",
+        .shape = Shape::list,
+        .members = kSipListener},
+    Key{.name = "grpc", .kind = section, .doc = "The gRPC API.", .members = kGrpc},
+    Key{.name = "admin", .kind = section, .doc = "Metrics and health.", .members = kAdmin},
+};
+constexpr std::array kWebSocket{
+    Key{.name = "allowed_origins",
+        .kind = origin,
+        .doc = "Origins of pages that may connect; absent: any.",
+        .shape = Shape::list},
+    Key{.name = "grace",
+        .kind = duration,
+        .doc = "How long a call outlives the browser's connection.",
+        .standard = "60s",
+        .maximum = kHour},
+    Key{.name = "max_message",
+        .kind = size,
+        .doc = "The longest message taken from a browser.",
+        .standard = "64KiB",
+        .minimum = 4096,
+        .maximum = 1 << 20},
+};
+constexpr std::array kWeb{
+    Key{.name = "phone",
+        .kind = boolean,
+        .doc = "Serve the web phone at / of the WebSocket listeners.",
+        .standard = "true"},
+};
+constexpr std::array kMedia{
+    Key{.name = "bind",
+        .kind = ip,
+        .doc = "Local address of all media, or one per family.",
+        .shape = Shape::one_or_list},
+    Key{.name = "advertise",
+        .kind = ip,
+        .doc = "What peers are told to send to, one per family; default: bind.",
+        .shape = Shape::one_or_list},
+    Key{.name = "workers",
+        .kind = integer,
+        .doc = "Media threads.",
+        .standard = "1",
+        .minimum = 1,
+        .maximum = 64},
+    Key{.name = "webrtc_port",
+        .kind = integer,
+        .doc = "UDP port of all browser legs of worker 0; worker i uses webrtc_port + i.",
+        .standard = "19000",
+        .minimum = 1,
+        .maximum = 65535},
+    Key{.name = "rtp_ports",
+        .kind = port_range,
+        .doc = "UDP ports of trunk legs, in pairs.",
+        .standard = "20000-20999"},
+    Key{.name = "srtp_engine",
+        .kind = choice,
+        .doc = "What encrypts media.",
+        .standard = "auto",
+        .choices = kSrtpEngines},
+    Key{.name = "consent_timeout",
+        .kind = duration,
+        .doc = "A browser leg without an ICE check for this long is dead (RFC 7675).",
+        .standard = "30s",
+        .minimum = 5 * kSecond,
+        .maximum = 10 * kMinute},
+};
+constexpr std::array kUser{
+    Key{.name = "name",
+        .kind = user,
+        .doc = "User part of the address of record.",
+        .required = true},
+    Key{.name = "password", .kind = secret, .doc = "Password for SIP digest.", .required = true},
+};
+constexpr std::array kCredentials{
+    Key{.name = "secret",
+        .kind = secret,
+        .doc = "Shared by all replicas; absent: made at start.",
+        .minimum = 16},
+    Key{.name = "max_ttl",
+        .kind = duration,
+        .doc = "Longest life of a short-lived credential.",
+        .standard = "24h",
+        .minimum = kMinute,
+        .maximum = 30 * kDay},
+};
+constexpr std::array kTrunkMedia{
+    Key{.name = "bind",
+        .kind = ip,
+        .doc = "Local address of this trunk's media; default: media.bind."},
+    Key{.name = "advertise",
+        .kind = ip,
+        .doc = "What this trunk is told to send to; default: media.advertise."},
+};
+constexpr std::array kTrunk{
+    Key{.name = "name", .kind = name, .doc = "Name in routes, logs and metrics.", .required = true},
+    Key{.name = "uri",
+        .kind = sip_uri,
+        .doc = "Where its requests go: sip:HOST[:PORT][;transport=udp|tcp|tls].",
+        .required = true},
+    Key{.name = "allow",
+        .kind = address_range,
+        .doc = "Sources taken as this trunk: ADDR, CIDR or ADDR:PORT; the most specific wins. "
+               "Default: what uri "
+               "resolves to.",
+        .shape = Shape::list},
+    Key{.name = "username",
+        .kind = text,
+        .doc = "User name for the trunk's 401 and 407.",
+        .minimum = 1,
+        .maximum = 256},
+    Key{.name = "password", .kind = secret, .doc = "Password for the trunk's 401 and 407."},
+    Key{.name = "register",
+        .kind = boolean,
+        .doc = "Register with the trunk.",
+        .standard = "false"},
+    Key{.name = "srtp",
+        .kind = choice,
+        .doc = "Encryption of the trunk's media.",
+        .standard = "none",
+        .choices = kTrunkSrtp},
+    Key{.name = "media_source",
+        .kind = choice,
+        .doc = "Which sources of RTP are taken.",
+        .standard = "pinned",
+        .choices = kMediaSources},
+    Key{.name = "media",
+        .kind = section,
+        .doc = "Media addresses of this trunk.",
+        .members = kTrunkMedia},
+    Key{.name = "codecs",
+        .kind = choice,
+        .doc = "Codecs offered, in this order.",
+        .standard = "PCMU, PCMA, opus",
+        .shape = Shape::list,
+        .choices = kCodecs},
+    Key{.name = "options_interval",
+        .kind = duration,
+        .doc = "Time between health probes; 0s: none.",
+        .standard = "30s",
+        .maximum = kDay},
+    Key{.name = "max_calls",
+        .kind = integer,
+        .doc = "Calls at once.",
+        .standard = "100",
+        .minimum = 1,
+        .maximum = kMillion},
+    Key{.name = "max_calls_per_second",
+        .kind = integer,
+        .doc = "New calls a second.",
+        .standard = "20",
+        .minimum = 1,
+        .maximum = 100000},
+    Key{.name = "session_expires",
+        .kind = duration,
+        .doc = "Session timer asked for (RFC 4028).",
+        .standard = "1800s",
+        .minimum = 90 * kSecond,
+        .maximum = kDay},
+};
+constexpr std::array kRoute{
+    Key{.name = "from",
+        .kind = text,
+        .doc = "Who calls: user, trunk:NAME or any.",
+        .required = true,
+        .minimum = 1,
+        .maximum = 256},
+    Key{.name = "match",
+        .kind = expression,
+        .doc = "RE2 on the unescaped user part of the Request-URI.",
+        .required = true,
+        .minimum = 1,
+        .maximum = 1024},
+    Key{.name = "target",
+        .kind = text,
+        .doc = "trunk:NAME, user:NAME (captures as \\1) or service:echo, service:tone.",
+        .required = true,
+        .minimum = 1,
+        .maximum = 256},
+};
+constexpr std::array kFallback{
+    Key{.name = "reject",
+        .kind = integer,
+        .doc = "SIP status when the policy service does not answer.",
+        .standard = "503",
+        .minimum = 400,
+        .maximum = 699},
+};
+constexpr std::array kPolicy{
+    Key{.name = "endpoint", .kind = endpoint, .doc = "HOST:PORT of the policy service."},
+    Key{.name = "timeout",
+        .kind = duration,
+        .doc = "How long it may take to answer.",
+        .standard = "500ms",
+        .minimum = 10,
+        .maximum = kMinute},
+    Key{.name = "fallback",
+        .kind = section,
+        .doc = "What to do without an answer.",
+        .members = kFallback},
+    Key{.name = "authenticate_users",
+        .kind = boolean,
+        .doc = "Ask it for the users' passwords too.",
+        .standard = "false"},
+};
+constexpr std::array kLimits{
+    Key{.name = "max_calls",
+        .kind = integer,
+        .doc = "Calls at once.",
+        .standard = "1000",
+        .minimum = 1,
+        .maximum = kMillion},
+    Key{.name = "max_registrations",
+        .kind = integer,
+        .doc = "Registered contacts.",
+        .standard = "20000",
+        .minimum = 1,
+        .maximum = 10 * kMillion},
+};
+constexpr std::array kDrain{
+    Key{.name = "timeout",
+        .kind = duration,
+        .doc = "How long live calls are served after SIGTERM.",
+        .standard = "300s",
+        .maximum = kDay},
+};
+constexpr std::array kStore{
+    Key{.name = "type",
+        .kind = choice,
+        .doc = "Where registrations are kept.",
+        .standard = "memory",
+        .choices = kStores},
+    Key{.name = "url",
+        .kind = secret,
+        .doc = "redis://[:PASSWORD@]HOST[:PORT][/DB], of type redis."},
+};
+constexpr std::array kLog{
+    Key{.name = "level",
+        .kind = choice,
+        .doc = "Least important level that is written.",
+        .standard = "info",
+        .choices = kLevels},
+    Key{.name = "format",
+        .kind = choice,
+        .doc = "json: a line an object; console: text for people.",
+        .standard = "json",
+        .choices = kFormats},
+};
+constexpr std::array kFile{
+    Key{.name = "node",
+        .kind = name,
+        .doc = "Name of this instance in logs and metrics; default: the host name."},
+    Key{.name = "domain",
+        .kind = host,
+        .doc = "SIP domain of the browser users; also the digest realm."},
+    Key{.name = "listen",
+        .kind = section,
+        .doc = "Listeners. Absent: a WebSocket on 127.0.0.1:8080 and admin on 9090.",
+        .members = kListen},
+    Key{.name = "websocket",
+        .kind = section,
+        .doc = "All WebSocket listeners.",
+        .members = kWebSocket},
+    Key{.name = "web", .kind = section, .doc = "Pages.", .members = kWeb},
+    Key{.name = "media", .kind = section, .doc = "Audio.", .members = kMedia},
+    Key{.name = "users",
+        .kind = section,
+        .doc = "Browser users with a password.",
+        .shape = Shape::list,
+        .members = kUser},
+    Key{.name = "credentials",
+        .kind = section,
+        .doc = "Short-lived credentials.",
+        .members = kCredentials},
+    Key{.name = "trunks",
+        .kind = section,
+        .doc = "SIP trunks.",
+        .shape = Shape::list,
+        .members = kTrunk},
+    Key{.name = "routes",
+        .kind = section,
+        .doc = "Routing rules; the first that matches wins.",
+        .shape = Shape::list,
+        .members = kRoute},
+    Key{.name = "policy",
+        .kind = section,
+        .doc = "A service of yours that decides calls.",
+        .members = kPolicy},
+    Key{.name = "limits", .kind = section, .doc = "Limits of the node.", .members = kLimits},
+    Key{.name = "drain", .kind = section, .doc = "Graceful end.", .members = kDrain},
+    Key{.name = "store", .kind = section, .doc = "Store of registrations.", .members = kStore},
+    Key{.name = "log", .kind = section, .doc = "Log on standard output.", .members = kLog},
+};
+constexpr Key kRoot{.name = "",
+                    .kind = section,
+                    .doc = "Configuration of the Trunkline gateway.",
+                    .members = kFile};
+
+}  // namespace
+
+const Key& root() {
+  return kRoot;
+}
+
+std::string_view kind_words(Kind kind) {
+  switch (kind) {
+    case section:
+      return "a map of keys";
+    case text:
+      return "text";
+    case name:
+      return "a name of letters, digits, '-', '_' and '.', at most 64 characters";
+    case user:
+      return "a user name of printable characters without spaces and any of \"<>@:;/?%\\, at most "
+             "64";
+    case host:
+      return "a host name or an IP address without port";
+    case secret:
+      return "text";
+    case file:
+      return "the path of a file";
+    case integer:
+      return "a whole number";
+    case boolean:
+      return "true or false";
+    case duration:
+      return "a duration such as 500ms, 30s, 5m or 1h";
+    case size:
+      return "a size such as 512B, 64KiB or 1MiB";
+    case ip:
+      return "an IP address such as 192.0.2.1 or 2001:db8::1";
+    case socket_address:
+      return "an address with port such as 127.0.0.1:8080 or [2001:db8::1]:8080";
+    case endpoint:
+      return "a host with port such as 127.0.0.1:50061";
+    case address_range:
+      return "ADDR, CIDR or ADDR:PORT such as 192.0.2.0/24";
+    case port_range:
+      return "a range of ports such as 20000-20999";
+    case origin:
+      return "an origin such as https://app.example.test, without a path";
+    case sip_uri:
+      return "sip:HOST[:PORT][;transport=udp|tcp|tls]";
+    case expression:
+      return "an RE2 expression";
+    case choice:
+      return "one of the choices";
+  }
+  return "text";
+}
+
+}  // namespace trunkline::config

@@ -1,0 +1,157 @@
+#include "config/build.hpp"
+#include "config/reader.hpp"
+#include <algorithm>
+
+namespace trunkline::config {
+namespace {
+
+struct Bound {
+  std::string path;
+  SocketAddress address;
+};
+
+bool collide(const SocketAddress& one, const SocketAddress& other) {
+  if (one.port != other.port || one.port == 0 || one.ip.is_v4() != other.ip.is_v4()) return false;
+  return one.ip == other.ip || one.ip.is_unspecified() || other.ip.is_unspecified();
+}
+
+/// Remembers what is bound; a second listener on the same place is a problem.
+void take_place(const Build& build, const Value& bind, const SocketAddress& address,
+                std::vector<Bound>& bound) {
+  const auto taken =
+      std::ranges::find_if(bound, [&](const Bound& b) { return collide(b.address, address); });
+  if (taken != bound.end()) {
+    build.wrong(bind, address.text() + " is already taken by " + taken->path,
+                "choose another port");
+  }
+  bound.push_back({bind.path, address});
+}
+
+SocketAddress address_of(const Value& value) {
+  return *SocketAddress::parse(value.text);
+}
+
+void websocket_listeners(const Build& build, std::vector<Bound>& tcp) {
+  for (const Value& listener : build.file["listen"]["websocket"].items) {
+    io::WebSocketListener settings{.bind = address_of(listener["bind"]),
+                                   .tls = build_tls(build, listener["tls"])};
+    take_place(build, listener["bind"], settings.bind, tcp);
+    build.config.gateway.io.websocket.push_back(std::move(settings));
+  }
+}
+
+void check_advertise(const Build& build, const Value& listener, const SocketAddress& bind) {
+  const Value& advertise = listener["advertise"];
+  if (!advertise.known) {
+    if (bind.ip.is_unspecified()) {
+      build.wrong(listener["bind"], bind.text() + " can't be told to peers",
+                  "add advertise with the address they reach");
+    }
+    return;
+  }
+  const SocketAddress address = address_of(advertise);
+  if (address.ip.is_unspecified() || address.ip.is_multicast() || address.port == 0) {
+    build.wrong(advertise, address.text() + " can't be reached by anyone",
+                "write the address and port peers reach");
+  } else if (address.ip.is_v4() != bind.ip.is_v4()) {
+    build.wrong(advertise, "is of another address family than bind",
+                "write an address of the family of bind");
+  }
+}
+
+void sip_listeners(const Build& build, std::vector<Bound>& tcp, std::vector<Bound>& udp) {
+  for (const Value& listener : build.file["listen"]["sip"].items) {
+    io::SipListener settings;
+    settings.transport = *sip::parse_transport(listener["transport"].text);
+    settings.bind = address_of(listener["bind"]);
+    if (listener["advertise"].known) settings.advertise = address_of(listener["advertise"]);
+    check_advertise(build, listener, settings.bind);
+    const bool secure = settings.transport == sip::Transport::tls;
+    if (secure && !listener["tls"].present) {
+      build.wrong(listener, "is a tls listener without a certificate",
+                  "add tls: { certificate: FILE, key: FILE }");
+    }
+    if (!secure && listener["tls"].present) {
+      build.wrong(listener["tls"], "stands at a " + listener["transport"].text + " listener",
+                  "remove it, or use transport: tls");
+    }
+    settings.tls = build_tls(build, listener["tls"]);
+    take_place(build, listener["bind"], settings.bind,
+               settings.transport == sip::Transport::udp ? udp : tcp);
+    build.config.gateway.call.contacts.push_back(
+        {settings.transport, settings.advertise.value_or(settings.bind)});
+    build.config.gateway.io.sip.push_back(std::move(settings));
+  }
+}
+
+void check_roles(const Build& build, const Value& entry) {
+  if (entry["roles"].items.empty())
+    build.wrong(entry["roles"], "is empty", "give read, call or admin");
+}
+
+void check_grpc(const Build& build, std::vector<Bound>& tcp) {
+  const Value& grpc = build.file["listen"]["grpc"];
+  if (!grpc.present || !grpc["bind"].known) return;
+  const SocketAddress bind = address_of(grpc["bind"]);
+  take_place(build, grpc["bind"], bind, tcp);
+  build_tls(build, grpc["tls"]);
+  const bool client_ca = grpc["tls"]["client_ca"].known;
+  if (client_ca) check_pem(build, grpc["tls"]["client_ca"]);
+  const bool tokens = !grpc["tokens"].items.empty();
+  if (!bind.ip.is_loopback() && (!grpc["tls"].present || (!client_ca && !tokens))) {
+    build.wrong(grpc["bind"], bind.text() + " is open to the network without authentication",
+                "add tls with client_ca, or tls and tokens, or bind to 127.0.0.1");
+  }
+  if (!grpc["clients"].items.empty() && !client_ca) {
+    build.wrong(grpc["clients"], "names client certificates that nothing verifies",
+                "add tls.client_ca");
+  }
+  std::vector<std::string> names;
+  for (const Value& token : grpc["tokens"].items) {
+    check_roles(build, token);
+    if (std::ranges::find(names, token["name"].text) != names.end()) {
+      build.wrong(token["name"], "\"" + token["name"].text + "\" is given twice",
+                  "give each token its own name");
+    }
+    names.push_back(token["name"].text);
+  }
+  for (const Value& client : grpc["clients"].items)
+    check_roles(build, client);
+  build.notice(grpc, "this version has no gRPC API; the section is checked and not used");
+}
+
+}  // namespace
+
+std::string check_pem(const Build& build, const Value& file) {
+  std::string path = in_folder(build.folder, file.text);
+  const auto content = read_file(path);
+  if (!content) {
+    build.wrong(file, content.error().message, "name a PEM file that can be read");
+  } else if (content->find("-----BEGIN ") == std::string::npos) {
+    build.wrong(file, "\"" + path + "\" is not PEM", "name a file that begins with -----BEGIN");
+  }
+  return path;
+}
+
+std::optional<io::TlsSettings> build_tls(const Build& build, const Value& tls) {
+  if (!tls.present) return std::nullopt;
+  return io::TlsSettings{.certificate = check_pem(build, tls["certificate"]),
+                         .key = check_pem(build, tls["key"])};
+}
+
+void build_listeners(const Build& build) {
+  const Value& listen = build.file["listen"];
+  std::vector<Bound> tcp, udp;
+  websocket_listeners(build, tcp);
+  sip_listeners(build, tcp, udp);
+  check_grpc(build, tcp);
+  if (listen["admin"].present) {
+    build.config.admin = address_of(listen["admin"]["bind"]);
+    take_place(build, listen["admin"]["bind"], *build.config.admin, tcp);
+  }
+  if (listen["websocket"].items.empty() && listen["sip"].items.empty()) {
+    build.wrong(listen, "has no listener for calls", "add websocket or sip");
+  }
+}
+
+}  // namespace trunkline::config

@@ -1,0 +1,123 @@
+#include "config/build.hpp"
+#include <algorithm>
+
+namespace trunkline::config {
+namespace {
+
+std::vector<IpAddress> addresses(const Build& build, const Value& list) {
+  std::vector<IpAddress> result;
+  for (const Value& item : list.items) {
+    const IpAddress ip = *IpAddress::parse(item.text);
+    const bool same_family = std::ranges::any_of(
+        result, [&ip](const IpAddress& other) { return other.is_v4() == ip.is_v4(); });
+    if (same_family)
+      build.wrong(item, "is the second address of its family",
+                  "give one IPv4 and one IPv6 address at most");
+    if (ip.is_multicast())
+      build.wrong(item, ip.text() + " is a multicast address", "write an address of this machine");
+    result.push_back(ip);
+  }
+  if (list.present && result.empty()) build.wrong(list, "is empty", "write an address");
+  return result;
+}
+
+std::optional<IpAddress> of_family(const std::vector<IpAddress>& list, const IpAddress& like) {
+  const auto found = std::ranges::find_if(
+      list, [&like](const IpAddress& ip) { return ip.is_v4() == like.is_v4(); });
+  return found == list.end() ? std::nullopt : std::optional(*found);
+}
+
+void media_addresses(const Build& build) {
+  const Value& media = build.file["media"];
+  io::MediaSettings& settings = build.config.gateway.io.media;
+  settings.bind = addresses(build, media["bind"]);
+  const std::vector<IpAddress> advertised = addresses(build, media["advertise"]);
+  for (const IpAddress& ip : advertised) {
+    if (!of_family(settings.bind, ip)) {
+      build.wrong(media["advertise"], ip.text() + " has no bind address of its family",
+                  "add an address of that family to media.bind");
+    }
+    if (ip.is_unspecified()) {
+      build.wrong(media["advertise"], ip.text() + " can't be reached by anyone",
+                  "write the address that peers reach");
+    }
+  }
+  for (const IpAddress& ip : settings.bind) {
+    const auto told = of_family(advertised, ip);
+    if (!told && ip.is_unspecified()) {
+      build.wrong(media["bind"], ip.text() + " can't be told to peers",
+                  "add media.advertise with the address they reach");
+    }
+    settings.advertise.push_back(told.value_or(ip));
+  }
+}
+
+struct Span {
+  std::int64_t first, last;
+  bool overlaps(const Span& other) const { return first <= other.last && other.first <= last; }
+};
+
+void check_sip_ports(const Build& build, const Value& key, const Span& ports) {
+  const io::MediaSettings& media = build.config.gateway.io.media;
+  for (const io::SipListener& listener : build.config.gateway.io.sip) {
+    const bool same_address = std::ranges::any_of(media.bind, [&listener](const IpAddress& ip) {
+      return ip == listener.bind.ip || ip.is_unspecified() || listener.bind.ip.is_unspecified();
+    });
+    const std::int64_t port = listener.bind.port;
+    if (listener.transport == sip::Transport::udp && same_address && ports.overlaps({port, port})) {
+      build.wrong(key, "holds port " + std::to_string(port) + " of a SIP listener over udp",
+                  "choose other ports");
+    }
+  }
+}
+
+void media_ports(const Build& build) {
+  const Value& media = build.file["media"];
+  io::MediaSettings& settings = build.config.gateway.io.media;
+  const std::int64_t workers = media["workers"].number;
+  const Span webrtc{media["webrtc_port"].number, media["webrtc_port"].number + workers - 1};
+  const Value& rtp_key = media["rtp_ports"];
+  const Span rtp{rtp_key.number, rtp_key.last};
+  if (webrtc.last > 65535) {
+    build.wrong(media["webrtc_port"],
+                "leaves no port for each of " + std::to_string(workers) + " workers",
+                "use at most " + std::to_string(65536 - workers));
+  }
+  if (rtp.first % 2 != 0) {
+    build.wrong(rtp_key, "starts at an odd port",
+                "start at an even one: RTP takes it, RTCP the next");
+  }
+  if (rtp.last - rtp.first + 1 < 2 * workers) {
+    build.wrong(rtp_key, "is too small for " + std::to_string(workers) + " workers",
+                "give two ports for each trunk leg, FIRST before LAST");
+  }
+  if (webrtc.overlaps(rtp)) {
+    build.wrong(rtp_key,
+                "overlaps the browser ports " + std::to_string(webrtc.first) + "-" +
+                    std::to_string(webrtc.last),
+                "move media.webrtc_port or media.rtp_ports");
+  }
+  check_sip_ports(build, rtp_key, rtp);
+  check_sip_ports(build, media["webrtc_port"], webrtc);
+  settings.workers = static_cast<std::size_t>(workers);
+  settings.webrtc_port = static_cast<std::uint16_t>(webrtc.first);
+  settings.rtp_port_first = static_cast<std::uint16_t>(rtp.first);
+  settings.rtp_port_last = static_cast<std::uint16_t>(rtp.last);
+}
+
+}  // namespace
+
+void build_media(const Build& build) {
+  media_addresses(build);
+  media_ports(build);
+  const Value& media = build.file["media"];
+  media::PlaneSettings& plane = build.config.gateway.media;
+  plane.consent_timeout = media["consent_timeout"].duration();
+  const std::string& engine = media["srtp_engine"].text;
+  if (engine == "ipsec-mb") build.unsupported(media["srtp_engine"], "use auto, openssl or libsrtp");
+  plane.srtp_engine = engine == "openssl"   ? media::SrtpEngineKind::openssl
+                      : engine == "libsrtp" ? media::SrtpEngineKind::libsrtp
+                                            : media::SrtpEngineKind::automatic;
+}
+
+}  // namespace trunkline::config

@@ -1,0 +1,103 @@
+#include "config/build.hpp"
+#include <algorithm>
+
+namespace trunkline::config {
+namespace {
+
+/// Legs that forking and transfers may need at once for each call.
+constexpr std::size_t kLegsPerCall = 4;
+
+void build_web(const Build& build) {
+  const Value& websocket = build.file["websocket"];
+  io::WebSocketSettings& settings = build.config.gateway.io.websocket_settings;
+  for (const Value& origin : websocket["allowed_origins"].items)
+    settings.allowed_origins.push_back(origin.text);
+  if (websocket["allowed_origins"].present && settings.allowed_origins.empty()) {
+    build.wrong(websocket["allowed_origins"], "is empty",
+                "list the origins, or remove the key to take any");
+  }
+  settings.max_message = static_cast<std::size_t>(websocket["max_message"].number);
+  build.config.gateway.call.reconnect_grace = websocket["grace"].duration();
+  build.config.web_phone = build.file["web"]["phone"].is_true();
+}
+
+void build_limits(const Build& build) {
+  call::Settings& call = build.config.gateway.call;
+  call.max_calls = static_cast<std::size_t>(build.file["limits"]["max_calls"].number);
+  call.registrar.max_registrations =
+      static_cast<std::size_t>(build.file["limits"]["max_registrations"].number);
+  call.drain_timeout = build.file["drain"]["timeout"].duration();
+  media::PlaneSettings& plane = build.config.gateway.media;
+  plane.max_legs = std::max(plane.max_legs, call.max_calls * kLegsPerCall);
+}
+
+void build_store(const Build& build) {
+  const Value& store = build.file["store"];
+  if (store["type"].text == "redis") {
+    build.unsupported(store["type"], "use memory");
+  } else if (store["url"].present) {
+    build.wrong(store["url"], "stands beside type memory", "remove it");
+  }
+}
+
+void build_policy(const Build& build) {
+  const Value& policy = build.file["policy"];
+  if (policy["endpoint"].present) {
+    build.unsupported(policy["endpoint"], "use routes");
+  } else if (policy["authenticate_users"].is_true()) {
+    build.wrong(policy["authenticate_users"], "needs a policy service", "add policy.endpoint");
+  }
+}
+
+void build_credentials(const Build& build) {
+  const Value& credentials = build.file["credentials"];
+  build.config.gateway.call.digest_secret = credentials["secret"].text;
+  if (credentials.present)
+    build.notice(credentials, "this version makes no short-lived credentials");
+}
+
+}  // namespace
+
+void Build::unsupported(const Value& at, std::string_view instead) const {
+  wrong(at,
+        "\"" + (at.key->kind == Kind::secret ? std::string("***") : at.text) +
+            "\" is not supported by this version",
+        std::string(instead));
+}
+
+void Build::notice(const Value& at, std::string_view what) const {
+  config.notices.push_back(at.path + ": " + std::string(what));
+}
+
+void build_users(const Build& build) {
+  auto& users = build.config.gateway.call.users;
+  for (const Value& key : build.file["users"].items) {
+    call::UserSettings user{.name = key["name"].text, .password = key["password"].text};
+    if (std::ranges::find(users, user.name, &call::UserSettings::name) != users.end()) {
+      build.wrong(key["name"], "\"" + user.name + "\" is given twice", "give each user one entry");
+    }
+    users.push_back(std::move(user));
+  }
+  if (!users.empty() && !build.file["domain"].present) {
+    build.wrong(build.file["users"], "needs the SIP domain of the users",
+                "add domain: NAME at the top");
+  }
+}
+
+void build_node(const Build& build) {
+  Config& config = build.config;
+  config.node = build.file["node"].text;
+  config.domain = build.file["domain"].text;
+  config.gateway.call.node = config.node;
+  config.gateway.call.domain = config.domain;
+  config.log.level = *log::parse_level(build.file["log"]["level"].text);
+  config.log.format =
+      build.file["log"]["format"].text == "json" ? log::Format::json : log::Format::console;
+  build_web(build);
+  build_limits(build);
+  build_store(build);
+  build_policy(build);
+  build_credentials(build);
+}
+
+}  // namespace trunkline::config

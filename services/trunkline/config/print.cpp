@@ -1,0 +1,67 @@
+#include "config/config.hpp"
+#include <yaml-cpp/yaml.h>
+
+namespace trunkline::config {
+namespace {
+
+constexpr const char* kMask = "***";
+
+/// As the file would have to say it: `${` itself is written `$${`.
+std::string written(const std::string& text) {
+  std::string result;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (text.compare(i, 2, "${") == 0) result += '$';
+    result += text[i];
+  }
+  return result;
+}
+
+bool has_content(const Value& value) {
+  if (value.known && value.key->kind != Kind::section) return true;
+  if (value.key->kind == Kind::section && value.key->shape == Shape::list) return value.known;
+  for (const Value& item : value.items) {
+    if (has_content(item)) return true;
+  }
+  return false;
+}
+
+void emit(YAML::Emitter& out, const Value& value, bool element);
+
+void emit_section(YAML::Emitter& out, const Value& value) {
+  out << YAML::BeginMap;
+  for (const Value& item : value.items) {
+    if (!has_content(item)) continue;
+    out << YAML::Key << std::string(item.key->name) << YAML::Value;
+    emit(out, item, false);
+  }
+  out << YAML::EndMap;
+}
+
+/// `element`: the value is one of a list, so its key's shape has been dealt with.
+void emit(YAML::Emitter& out, const Value& value, bool element) {
+  if (!element && value.key->shape != Shape::one) {
+    if (value.key->kind != Kind::section) out << YAML::Flow;
+    out << YAML::BeginSeq;
+    for (const Value& item : value.items)
+      emit(out, item, true);
+    out << YAML::EndSeq;
+  } else if (value.key->kind == Kind::section) {
+    emit_section(out, value);
+  } else if (value.key->kind == Kind::secret) {
+    out << kMask;
+  } else if (value.key->kind == Kind::integer || value.key->kind == Kind::boolean) {
+    out << value.text;
+  } else {
+    out << YAML::DoubleQuoted << written(value.text);
+  }
+}
+
+}  // namespace
+
+std::string print(const Value& effective) {
+  YAML::Emitter out;
+  emit(out, effective, false);
+  return std::string(out.c_str()) + "\n";
+}
+
+}  // namespace trunkline::config

@@ -1,0 +1,154 @@
+#include "config/build.hpp"
+#include <algorithm>
+#include <map>
+
+namespace trunkline::config {
+namespace {
+
+std::optional<sip::Transport> transport_of(const sip::Uri& uri) {
+  const std::string name = uri.transport();
+  if (uri.scheme == sip::Uri::Scheme::sips) {
+    return name.empty() || name == "tls" || name == "tcp" ? std::optional(sip::Transport::tls)
+                                                          : std::nullopt;
+  }
+  if (name.empty()) return sip::Transport::udp;
+  const auto transport = sip::parse_transport(name);
+  return transport && !sip::is_websocket(*transport) ? transport : std::nullopt;
+}
+
+/// Requests leave by a listener of the transport (and family), whose address stands in Via and
+/// Contact.
+void check_listener(const Build& build, const Value& uri_key, const sip::Uri& uri,
+                    sip::Transport transport) {
+  const auto ip = IpAddress::parse(uri.host);
+  const bool found =
+      std::ranges::any_of(build.config.gateway.io.sip, [&](const io::SipListener& listener) {
+        return listener.transport == transport && (!ip || ip->is_v4() == listener.bind.ip.is_v4());
+      });
+  if (found) return;
+  const std::string label(sip::transport_label(transport));
+  const std::string family = !ip ? "" : ip->is_v4() ? " for IPv4" : " for IPv6";
+  build.wrong(uri_key, "needs a SIP listener over " + label + family + ", and there is none",
+              "add one to listen.sip, or change the transport of the uri");
+}
+
+sip::Uri trunk_uri(const Build& build, const Value& key) {
+  sip::Uri uri = *sip::Uri::parse(key.text);
+  if (!uri.user.empty() || uri.password) {
+    build.wrong(key, "holds a user part",
+                "write sip:HOST[:PORT]; credentials belong in username and password");
+  }
+  if (const auto transport = transport_of(uri)) {
+    check_listener(build, key, uri, *transport);
+  } else {
+    build.wrong(key, "\"" + uri.transport() + "\" is not a transport for trunks",
+                "use ;transport=udp, tcp or tls");
+  }
+  return uri;
+}
+
+void trunk_media(const Build& build, const Value& media, call::TrunkSettings& trunk) {
+  if (media["bind"].known) trunk.media_bind = IpAddress::parse(media["bind"].text);
+  if (media["advertise"].known) trunk.media_advertise = IpAddress::parse(media["advertise"].text);
+  if (trunk.media_advertise && trunk.media_advertise->is_unspecified()) {
+    build.wrong(media["advertise"], "can't be reached by anyone",
+                "write the address that the trunk reaches");
+  }
+  if (!trunk.media_bind) return;
+  if (trunk.media_bind->is_unspecified() && !trunk.media_advertise) {
+    build.wrong(media["bind"], "can't be told to peers",
+                "add advertise with the address that the trunk reaches");
+  }
+  if (trunk.media_advertise && trunk.media_advertise->is_v4() != trunk.media_bind->is_v4()) {
+    build.wrong(media["advertise"], "is of another address family than bind", "use one family");
+  }
+  io::MediaSettings& settings = build.config.gateway.io.media;
+  const auto known = [&](const std::vector<IpAddress>& list) {
+    return std::ranges::find(list, *trunk.media_bind) != list.end();
+  };
+  if (!known(settings.bind) && !known(settings.trunk_binds))
+    settings.trunk_binds.push_back(*trunk.media_bind);
+}
+
+void trunk_codecs(const Build& build, const Value& key, call::TrunkSettings& trunk) {
+  trunk.codecs.clear();
+  for (const Value& item : key.items) {
+    if (std::ranges::find(trunk.codecs, item.text) != trunk.codecs.end()) {
+      build.wrong(item, "\"" + item.text + "\" is given twice", "list each codec once");
+    }
+    trunk.codecs.push_back(item.text);
+  }
+  if (trunk.codecs.empty())
+    build.wrong(key, "is empty", "list PCMU, PCMA, opus or G722, or remove the key");
+}
+
+media::SourcePolicy source_policy(const std::string& name) {
+  if (name == "same-host") return media::SourcePolicy::same_host;
+  if (name == "subnet") return media::SourcePolicy::subnet;
+  if (name == "learn") return media::SourcePolicy::learn;
+  return media::SourcePolicy::pinned;
+}
+
+void check_unsupported(const Build& build, const Value& key) {
+  if (key["register"].is_true())
+    build.unsupported(key["register"], "use register: false and allow");
+  if (key["srtp"].text != "none") build.unsupported(key["srtp"], "use srtp: none");
+}
+
+void trunk_login(const Build& build, const Value& key, call::TrunkSettings& trunk) {
+  trunk.username = key["username"].text;
+  trunk.password = key["password"].text;
+  if (key["username"].present != key["password"].present) {
+    build.wrong(key, "has one of username and password", "give both, or none");
+  }
+}
+
+/// The sources of one trunk; the same entry at two trunks would leave open whose request it is.
+void trunk_sources(const Build& build, const Value& key, call::TrunkSettings& trunk,
+                   std::map<std::string, std::string>& taken) {
+  for (const Value& item : key["allow"].items) {
+    const AddressRange range = *AddressRange::parse(item.text);
+    const auto [other, added] = taken.emplace(range.text(), trunk.name);
+    if (!added)
+      build.wrong(item, "\"" + item.text + "\" already belongs to trunk " + other->second,
+                  "give it to one");
+    trunk.allow.push_back(range);
+  }
+  trunk.media_source = source_policy(key["media_source"].text);
+  if (trunk.media_source == media::SourcePolicy::subnet && trunk.allow.empty()) {
+    build.wrong(key["media_source"], "subnet takes the sources of allow, which is absent",
+                "add allow");
+  }
+}
+
+}  // namespace
+
+void build_trunks(const Build& build) {
+  std::map<std::string, std::string> taken;
+  auto& trunks = build.config.gateway.call.trunks;
+  for (const Value& key : build.file["trunks"].items) {
+    call::TrunkSettings trunk;
+    trunk.name = key["name"].text;
+    const bool twice =
+        std::ranges::find(trunks, trunk.name, &call::TrunkSettings::name) != trunks.end();
+    if (twice)
+      build.wrong(key["name"], "\"" + trunk.name + "\" is given twice",
+                  "give each trunk its own name");
+    trunk.uri = trunk_uri(build, key["uri"]);
+    trunk_sources(build, key, trunk, taken);
+    trunk_login(build, key, trunk);
+    trunk_media(build, key["media"], trunk);
+    trunk_codecs(build, key["codecs"], trunk);
+    check_unsupported(build, key);
+    if (key["options_interval"].present && key["options_interval"].number != 0) {
+      build.notice(key["options_interval"], "this version sends no health probes");
+    }
+    trunk.max_calls = static_cast<std::uint32_t>(key["max_calls"].number);
+    trunk.max_calls_per_second = static_cast<std::uint32_t>(key["max_calls_per_second"].number);
+    trunk.session_expires_seconds =
+        static_cast<std::uint32_t>(key["session_expires"].number / 1000);
+    trunks.push_back(std::move(trunk));
+  }
+}
+
+}  // namespace trunkline::config

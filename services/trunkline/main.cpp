@@ -1,0 +1,268 @@
+#include "base/log.hpp"
+#include "io/runtime.hpp"
+
+#include "config/config.hpp"
+#include "telemetry/admin_endpoint.hpp"
+#include "telemetry/call_log.hpp"
+#include "telemetry/metrics.hpp"
+#include "web_phone.hpp"
+#include <CLI/CLI.hpp>
+#include <atomic>
+#include <csignal>
+#include <iostream>
+#include <memory>
+#include <mutex>
+#include <pthread.h>
+#include <thread>
+
+namespace trunkline {
+namespace {
+
+enum ExitCode { kStopped = 0, kFailed = 1, kUsage = 64, kBadConfig = 78 };
+
+struct Options {
+  std::string file;
+  bool check = false, print = false, schema = false, version = false;
+};
+
+/// What the admin pages see of the gateway while it comes and goes.
+class Readiness {
+ public:
+  void set(io::Runtime* runtime) {
+    const std::scoped_lock lock(mutex_);
+    runtime_ = runtime;
+  }
+  bool healthy() const {
+    const std::scoped_lock lock(mutex_);
+    return runtime_ == nullptr || runtime_->healthy();
+  }
+  std::string not_ready() const {
+    const std::scoped_lock lock(mutex_);
+    switch (runtime_ == nullptr ? io::NodeState::starting : runtime_->state()) {
+      case io::NodeState::starting:
+        return "starting";
+      case io::NodeState::ready:
+        return "";
+      case io::NodeState::draining:
+        return "draining";
+      case io::NodeState::overloaded:
+        return "overloaded";
+      case io::NodeState::stopped:
+        break;
+    }
+    return "stopped";
+  }
+
+ private:
+  mutable std::mutex mutex_;
+  io::Runtime* runtime_ = nullptr;
+};
+
+sigset_t handled_signals() {
+  sigset_t signals;
+  sigemptyset(&signals);
+  for (const int signal : {SIGTERM, SIGINT, SIGHUP, SIGUSR1})
+    sigaddset(&signals, signal);
+  return signals;
+}
+
+/// Takes the process's signals in a thread of its own, so that nothing runs in a signal handler.
+/// SIGUSR1, sent by `stop`, ends it. Made before any other thread: they inherit the blocked
+/// signals.
+class Signals {
+ public:
+  Signals() {
+    const sigset_t signals = handled_signals();
+    pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+    // A peer that closes early is an error of the write, not the end of the process.
+    std::signal(SIGPIPE, SIG_IGN);
+  }
+  void start(io::Runtime& runtime) {
+    thread_ = std::thread([this, &runtime] { wait(runtime); });
+  }
+  ~Signals() { stop(); }
+  /// Before the runtime goes.
+  void stop() {
+    if (!thread_.joinable()) return;
+    over_ = true;
+    pthread_kill(thread_.native_handle(), SIGUSR1);
+    thread_.join();
+  }
+
+ private:
+  void wait(io::Runtime& runtime) {
+    const sigset_t signals = handled_signals();
+    bool draining = false;
+    while (true) {
+      int signal = 0;
+      if (sigwait(&signals, &signal) != 0) continue;
+      if (over_) return;
+      if (signal == SIGHUP) {
+        log::warn("reload is not supported by this version");
+      } else if (signal == SIGTERM && !draining) {
+        draining = true;
+        log::info("draining: new calls are refused; a second SIGTERM or SIGINT stops at once");
+        runtime.drain();
+      } else if (signal == SIGTERM || signal == SIGINT) {
+        log::info("stopping at once");
+        runtime.stop();
+      }
+    }
+  }
+
+  std::atomic<bool> over_{false};
+  std::thread thread_;
+};
+
+std::string joined(const std::vector<std::string>& list) {
+  std::string text;
+  for (const std::string& item : list)
+    text += (text.empty() ? "" : ", ") + item;
+  return text;
+}
+
+/// What is allowed and may still surprise.
+std::vector<std::string> notices(const config::Config& config) {
+  std::vector<std::string> all = config.notices;
+  if (config.gateway.call.users.empty())
+    all.emplace_back("there are no users: nobody can call from a browser");
+  if (config.gateway.call.trunks.empty())
+    all.emplace_back("there are no trunks: calls reach users and services only");
+  return all;
+}
+
+void say_started(const config::Config& config, const io::Runtime& runtime,
+                 const telemetry::AdminEndpoint* admin) {
+  const call::Settings& call = config.gateway.call;
+  std::vector<std::string> listening = runtime.listening(), trunks;
+  if (admin != nullptr) listening.push_back("admin " + admin->listening().text());
+  for (const call::TrunkSettings& trunk : call.trunks)
+    trunks.push_back(trunk.name);
+  log::info("trunkline is running", {{"version", TRUNKLINE_VERSION},
+                                     {"listening", joined(listening)},
+                                     {"domain", call.domain},
+                                     {"users", call.users.size()},
+                                     {"trunks", joined(trunks)},
+                                     {"routes", call.routes.size()}});
+  for (const std::string& notice : notices(config))
+    log::warn(notice);
+}
+
+std::vector<std::string> trunk_names(const config::Config& config) {
+  std::vector<std::string> names;
+  for (const call::TrunkSettings& trunk : config.gateway.call.trunks)
+    names.push_back(trunk.name);
+  return names;
+}
+
+int fail_with(const std::string& message) {
+  log::error(message);
+  log::stop();
+  std::cerr << "trunkline: " << message << "\n";
+  return kFailed;
+}
+
+int run(config::Config config) {
+  Signals signals;
+  log::start(config.log.level, config.log.format, config.node);
+  telemetry::Metrics metrics({.version = TRUNKLINE_VERSION, .trunks = trunk_names(config)});
+  telemetry::CallLog call_log;
+  Readiness readiness;
+
+  std::unique_ptr<io::Runtime> runtime;  // goes after the admin endpoint, which asks it
+  std::unique_ptr<telemetry::AdminEndpoint> admin;
+  if (config.admin) {
+    auto started = telemetry::AdminEndpoint::start(
+        *config.admin, {.metrics = [&metrics] { return metrics.text(); },
+                        .healthy = [&readiness] { return readiness.healthy(); },
+                        .not_ready = [&readiness] { return readiness.not_ready(); },
+                        .node = config.node,
+                        .version = TRUNKLINE_VERSION});
+    if (!started) return fail_with(started.error().message);
+    admin = std::move(*started);
+  }
+
+  io::RuntimeSettings settings = config.gateway;
+  if (config.web_phone) settings.io.web = web_phone_files();
+  auto made = io::Runtime::make(std::move(settings), {&metrics, &call_log});
+  if (!made) return fail_with(made.error().message);
+  runtime = std::move(*made);
+  metrics.set_source(&runtime->metrics());
+  readiness.set(runtime.get());
+  signals.start(*runtime);
+  say_started(config, *runtime, admin.get());
+
+  runtime->run();
+
+  signals.stop();
+  log::info("stopped");
+  admin.reset();
+  runtime.reset();
+  log::stop();
+  return kStopped;
+}
+
+int report(const std::vector<config::Problem>& problems, const std::string& file) {
+  for (const config::Problem& problem : problems)
+    std::cerr << config::describe(problem, file) << "\n";
+  return kBadConfig;
+}
+
+int act(const Options& options) {
+  if (options.version) {
+    std::cout << "trunkline " << TRUNKLINE_VERSION << "\n";
+    return kStopped;
+  }
+  if (options.schema) {
+    std::cout << config::json_schema();
+    return kStopped;
+  }
+  auto loaded = config::load(options.file);
+  if (!loaded) return report(loaded.error(), options.file);
+  if (options.print) {
+    std::cout << config::print(loaded->effective);
+    return kStopped;
+  }
+  if (options.check) {
+    for (const std::string& notice : notices(*loaded))
+      std::cout << options.file << ": note: " << notice << "\n";
+    std::cout << options.file << ": the configuration is right\n";
+    return kStopped;
+  }
+  return run(std::move(*loaded));
+}
+
+int start(int argc, char** argv) {
+  Options options;
+  CLI::App app("Trunkline: a gateway between browsers (SIP over WebSocket, WebRTC) and SIP trunks.",
+               "trunkline");
+  app.add_option("--config", options.file, "The configuration file (YAML).")->type_name("FILE");
+  app.add_flag("--check-config", options.check, "Check the configuration and exit: 0 or 78.");
+  app.add_flag("--print-config", options.print,
+               "Print the effective configuration, secrets masked.");
+  app.add_flag("--print-schema", options.schema,
+               "Print the JSON Schema of the configuration file.");
+  app.add_flag("--version", options.version, "Print the version.");
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? kStopped : kUsage;
+  }
+  if (options.file.empty() && !options.schema && !options.version) {
+    std::cerr << "trunkline: --config FILE is needed; see trunkline --help\n";
+    return kUsage;
+  }
+  return act(options);
+}
+
+}  // namespace
+}  // namespace trunkline
+
+int main(int argc, char** argv) {
+  try {
+    return trunkline::start(argc, argv);
+  } catch (const std::exception& error) {
+    std::cerr << "trunkline: " << error.what() << "\n";
+    return trunkline::kFailed;
+  }
+}

@@ -1,0 +1,113 @@
+// The unmodified SIP.js behind the same verbs.
+import { Inviter, Registerer, SessionState, UserAgent } from 'sip.js';
+import { Ear } from './page_audio.js';
+
+const ear = new Ear();
+const events = [];
+const note = (name, detail = {}) => events.push({ name, ...detail });
+const sessions = [];
+let agent;
+let registerer;
+
+function follow(session, direction) {
+  const number = sessions.push(session) - 1;
+  note('session', { number, direction });
+  session.stateChange.addListener((state) => {
+    if (state === SessionState.Established) {
+      note('accepted', { number });
+      note('confirmed', { number });
+    }
+    if (state === SessionState.Terminated) note('ended', { number });
+  });
+  const hear = () => {
+    const connection = session.sessionDescriptionHandler?.peerConnection;
+    if (!connection) return;
+    connection.addEventListener('track', (event) => ear.listen(event.track));
+    for (const receiver of connection.getReceivers()) if (receiver.track) ear.listen(receiver.track);
+  };
+  session.stateChange.addListener((state) => state === SessionState.Established && hear());
+  session.delegate = {
+    onInfo: (info) => {
+      const digit = /Signal=\s*(.)/.exec(info.request.body)?.[1];
+      note('dtmf', { number, digit });
+      void info.accept();
+    },
+  };
+  return number;
+}
+
+const offersAudio = { sessionDescriptionHandlerOptions: { constraints: { audio: true, video: false } } };
+const hold = (number, held) =>
+  new Promise((resolve, reject) => {
+    const session = sessions[number];
+    session.sessionDescriptionHandlerOptionsReInvite = { hold: held };
+    void session.invite({
+      requestDelegate: { onAccept: () => resolve(), onReject: (response) => reject(new Error(`refused ${response.message.statusCode}`)) },
+      sessionDescriptionHandlerOptions: { hold: held },
+    });
+  });
+
+window.phone = {
+  events,
+  async start({ url, user, password }) {
+    agent = new UserAgent({
+      uri: UserAgent.makeURI(`sip:${user}@example.test`),
+      transportOptions: { server: url },
+      authorizationUsername: user,
+      authorizationPassword: password,
+      logLevel: 'error',
+      delegate: {
+        onConnect: () => note('connected'),
+        onDisconnect: () => note('disconnected'),
+        onInvite: (invitation) => follow(invitation, 'incoming'),
+      },
+    });
+    await agent.start();
+    registerer = new Registerer(agent, { expires: 600 });
+    registerer.stateChange.addListener((state) => note(state === 'Registered' ? 'registered' : 'unregistered'));
+    await window.phone.register();
+  },
+  register: () =>
+    registerer.register({
+      requestDelegate: {
+        onAccept: () => note('registerAccepted'),
+        onReject: (response) => note('registrationFailed', { status: response.message.statusCode }),
+      },
+    }),
+  call(target) {
+    const inviter = new Inviter(agent, UserAgent.makeURI(`sip:${target}@example.test`), offersAudio);
+    const number = follow(inviter, 'outgoing');
+    void inviter.invite({
+      requestDelegate: {
+        onProgress: (response) => note('progress', { number, status: response.message.statusCode, sdp: Boolean(response.message.body) }),
+        onReject: (response) => note('failed', { number, status: response.message.statusCode }),
+      },
+    });
+    return number;
+  },
+  answer: (number) => sessions[number].accept(offersAudio),
+  reject: (number, status) => sessions[number].reject({ statusCode: status }),
+  hangup(number) {
+    const session = sessions[number];
+    if (session.state === SessionState.Established) return session.bye();
+    return session.cancel ? session.cancel() : session.reject();
+  },
+  hold: (number) => hold(number, true),
+  resume: (number) => hold(number, false),
+  dtmf(number, digit, how) {
+    const session = sessions[number];
+    if (how !== 'info') return session.sessionDescriptionHandler.sendDtmf(digit, { duration: 160 });
+    return session.info({
+      requestOptions: {
+        body: { contentDisposition: 'render', contentType: 'application/dtmf-relay', content: `Signal=${digit}\r\nDuration=160` },
+      },
+    });
+  },
+  hears: (frequency) => ear.hears(frequency),
+  dropSocket: () => agent.transport._ws.close(),
+  // SIP.js leaves reconnecting to the page.
+  async reconnect() {
+    await agent.reconnect();
+    await window.phone.register();
+  },
+};

@@ -1,0 +1,165 @@
+// PCMU tones: made, sent by RTP, and recognised by their frequency (Goertzel).
+import dgram from 'node:dgram';
+
+const BIAS = 0x84;
+
+export function encodeUlaw(sample) {
+  const sign = sample < 0 ? 0x80 : 0;
+  let magnitude = Math.min(Math.abs(sample), 32635) + BIAS;
+  let exponent = 7;
+  for (let mask = 0x4000; (magnitude & mask) === 0 && exponent > 0; mask >>= 1) exponent -= 1;
+  const mantissa = (magnitude >> (exponent + 3)) & 0x0f;
+  return ~(sign | (exponent << 4) | mantissa) & 0xff;
+}
+
+export function decodeUlaw(byte) {
+  const value = ~byte & 0xff;
+  const magnitude = ((((value & 0x0f) << 3) + BIAS) << ((value >> 4) & 7)) - BIAS;
+  return value & 0x80 ? -magnitude : magnitude;
+}
+
+// The share of a signal's power that lies at one frequency: 1 for a pure tone, near 0 for others or silence.
+export function toneShare(samples, frequency, rate = 8000) {
+  const step = 2 * Math.cos((2 * Math.PI * frequency) / rate);
+  let before = 0;
+  let last = 0;
+  let power = 0;
+  for (const sample of samples) {
+    [before, last] = [last, sample + step * last - before];
+    power += sample * sample;
+  }
+  if (power < samples.length * 100) return 0;
+  const tone = last * last + before * before - step * last * before;
+  return (2 * tone) / (samples.length * power);
+}
+
+// One RTP and one RTCP socket of a plain RTP/AVP peer.
+export class RtpPeer {
+  static async open(address = '127.0.0.1') {
+    for (let attempt = 0; attempt < 50; attempt += 1) {
+      const port = 30000 + 2 * Math.floor(Math.random() * 4000);
+      const rtp = dgram.createSocket('udp4');
+      const rtcp = dgram.createSocket('udp4');
+      try {
+        await bind(rtp, port, address);
+        await bind(rtcp, port + 1, address);
+        return new RtpPeer(rtp, rtcp, port);
+      } catch {
+        rtp.close();
+        rtcp.close();
+      }
+    }
+    throw new Error('no free RTP port pair');
+  }
+
+  constructor(rtp, rtcp, port) {
+    Object.assign(this, { rtp, rtcp, port });
+    this.remote = null;
+    this.samples = [];
+    this.received = 0;
+    this.sent = 0;
+    this.digits = [];
+    this.payloadTypes = new Set();
+    this.ssrcs = new Set();
+    this.eventPayloadType = 101;
+    this.sequence = Math.floor(Math.random() * 65536);
+    this.timestamp = Math.floor(Math.random() * 2 ** 32);
+    this.ssrc = Math.floor(Math.random() * 2 ** 32);
+    this.phase = 0;
+    this.events = new Set();
+    this.reports = 0;
+    this.jumps = []; // where a sequence number didn't follow the one before, or a timestamp went back
+    for (const socket of [rtp, rtcp]) socket.unref(); // a test that failed must not keep its process alive
+    rtp.on('message', (packet) => this.receive(packet));
+    rtcp.on('message', () => (this.reports += 1));
+  }
+
+  receive(packet) {
+    if (packet.length < 12 || packet[0] >> 6 !== 2) return;
+    this.received += 1;
+    const payloadType = packet[1] & 0x7f;
+    this.payloadTypes.add(payloadType);
+    this.ssrcs.add(packet.readUInt32BE(8));
+    this.follow(packet.readUInt16BE(2), packet.readUInt32BE(4));
+    const payload = packet.subarray(12);
+    if (payloadType === this.eventPayloadType) {
+      const key = `${packet.readUInt32BE(4)}:${payload[0]}`;
+      if (payload[1] & 0x80 && !this.events.has(key)) {
+        this.events.add(key);
+        this.digits.push('0123456789*#ABCD'[payload[0]]);
+      }
+      return;
+    }
+    for (const byte of payload) this.samples.push(decodeUlaw(byte));
+    if (this.samples.length > 8000) this.samples.splice(0, this.samples.length - 8000);
+  }
+
+  follow(sequence, timestamp) {
+    const last = this.last;
+    this.last = { sequence, timestamp };
+    if (!last) return;
+    const forward = (timestamp - last.timestamp) >>> 0 < 0x80000000;
+    if (((sequence - last.sequence) & 0xffff) !== 1 || !forward) this.jumps.push([last, this.last]);
+  }
+
+  // Sends a PCMU tone to `remote` until stop(); frames are counted by the clock, so late timers lose nothing.
+  play(frequency) {
+    this.stopTone();
+    const began = Date.now();
+    let frames = 0;
+    this.timer = setInterval(() => {
+      for (; frames * 20 <= Date.now() - began; frames += 1) this.sendFrame(frequency);
+    }, 20);
+    this.timer.unref();
+  }
+
+  sendFrame(frequency) {
+    if (!this.remote) return;
+    const packet = Buffer.alloc(172);
+    packet[0] = 0x80;
+    packet.writeUInt16BE(this.sequence, 2);
+    packet.writeUInt32BE(this.timestamp, 4);
+    packet.writeUInt32BE(this.ssrc, 8);
+    for (let at = 0; at < 160; at += 1) {
+      packet[12 + at] = encodeUlaw(Math.round(8000 * Math.sin(this.phase)));
+      this.phase += (2 * Math.PI * frequency) / 8000;
+    }
+    this.sequence = (this.sequence + 1) & 0xffff;
+    this.timestamp = (this.timestamp + 160) >>> 0;
+    this.sent += 1;
+    this.rtp.send(packet, this.remote.port, this.remote.address);
+  }
+
+  stopTone() {
+    clearInterval(this.timer);
+  }
+
+  // How much of the last second's sound is this tone.
+  hears(frequency) {
+    return this.samples.length < 4000 ? 0 : toneShare(this.samples.slice(-4000), frequency);
+  }
+
+  forget() {
+    this.samples = [];
+    this.received = 0;
+  }
+
+  close() {
+    this.stopTone();
+    if (this.closed) return;
+    this.closed = true;
+    this.rtp.close();
+    this.rtcp.close();
+  }
+}
+
+function bind(socket, port, address) {
+  return new Promise((resolve, reject) => {
+    socket.once('error', reject);
+    socket.bind(port, address, () => {
+      socket.removeListener('error', reject);
+      socket.on('error', () => {});
+      resolve();
+    });
+  });
+}

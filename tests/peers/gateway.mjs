@@ -1,0 +1,163 @@
+// Starts the real program with a configuration of the test's, on ports that are free, and reads its metrics and log.
+import { spawn } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import dgram from 'node:dgram';
+import { tmpdir } from 'node:os';
+import { dirname, join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { until } from './until.mjs';
+
+export const repository = resolve(dirname(fileURLToPath(import.meta.url)), '../..');
+export const build = resolve(repository, process.env.TRUNKLINE_BUILD ?? 'build/release');
+
+export async function freeTcpPort() {
+  const server = createServer();
+  await new Promise((done) => server.listen(0, '127.0.0.1', done));
+  const { port } = server.address();
+  await new Promise((done) => server.close(done));
+  return port;
+}
+
+export async function freeUdpPort() {
+  const socket = dgram.createSocket('udp4');
+  await new Promise((done) => socket.bind(0, '127.0.0.1', done));
+  const { port } = socket.address();
+  await new Promise((done) => socket.close(done));
+  return port;
+}
+
+async function udpPortIsFree(port) {
+  const socket = dgram.createSocket('udp4');
+  const free = await new Promise((done) => socket.once('error', () => done(false)).bind(port, '127.0.0.1', () => done(true)));
+  if (free) await new Promise((done) => socket.close(done));
+  return free;
+}
+
+let portBlock = 20000 + 2000 * (process.pid % 5);
+
+// The first of `count` ports that no other gateway seems to have.
+async function freePortBlock(count) {
+  for (;;) {
+    const first = portBlock;
+    portBlock += Math.max(200, count);
+    if (portBlock > 30000) portBlock = 20000;
+    if (first + count <= 30000 && (await udpPortIsFree(first)) && (await udpPortIsFree(first + count - 1))) return first;
+  }
+}
+
+export class Gateway {
+  // `extra` is put over the default configuration, section by section. `trunks` and `routes` are YAML, or functions that
+  // are given the gateway, whose ports they may need. A call on a trunk takes two of the `rtpPorts`.
+  static async start({ trunks, routes, users, extra = '', codecs = '[PCMU, PCMA]', trunkExtra = '', rtpPorts = 200 } = {}) {
+    const gateway = new Gateway();
+    gateway.wsPort = await freeTcpPort();
+    gateway.adminPort = await freeTcpPort();
+    gateway.sipPort = await freeUdpPort();
+    gateway.carrierPort = await freeUdpPort();
+    gateway.webrtcPort = await freeUdpPort();
+    gateway.rtpFirst = await freePortBlock(rtpPorts);
+    if (typeof trunks === 'function') trunks = trunks(gateway);
+    if (typeof routes === 'function') routes = routes(gateway);
+    gateway.folder = mkdtempSync(join(tmpdir(), 'trunkline-'));
+    gateway.configuration = `
+domain: example.test
+listen:
+  websocket: [{ bind: "127.0.0.1:${gateway.wsPort}" }]
+  sip:
+    - { transport: udp, bind: "127.0.0.1:${gateway.sipPort}" }
+    - { transport: tcp, bind: "127.0.0.1:${gateway.sipPort}" }
+  grpc: { bind: "127.0.0.1:${await freeTcpPort()}" }
+  admin: { bind: "127.0.0.1:${gateway.adminPort}" }
+media:
+  bind: "127.0.0.1"
+  webrtc_port: ${gateway.webrtcPort}
+  rtp_ports: "${gateway.rtpFirst}-${gateway.rtpFirst + rtpPorts - 1}"
+users:
+${users ?? '  - { name: alice, password: secret-a }\n  - { name: bob, password: secret-b }'}
+trunks:
+${trunks ?? `  - name: carrier
+    uri: "sip:127.0.0.1:${gateway.carrierPort}"
+    allow: ["127.0.0.1/32"]
+    codecs: ${codecs}
+    options_interval: 0s
+    max_calls: 2000
+    max_calls_per_second: 1000
+${trunkExtra}`}
+routes:
+${routes ?? `  - { from: user, match: "^[0-9]{3,15}$", target: "trunk:carrier" }
+  - { from: "trunk:carrier", match: "^1001$", target: "user:alice" }
+  - { from: "trunk:carrier", match: "^1002$", target: "user:bob" }
+  - { from: any, match: "^echo$", target: "service:echo" }
+  - { from: any, match: "^tone$", target: "service:tone" }`}
+log: { level: debug, format: json }
+${extra}
+`;
+    await gateway.launch();
+    return gateway;
+  }
+
+  async launch() {
+    const file = join(this.folder, 'gateway.yaml');
+    writeFileSync(file, this.configuration);
+    this.output = '';
+    this.process = spawn(join(build, 'trunkline'), ['--config', file], { stdio: ['ignore', 'pipe', 'pipe'] });
+    this.exited = new Promise((done) => this.process.once('exit', (code, signal) => done({ code, signal })));
+    for (const stream of [this.process.stdout, this.process.stderr]) stream.on('data', (text) => (this.output += text));
+    // A test that failed must neither keep its process alive nor leave a gateway behind.
+    for (const handle of [this.process, this.process.stdout, this.process.stderr]) handle.unref();
+    process.once('exit', () => this.process.kill('SIGKILL'));
+    let over = null;
+    void this.exited.then((result) => (over = result));
+    await until(async () => {
+      if (over) throw new Error(`the gateway ended: ${JSON.stringify(over)}\n${this.output}`);
+      return (await this.get('/readyz').catch(() => ({ ok: false }))).ok;
+    }, 'the gateway to be ready', 30000);
+  }
+
+  get url() {
+    return `ws://127.0.0.1:${this.wsPort}`;
+  }
+
+  async get(path) {
+    return fetch(`http://127.0.0.1:${this.adminPort}${path}`);
+  }
+
+  // Sum of a metric over all its series whose labels include `labels`.
+  async metric(name, labels = {}) {
+    const text = await (await this.get('/metrics')).text();
+    let sum = 0;
+    for (const line of text.split('\n')) {
+      const match = /^(\w+)(?:\{([^}]*)\})? (\S+)$/.exec(line);
+      if (!match || match[1] !== name) continue;
+      const wanted = Object.entries(labels).every(([key, value]) => (match[2] ?? '').includes(`${key}="${value}"`));
+      if (wanted) sum += Number(match[3]);
+    }
+    return sum;
+  }
+
+  // Resolves when no call is up and no media port is lent.
+  async idle(milliseconds) {
+    for (const name of ['trunkline_calls_active', 'trunkline_media_ports_used']) {
+      await until(async () => (await this.metric(name)) === 0, `${name} to be 0`, milliseconds);
+    }
+  }
+
+  logLines() {
+    return this.output.split('\n').flatMap((line) => {
+      try {
+        return [JSON.parse(line)];
+      } catch {
+        return [];
+      }
+    });
+  }
+
+  async stop(signal = 'SIGINT') {
+    this.process.ref();
+    if (this.process.exitCode === null) this.process.kill(signal);
+    const result = await this.exited;
+    rmSync(this.folder, { recursive: true, force: true });
+    return result;
+  }
+}

@@ -1,0 +1,81 @@
+// Runs SIPp with one of the scenarios beside tests/sip.
+import { spawn } from 'node:child_process';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { encodeUlaw } from './audio.mjs';
+import { freeUdpPort, repository } from './gateway.mjs';
+import { until } from './until.mjs';
+
+// Whether something of this machine is bound to the UDP port, or listens on the TCP port.
+function bound(transport, port) {
+  const hex = port.toString(16).toUpperCase().padStart(4, '0');
+  const file = transport === 'tcp' ? '/proc/net/tcp' : '/proc/net/udp';
+  const state = transport === 'tcp' ? '0A' : '07';
+  return readFileSync(file, 'latin1').split('\n').some((line) => {
+    const [, local, , at] = line.trim().split(/\s+/);
+    return local?.endsWith(`:${hex}`) && at === state;
+  });
+}
+
+function tone(frequency, seconds) {
+  const samples = Buffer.alloc(8000 * seconds);
+  for (let at = 0; at < samples.length; at += 1) samples[at] = encodeUlaw(Math.round(8000 * Math.sin((2 * Math.PI * frequency * at) / 8000)));
+  return samples;
+}
+
+export class Sipp {
+  // Calls the gateway, `calls` times.
+  static async caller(gateway, scenario, options = {}) {
+    return new Sipp(gateway, scenario, { port: await freeUdpPort(), mediaPort: (await freeUdpPort()) & ~1, ...options });
+  }
+
+  // Waits for calls at the trunk's address; resolves when it listens.
+  static async callee(gateway, scenario, options = {}) {
+    const sipp = new Sipp(gateway, scenario, { port: gateway.carrierPort, mediaPort: (await freeUdpPort()) & ~1, waits: true, ...options });
+    await until(() => sipp.over || bound(sipp.transport, sipp.port), 'SIPp to listen');
+    return sipp;
+  }
+
+  constructor(gateway, scenario, { port, mediaPort, transport = 'udp', calls = 1, rate = 10, dial = 'echo', keys = {}, args = [], waits = false, seconds = 60 }) {
+    Object.assign(this, { port, transport });
+    this.folder = mkdtempSync(join(tmpdir(), 'trunkline-sipp-'));
+    // SIPp takes no key in a status line, so [name] is replaced here.
+    let text = readFileSync(join(repository, 'tests/sip/scenarios', `${scenario}.xml`), 'utf8');
+    for (const [name, value] of Object.entries(keys)) text = text.replaceAll(`[${name}]`, value);
+    writeFileSync(join(this.folder, 'scenario.xml'), text);
+    if (text.includes('tone.ulaw')) writeFileSync(join(this.folder, 'tone.ulaw'), tone(440, 1));
+    const command = [
+      ...(waits ? [] : [`127.0.0.1:${gateway.sipPort}`, '-r', String(rate), '-s', dial]),
+      '-sf', 'scenario.xml', '-i', '127.0.0.1', '-bind_local',
+      '-p', String(port), '-mi', '127.0.0.1', '-mp', String(mediaPort), '-t', transport === 'tcp' ? 't1' : 'u1', '-m', String(calls),
+      '-nostdin', '-trace_err', '-trace_msg', '-timeout', `${seconds}s`, '-timeout_error',
+      '-error_file', 'errors.log', '-message_file', 'messages.log', ...args,
+    ];
+    this.process = spawn('sipp', command, { cwd: this.folder, stdio: ['ignore', 'ignore', 'ignore'], env: { ...process.env, TERM: 'dumb' } });
+    this.over = null;
+    this.exited = new Promise((done) => this.process.once('exit', (code, signal) => {
+      this.over = { code, signal };
+      done(this.over);
+    }));
+  }
+
+  read(name) {
+    const file = join(this.folder, name);
+    return existsSync(file) ? readFileSync(file, 'latin1') : '';
+  }
+
+  // Resolves when every call of the scenario went as written, else rejects with what SIPp met.
+  async succeeds() {
+    const { code, signal } = await this.exited;
+    const problem = code === 0 ? null
+      : `SIPp ended with ${code ?? signal}\n${this.read('errors.log').slice(0, 4000)}\n${this.read('messages.log').slice(-6000)}`;
+    if (problem) throw new Error(problem);
+  }
+
+  async close() {
+    if (!this.over) this.process.kill('SIGKILL');
+    await this.exited;
+    rmSync(this.folder, { recursive: true, force: true });
+  }
+}

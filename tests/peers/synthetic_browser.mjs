@@ -1,0 +1,118 @@
+// Drives the synthetic browser program: JSON lines in, JSON lines out.
+import { spawn } from 'node:child_process';
+import { createInterface } from 'node:readline';
+import { join } from 'node:path';
+import { build } from './gateway.mjs';
+import { until } from './until.mjs';
+
+const HEARD_WINDOWS = 5; // of 100 ms each: half a second of the tone
+
+export class SyntheticBrowser {
+  // Connected and, unless told otherwise, registered.
+  static async open(gateway, user = 'alice', { password = user === 'alice' ? 'secret-a' : 'secret-b', register = true } = {}) {
+    const browser = new SyntheticBrowser(gateway, user, password);
+    browser.do('connect');
+    await browser.event('connected');
+    if (register) await browser.register();
+    return browser;
+  }
+
+  constructor(gateway, user, password) {
+    this.user = user;
+    this.events = [];
+    this.nextCall = 1;
+    const program = join(build, 'tests/synthetic_browser/synthetic_browser');
+    this.process = spawn(program,
+      ['control', '--url', gateway.url, '--user', user, '--password', password, '--domain', 'example.test'],
+      { stdio: ['pipe', 'pipe', 'inherit'] });
+    this.process.stdin.on('error', () => {});
+    this.exited = new Promise((done) => this.process.once('exit', (code, signal) => done({ code, signal })));
+    for (const handle of [this.process, this.process.stdin, this.process.stdout]) handle.unref(); // it ends with its input
+    createInterface({ input: this.process.stdout }).on('line', (line) => {
+      const event = JSON.parse(line);
+      if (event.event === 'incoming') this.nextCall = event.call + 1;
+      this.events.push(event);
+    });
+  }
+
+  do(verb, details = {}) {
+    this.process.stdin.write(`${JSON.stringify({ do: verb, ...details })}\n`);
+  }
+
+  // The first event of that name with these details that nobody has awaited yet.
+  async event(name, details = {}, milliseconds = 15000) {
+    const matches = (event) => event.event === name &&
+      Object.entries(details).every(([key, value]) => event[key] === value);
+    let found;
+    try {
+      await until(() => {
+        found = this.events.findIndex(matches);
+        return found >= 0;
+      }, name, milliseconds);
+    } catch {
+      throw new Error(`${this.user}: no event ${name} ${JSON.stringify(details)} in ${JSON.stringify(this.events)}`);
+    }
+    return this.events.splice(found, 1)[0];
+  }
+
+  has(name, details = {}) {
+    return this.events.some((event) => event.event === name &&
+      Object.entries(details).every(([key, value]) => event[key] === value));
+  }
+
+  async register() {
+    this.do('register');
+    await this.event('registered');
+  }
+
+  // The program numbers calls in both directions from 1; its number is known before its first event.
+  call(to, { tone = 1000, listen = 440 } = {}) {
+    this.do('call', { to, tone, listen });
+    this.nextCall += 1;
+    return this.nextCall - 1;
+  }
+
+  answer(call, { tone = 1000, listen = 440 } = {}) {
+    this.do('answer', { call, tone, listen });
+  }
+
+  reject(call, status) {
+    this.do('reject', { call, status });
+  }
+
+  async stats(call) {
+    this.do('stats', { call });
+    return this.event('stats', { call });
+  }
+
+  // Resolves when the tone that the call listens to has been heard for half a second from now on.
+  async hears(call, milliseconds = 15000) {
+    const { heard } = await this.stats(call);
+    let last;
+    try {
+      await until(async () => {
+        last = await this.stats(call);
+        return last.heard >= heard + HEARD_WINDOWS;
+      }, 'tone', milliseconds);
+    } catch {
+      throw new Error(`${this.user}: call ${call} doesn't hear its tone: ${JSON.stringify(last)}`);
+    }
+  }
+
+  hangup(call) {
+    this.do('hangup', { call });
+  }
+
+  // Dies as a crashed tab does: nothing is said to anybody.
+  async kill() {
+    this.process.ref();
+    this.process.kill('SIGKILL');
+    await this.exited;
+  }
+
+  async close() {
+    this.process.ref();
+    if (this.process.exitCode === null && this.process.signalCode === null) this.do('quit');
+    return this.exited;
+  }
+}

@@ -1,0 +1,10 @@
+// Waits for a condition, not for a time: polled often, and a failure names what was awaited.
+export async function until(condition, what, milliseconds = 15000) {
+  const deadline = Date.now() + milliseconds;
+  for (;;) {
+    const value = await condition();
+    if (value) return value;
+    if (Date.now() > deadline) throw new Error(`waited ${milliseconds} ms in vain for: ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}

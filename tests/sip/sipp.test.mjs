@@ -1,0 +1,167 @@
+// SIPp, a SIP implementation that isn't ours, as the trunk's peer in both directions, over UDP and TCP.
+import assert from 'node:assert/strict';
+import { after, afterEach, before, describe, it } from 'node:test';
+import { Gateway } from '../peers/gateway.mjs';
+import { Sipp } from '../peers/sipp.mjs';
+import { SyntheticBrowser } from '../peers/synthetic_browser.mjs';
+import { until } from '../peers/until.mjs';
+
+const trunk = (gateway, transport, uri = gateway.carrierPort) => `
+  - name: carrier
+    uri: "sip:127.0.0.1:${uri};transport=${transport}"
+    allow: ["127.0.0.1/32"]
+    username: gw
+    password: secret-t
+    codecs: [PCMU]
+    options_interval: 0s
+    max_calls: 100
+    max_calls_per_second: 100`;
+
+for (const transport of ['udp', 'tcp']) {
+  describe(`SIPp over ${transport.toUpperCase()}`, () => {
+    let gateway;
+    let alice;
+    const running = [];
+
+    before(async () => {
+      gateway = await Gateway.start({ trunks: (ports) => trunk(ports, transport) });
+      alice = await SyntheticBrowser.open(gateway);
+    });
+
+    afterEach(async () => {
+      for (const sipp of running.splice(0)) await sipp.close();
+      alice.events.length = 0;
+      await gateway.idle();
+    });
+
+    after(async () => {
+      await alice?.close();
+      assert.equal((await gateway?.stop())?.code, 0);
+    });
+
+    const caller = async (scenario, options) => {
+      running.push(await Sipp.caller(gateway, scenario, { transport, ...options }));
+      return running.at(-1);
+    };
+    const callee = async (scenario, options) => {
+      running.push(await Sipp.callee(gateway, scenario, { transport, ...options }));
+      return running.at(-1);
+    };
+    const answerAll = async (count) => {
+      for (let answered = 0; answered < count; answered += 1) alice.answer((await alice.event('incoming')).call);
+    };
+
+    it('calls the echo service', async () => {
+      await (await caller('uac', { calls: 20, rate: 20, args: ['-d', '200'] })).succeeds();
+    });
+
+    it('sends RTP and gets as much back', async () => {
+      const packets = (direction) => gateway.metric('trunkline_rtp_packets_total', { leg: 'sip', direction });
+      const [received, sent] = [await packets('in'), await packets('out')];
+      await (await caller('uac_rtp', { args: ['-d', '1000'] })).succeeds();
+      const echoed = (await packets('out')) - sent;
+      assert.ok((await packets('in')) - received >= 40, 'a second of packets came');
+      assert.ok(echoed >= 40, `a second of packets went back, not ${echoed}`);
+    });
+
+    it('calls a browser', async () => {
+      const sipp = await caller('uac', { calls: 5, rate: 5, dial: '1001', args: ['-d', '300'] });
+      await answerAll(5);
+      await sipp.succeeds();
+    });
+
+    it('is hung up on by a browser', async () => {
+      const sipp = await caller('uac_ended_by_peer', { dial: '1001' });
+      const { call } = await alice.event('incoming');
+      alice.answer(call);
+      await alice.event('media', { call });
+      alice.hangup(call);
+      await sipp.succeeds();
+    });
+
+    it('holds and resumes a call to a browser', async () => {
+      const sipp = await caller('uac_hold', { dial: '1001' });
+      const { call } = await alice.event('incoming');
+      alice.answer(call);
+      await alice.event('held', { call });
+      await alice.event('resumed', { call });
+      await sipp.succeeds();
+      await alice.event('ended', { call });
+    });
+
+    it('gives a ringing browser up', async () => {
+      const sipp = await caller('uac_cancel', { dial: '1001' });
+      const { call } = await alice.event('incoming');
+      await alice.event('ended', { call });
+      await sipp.succeeds();
+    });
+
+    it('is called by a browser, which hears itself in the echo', async () => {
+      const sipp = await callee('uas', { args: ['-rtp_echo'] });
+      const call = alice.call('5551000', { tone: 1000, listen: 1000 });
+      await alice.event('ringing', { call, status: 180 });
+      await alice.event('answered', { call });
+      await alice.hears(call);
+      alice.hangup(call);
+      await sipp.succeeds();
+    });
+
+    it('hangs up on a browser', async () => {
+      const sipp = await callee('uas_ends', { args: ['-d', '300'] });
+      const call = alice.call('5551001');
+      await alice.event('answered', { call });
+      await alice.event('ended', { call });
+      await sipp.succeeds();
+    });
+
+    it('challenges and finds the credentials right', async () => {
+      const sipp = await callee('uas_challenge');
+      const call = alice.call('5551002');
+      await alice.event('answered', { call });
+      alice.hangup(call);
+      await sipp.succeeds();
+    });
+
+    for (const [sent, relayed] of [[486, 486], [404, 404], [603, 603], [503, 500], [401, 403]]) {
+      it(`refuses with ${sent}, which a browser sees as ${relayed}`, async () => {
+        const sipp = await callee('uas_reject', { keys: { status: sent } });
+        const call = alice.call('5551003');
+        const failed = await alice.event('failed', { call });
+        assert.equal(failed.status, relayed);
+        await sipp.succeeds();
+      });
+    }
+
+    if (transport === 'tcp') return;
+
+    it('calls over a network that loses every tenth message', async () => {
+      const sipp = await caller('uac', { calls: 20, rate: 20, args: ['-d', '200', '-lost', '10'], seconds: 50 });
+      await sipp.succeeds();
+      assert.ok((await gateway.metric('trunkline_sip_retransmissions_total')) > 0, 'something was sent again');
+    });
+
+    it('is called over a network that loses every fifth message', async () => {
+      const sipp = await callee('uas', { calls: 5, args: ['-lost', '20'], seconds: 50 });
+      const calls = Array.from({ length: 5 }, (_, index) => alice.call(`555200${index}`));
+      for (const call of calls) await alice.event('answered', { call }, 30000);
+      for (const call of calls) alice.hangup(call);
+      await sipp.succeeds();
+    });
+  });
+}
+
+describe('a browser that is gone', () => {
+  it('is unavailable to SIPp', async () => {
+    const gateway = await Gateway.start();
+    const alice = await SyntheticBrowser.open(gateway);
+    await alice.kill();
+    await until(async () => (await gateway.metric('trunkline_registrations')) === 0, 'no registration');
+    const sipp = await Sipp.caller(gateway, 'uac_unavailable', { dial: '1001' });
+    try {
+      await sipp.succeeds();
+    } finally {
+      await sipp.close();
+      await gateway.stop();
+    }
+  });
+});

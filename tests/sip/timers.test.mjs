@@ -1,0 +1,137 @@
+// What happens, or must not happen, after half a minute: the cases run side by side.
+import assert from 'node:assert/strict';
+import { after, before, describe, it } from 'node:test';
+import { Carrier } from '../peers/carrier.mjs';
+import { Gateway } from '../peers/gateway.mjs';
+import { SyntheticBrowser } from '../peers/synthetic_browser.mjs';
+import { until } from '../peers/until.mjs';
+
+const PATIENCE = 45000;
+const between = (milliseconds, least, most) => assert.ok(milliseconds >= least && milliseconds <= most, `after ${milliseconds} ms`);
+
+let gateway;
+let carrier;
+const browsers = [];
+
+before(async () => {
+  gateway = await Gateway.start({
+    users: ['alice', 'bob', 'carol'].map((name) => `  - { name: ${name}, password: secret-${name[0]} }`).join('\n'),
+    routes: `
+  - { from: user, match: "^[0-9]{3,15}$", target: "trunk:carrier" }
+  - { from: "trunk:carrier", match: "^1002$", target: "user:bob" }
+  - { from: "trunk:carrier", match: "^1003$", target: "user:carol" }`,
+  });
+  carrier = await Carrier.open(gateway);
+});
+
+after(async () => {
+  for (const browser of browsers) await browser.close();
+  carrier?.close();
+  assert.equal((await gateway?.stop())?.code, 0);
+});
+
+const browser = async (user) => {
+  browsers.push(await SyntheticBrowser.open(gateway, user, { password: `secret-${user[0]}` }));
+  return browsers.at(-1);
+};
+
+describe('half a minute', { concurrency: 10 }, () => {
+  it('without an ACK for our 200: the 200 again and again, then BYE on both sides', async () => {
+    const bob = await browser('carol');
+    const peer = await carrier.call('1003');
+    peer.acknowledges = false;
+    const { call } = await bob.event('incoming');
+    bob.answer(call);
+    assert.equal(await peer.final(), 200);
+    const began = Date.now();
+    await bob.event('ended', { call }, PATIENCE);
+    between(Date.now() - began, 30000, 36000);
+    await until(() => peer.ended, 'BYE at the trunk');
+    // 0.5, 1, 2 and then every 4 seconds: 11 in all.
+    assert.ok(peer.copies >= 10 && peer.copies <= 12, `${peer.copies} copies of the 200`);
+    assert.equal(await gateway.metric('trunkline_calls_ended_total', { reason: 'ack_missing' }), 1);
+  });
+
+  it('without any response of the trunk: 408 to the browser', async () => {
+    carrier.behaviours.set('5550001', () => {});
+    const silent = /^INVITE sip:5550001@/;
+    const invites = [];
+    carrier.loses = (start, way) => way === 'in' && silent.test(start) && invites.push(Date.now()) > 0;
+    const alice = await browser('alice');
+    const began = Date.now();
+    const call = alice.call('5550001');
+    const failed = await alice.event('failed', { call }, PATIENCE);
+    assert.equal(failed.status, 408);
+    between(Date.now() - began, 30000, 36000);
+    // 0, 0.5, 1.5, 3.5, 7.5, 15.5 and 31.5 seconds
+    assert.equal(invites.length, 7);
+    const gap = (index) => invites[index + 1] - invites[index];
+    between(gap(0), 400, 800);
+    between(gap(4), 7000, 9000);
+  });
+
+  for (const [who, number] of [['the trunk', '5550004'], ['a browser', '1002']]) {
+    it(`${who} may ring for 35 seconds and then answer`, async () => {
+      const alice = await browser(number === '1002' ? 'bob' : 'alice');
+      const began = Date.now();
+      const rung = () => until(() => Date.now() - began > 35000, 'the time to pass', PATIENCE);
+      if (number === '1002') {
+        const peer = await carrier.call(number);
+        const { call } = await alice.event('incoming');
+        await rung();
+        alice.answer(call);
+        assert.equal(await peer.final(), 200);
+        peer.rtp.play(440);
+        await alice.hears(call);
+        peer.bye();
+      } else {
+        carrier.behaviours.set(number, async (call) => {
+          call.ring();
+          await rung();
+          await call.answer(440);
+        });
+        const call = alice.call(number);
+        await alice.event('answered', { call }, PATIENCE);
+        await alice.hears(call);
+        alice.hangup(call);
+      }
+    });
+  }
+
+  it('without an answer to our BYE: the call is over all the same', async () => {
+    const alice = await browser('alice');
+    const arrived = carrier.arrival('5550002');
+    carrier.behaviours.set('5550002', (call) => call.answer());
+    const call = alice.call('5550002');
+    await alice.event('answered', { call });
+    const peer = await arrived;
+    peer.request = () => {};
+    alice.hangup(call);
+    await alice.event('ended', { call });
+    await until(async () => (await gateway.metric('trunkline_sip_transaction_timeouts_total', { timer: 'F' })) > 0, 'Timer F', PATIENCE);
+  });
+
+  it('without an answer to our CANCEL and INVITE: nothing is left', async () => {
+    const alice = await browser('alice');
+    const arrived = carrier.arrival('5550003');
+    carrier.behaviours.set('5550003', (call) => call.ring());
+    const call = alice.call('5550003');
+    await alice.event('ringing', { call });
+    const peer = await arrived;
+    let cancels = 0;
+    peer.request = (message) => (cancels += message.method === 'CANCEL' ? 1 : 0);
+    alice.hangup(call);
+    assert.equal((await alice.event('failed', { call })).status, 487);
+    await until(async () => (await gateway.metric('trunkline_sip_transaction_timeouts_total', { timer: 'cancel' })) > 0, 'the end of the INVITE', PATIENCE);
+    assert.ok(cancels >= 5, `${cancels} CANCELs`);
+  });
+});
+
+describe('afterwards', () => {
+  it('no call, port, transaction or dialog is left', async () => {
+    await gateway.idle();
+    await until(async () => (await gateway.metric('trunkline_sip_transactions_active')) === 0, 'no transaction', PATIENCE);
+    await until(async () => (await gateway.metric('trunkline_sip_dialogs')) === 0, 'no dialog', PATIENCE);
+    assert.equal(await gateway.metric('trunkline_calls_held_in_memory'), 0);
+  });
+});

@@ -1,0 +1,82 @@
+#include "web_call.hpp"
+
+#include <charconv>
+#include <sstream>
+
+namespace trunkline::test {
+namespace {
+
+std::string line_value(std::string_view sdp, std::string_view prefix) {
+  std::size_t at = 0;
+  while (at < sdp.size()) {
+    const std::size_t end = std::min(sdp.find("\r\n", at), sdp.size());
+    const auto line = sdp.substr(at, end - at);
+    if (line.substr(0, prefix.size()) == prefix) return std::string(line.substr(prefix.size()));
+    at = end + 2;
+  }
+  return {};
+}
+
+std::optional<SocketAddress> first_candidate(std::string_view sdp) {
+  std::istringstream words(line_value(sdp, "a=candidate:"));
+  std::string foundation, component, transport, priority, address, port;
+  words >> foundation >> component >> transport >> priority >> address >> port;
+  const auto ip = IpAddress::parse(address);
+  std::uint16_t number = 0;
+  std::from_chars(port.data(), port.data() + port.size(), number);
+  if (!ip || number == 0) return std::nullopt;
+  return SocketAddress{*ip, number};
+}
+
+}  // namespace
+
+std::optional<GatewayMedia> read_gateway_media(std::string_view sdp) {
+  GatewayMedia media;
+  media.ice = {line_value(sdp, "a=ice-ufrag:"), line_value(sdp, "a=ice-pwd:")};
+  std::istringstream fingerprint(line_value(sdp, "a=fingerprint:"));
+  fingerprint >> media.fingerprint.hash >> media.fingerprint.value;
+  media.setup = line_value(sdp, "a=setup:");
+  for (const std::string_view direction : {"sendrecv", "sendonly", "recvonly", "inactive"}) {
+    if (sdp.find("a=" + std::string(direction) + "\r\n") != std::string_view::npos) media.direction = direction;
+  }
+  const auto candidate = first_candidate(sdp);
+  const bool usable = candidate && !media.ice.ufrag.empty() && !media.fingerprint.value.empty() &&
+                      sdp.find("a=rtcp-mux\r\n") != std::string_view::npos;
+  if (!usable) return std::nullopt;
+  media.candidate = *candidate;
+  return media;
+}
+
+WebCall::WebCall(int call_number, double listen_frequency, Random& random) : number(call_number) {
+  listen(listen_frequency, random);
+}
+
+void WebCall::listen(double frequency, Random& random) {
+  BrowserMediaSettings settings;
+  settings.listen_frequency = frequency;
+  media = std::make_unique<BrowserMedia>(settings, random);
+}
+
+std::string WebCall::sdp(std::string_view setup) const {
+  std::ostringstream text;
+  text << "v=0\r\no=- 4611 " << version << " IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\na=group:BUNDLE 0\r\n"
+       << "m=audio 9 UDP/TLS/RTP/SAVPF 0 126\r\nc=IN IP4 0.0.0.0\r\na=rtcp:9 IN IP4 0.0.0.0\r\n"
+       << "a=ice-ufrag:" << media->ice().ufrag << "\r\na=ice-pwd:" << media->ice().pwd << "\r\n"
+       << "a=ice-options:trickle\r\na=fingerprint:" << media->fingerprint().hash << " " << media->fingerprint().value
+       << "\r\na=setup:" << setup << "\r\na=mid:0\r\na=" << direction << "\r\na=rtcp-mux\r\na=rtpmap:0 PCMU/8000\r\n"
+       << "a=rtpmap:126 telephone-event/8000\r\na=ssrc:" << media->ssrc() << " cname:synthetic\r\n";
+  return text.str();
+}
+
+bool WebCall::take(std::string_view sdp, TimePoint now) {
+  const auto gateway = read_gateway_media(sdp);
+  if (!gateway) return false;
+  if (remote.empty()) {
+    // JSEP: an actpass offer is answered active, so we are the DTLS client unless the gateway chose to be.
+    media->connect(gateway->ice, gateway->fingerprint, gateway->setup != "active", now);
+  }
+  remote = gateway->candidate;
+  return true;
+}
+
+}  // namespace trunkline::test

@@ -1,0 +1,47 @@
+#pragma once
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "base/random.hpp"
+#include "sip/dialog.hpp"
+#include "sip/effects.hpp"
+#include "support/browser_media.hpp"
+
+namespace trunkline::test {
+
+/// What the gateway's description says, as far as a browser needs it.
+struct GatewayMedia {
+  media::IceCredentials ice;
+  media::Fingerprint fingerprint;
+  std::string setup, direction;
+  SocketAddress candidate;
+};
+std::optional<GatewayMedia> read_gateway_media(std::string_view sdp);
+
+/// One call of the synthetic browser: its dialog and its media.
+struct WebCall {
+  WebCall(int number, double listen_frequency, Random& random);
+  /// Measures this frequency (Hz) instead; only before the media are connected.
+  void listen(double frequency, Random& random);
+
+  int number;
+  bool outgoing = false, connected = false, over = false, media_reported = false;
+  sip::TransactionId invite;
+  sip::Message request;                       ///< the INVITE sent or received
+  std::optional<sip::Dialog> dialog;
+  std::unique_ptr<BrowserMedia> media;
+  SocketAddress remote;                       ///< the gateway's candidate
+  double tone = 0;
+  std::string direction = "sendrecv";
+  int version = 1;
+  std::string digits_reported;
+
+  /// Our description, shaped like Chromium's without candidates: the gateway learns our address from the checks.
+  std::string sdp(std::string_view setup) const;
+  /// Takes the gateway's description. False if it is none that a browser would accept.
+  bool take(std::string_view sdp, TimePoint now);
+};
+
+}  // namespace trunkline::test

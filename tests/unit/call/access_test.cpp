@@ -1,0 +1,319 @@
+#include "simulation.hpp"
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+// Who may ask for what, what the refusals carry, and what hostile requests come to.
+namespace trunkline::call::simulation {
+namespace {
+
+using sip::HeaderName;
+using sip::Method;
+using testing::HasSubstr;
+using testing::Not;
+
+struct Access : testing::Test {
+  World world;
+
+  /// A request from the trunk, which needs no credentials.
+  sip::Message request(Method method, std::string_view uri = "sip:echo@192.0.2.1") {
+    auto made = sip::Message::request(method, uri);
+    made.add(HeaderName::max_forwards, "70");
+    made.add(HeaderName::from, "<sip:+1555@192.0.2.9>;tag=x");
+    made.add(HeaderName::to, "<sip:echo@192.0.2.1>");
+    made.add(HeaderName::call_id, "c" + std::to_string(++calls_));
+    made.add(HeaderName::cseq, "1 " + std::string(sip::method_name(method)));
+    made.add(HeaderName::contact, "<sip:peer@192.0.2.9:5060>");
+    if (method == Method::invite) made.set_body("application/sdp", trunk_sdp());
+    return made;
+  }
+  sip::Message answer_to(Peer& peer, sip::Message message) {
+    const auto sent = peer.send(std::move(message));
+    world.settle();
+    const auto response = peer.take_response(200, sent);
+    EXPECT_TRUE(response);
+    return response ? response->response : sip::Message::response(999, "");
+  }
+  sip::Message answer_to(sip::Message message) {
+    return answer_to(world.trunk(), std::move(message));
+  }
+  int calls_ = 0;
+};
+
+TEST_F(Access, AStrangerGets403ForEverythingAndMakesNoCall) {
+  Peer& stranger = world.stranger();
+  for (const Method method :
+       {Method::invite, Method::options, Method::register_, Method::message, Method::bye}) {
+    EXPECT_EQ(answer_to(stranger, request(method)).status(), 403);
+  }
+  EXPECT_EQ(world.engine->calls(), 0U);
+  EXPECT_EQ(world.observed<RequestRefused>().size(), 5U);
+  EXPECT_EQ(world.observed<RequestRefused>()[0].reason, "acl");
+  EXPECT_EQ(world.observed<CallStarted>().size(), 0U);
+}
+
+TEST_F(Access, ATrunkMayNotRegister) {
+  EXPECT_EQ(answer_to(request(Method::register_)).status(), 403);
+}
+
+TEST_F(Access, ABrowserIsChallengedForEveryRequestOfItsOwn) {
+  Peer& alice = world.browser("alice");
+  for (const Method method :
+       {Method::invite, Method::options, Method::register_, Method::message}) {
+    const auto response = answer_to(alice, request(method));
+    EXPECT_EQ(response.status(), 401);
+    EXPECT_THAT(std::string(response.header(HeaderName::www_authenticate).value_or("")),
+                HasSubstr("MD5"));
+  }
+}
+
+TEST_F(Access, AUserCallsOnlyAsItself) {
+  Peer& alice = world.registered("alice");
+  const auto first = alice.invite("echo", "bob", kBrowserOffer);
+  const auto second = world.answer_challenge(alice, first, "alice");
+  EXPECT_EQ(alice.take_response(200, second)->response.status(), 403);
+  EXPECT_EQ(world.observed<CallStarted>().size(), 0U);
+}
+
+TEST_F(Access, WithoutARouteOrUserThereIs404) {
+  EXPECT_EQ(answer_to(request(Method::invite, "sip:nobody@192.0.2.1")).status(), 404);
+  EXPECT_EQ(answer_to(request(Method::invite, "sip:bob@192.0.2.1")).status(), 404)
+      << "users are for users";
+  EXPECT_THAT(world.observed<RequestRefused>()[0].detail, HasSubstr("route"))
+      << "the rules that were tried";
+}
+
+TEST_F(Access, AnUnknownSchemeIs416AndATelUriIsRouted) {
+  EXPECT_EQ(answer_to(request(Method::invite, "http://example.test/")).status(), 416);
+  EXPECT_EQ(answer_to(request(Method::invite, "tel:1001")).status(), 480)
+      << "alice is known but not registered";
+}
+
+TEST_F(Access, AnUnknownRequirementIs420AndNamed) {
+  auto invite = request(Method::invite);
+  invite.add(HeaderName::require, "timer, 100rel");
+  invite.add(HeaderName::require, "precondition");
+  const auto response = answer_to(std::move(invite));
+  EXPECT_EQ(response.status(), 420);
+  EXPECT_THAT(response.headers(HeaderName::unsupported),
+              testing::ElementsAre("100rel", "precondition"));
+}
+
+TEST_F(Access, AMethodThatWeDontTakeIs405WithAllow) {
+  const auto response = answer_to(request(Method::message));
+  EXPECT_EQ(response.status(), 405);
+  EXPECT_THAT(std::string(response.header(HeaderName::allow).value_or("")), HasSubstr("INVITE"));
+}
+
+TEST_F(Access, ABodyThatIsNoDescriptionIs415WithAccept) {
+  auto invite = request(Method::invite);
+  invite.set_body("text/plain", "hello");
+  const auto response = answer_to(std::move(invite));
+  EXPECT_EQ(response.status(), 415);
+  EXPECT_EQ(response.header(HeaderName::accept), "application/sdp");
+}
+
+TEST_F(Access, AnEncodedBodyIs415WithAcceptEncoding) {
+  auto invite = request(Method::invite);
+  invite.add(HeaderName::content_encoding, "gzip");
+  const auto response = answer_to(std::move(invite));
+  EXPECT_EQ(response.status(), 415);
+  EXPECT_TRUE(response.header(HeaderName::accept_encoding));
+}
+
+TEST_F(Access, ACallerThatTakesNoDescriptionIs406) {
+  auto invite = request(Method::invite);
+  invite.add(HeaderName::accept, "text/html");
+  EXPECT_EQ(answer_to(std::move(invite)).status(), 406);
+}
+
+TEST_F(Access, NoHopsLeftIs483) {
+  auto invite = request(Method::invite);
+  invite.set(HeaderName::max_forwards, "0");
+  EXPECT_EQ(answer_to(std::move(invite)).status(), 483);
+}
+
+TEST_F(Access, AnInviteWithoutContactIs400) {
+  auto invite = request(Method::invite);
+  invite.remove(HeaderName::contact);
+  EXPECT_EQ(answer_to(std::move(invite)).status(), 400);
+  auto wildcard = request(Method::invite);
+  wildcard.set(HeaderName::contact, "*");
+  EXPECT_EQ(answer_to(std::move(wildcard)).status(), 400);
+}
+
+TEST_F(Access, ARequestOfAnUnknownDialogIs481) {
+  for (const Method method : {Method::bye, Method::invite, Method::info, Method::update}) {
+    auto stray = request(method);
+    stray.set(HeaderName::to, "<sip:echo@192.0.2.1>;tag=unknown");
+    EXPECT_EQ(answer_to(std::move(stray)).status(), 481);
+  }
+}
+
+TEST_F(Access, ARequestOfADialogWithAnotherFromTagIs481) {
+  const auto sent = world.trunk().send(request(Method::invite));
+  world.settle();
+  const auto answer = world.trunk().take_response(200, sent);
+  ASSERT_TRUE(answer);
+  world.trunk().ack(*answer);
+  auto forged = world.trunk().dialog->request(Method::bye);
+  forged.set(HeaderName::from, "<sip:+1555@192.0.2.9>;tag=forged");
+  EXPECT_EQ(answer_to(std::move(forged)).status(), 481);
+  EXPECT_EQ(world.engine->calls(), 1U);
+}
+
+TEST_F(Access, ALowerSequenceNumberIs500AndEndsNothing) {
+  const auto sent = world.trunk().send(request(Method::invite));
+  world.settle();
+  world.trunk().ack(*world.trunk().take_response(200, sent));
+  auto late = world.trunk().dialog->request(Method::bye);
+  late.set(HeaderName::cseq, "1 BYE");
+  EXPECT_EQ(answer_to(std::move(late)).status(), 500);
+  EXPECT_EQ(world.engine->calls(), 1U);
+}
+
+TEST_F(Access, OptionsSaysWhatWeTake) {
+  const auto response = answer_to(request(Method::options));
+  EXPECT_EQ(response.status(), 200);
+  for (const auto name : {HeaderName::allow, HeaderName::accept, HeaderName::supported,
+                          HeaderName::accept_encoding}) {
+    EXPECT_TRUE(response.header(name));
+  }
+  world.drain_engine();
+  const auto draining = answer_to(request(Method::options));
+  EXPECT_EQ(draining.status(), 503);
+  EXPECT_TRUE(draining.header(HeaderName::retry_after));
+}
+
+TEST_F(Access, TheLimitOfCallsIs503WithRetryAfterAndItsPlacesComeBack) {
+  world.settings.max_calls = 1;
+  world.restart();
+  const auto first = world.trunk().send(request(Method::invite));
+  world.settle();
+  world.trunk().ack(*world.trunk().take_response(200, first));
+  const auto refused = answer_to(request(Method::invite));
+  EXPECT_EQ(refused.status(), 503);
+  EXPECT_TRUE(refused.header(HeaderName::retry_after));
+  world.trunk().send_in_dialog(Method::bye);
+  world.settle();
+  EXPECT_EQ(answer_to(request(Method::invite)).status(), 200);
+}
+
+TEST_F(Access, APlaceOnATrunkComesBackHoweverTheCallEnds) {
+  world.settings.trunks[0].max_calls = 1;
+  world.settings.trunks[0].max_calls_per_second = 1000;
+  world.restart();
+  Peer& alice = world.registered("alice", 100000);
+  const auto dial = [&] {
+    return world.answer_challenge(alice, alice.invite("5551000", "alice", kBrowserOffer), "alice");
+  };
+  for (const int end : {486, 487, 200, 0}) {
+    const auto call = dial();
+    const auto invite = world.trunk().take_request(Method::invite);
+    ASSERT_TRUE(invite) << "before " << end;
+    const auto full = dial();
+    EXPECT_EQ(alice.take_response(300, full)->response.status(), 503);
+    if (end == 487) {
+      world.trunk().respond(*invite, 180);
+      world.settle();
+      alice.cancel(call);
+    }
+    if (end == 200) {
+      world.trunk().respond(*invite, 200, trunk_sdp("sendrecv", 1, "18"));  // no common codec
+    } else if (end != 0) {
+      world.trunk().respond(*invite, end);
+    } else {
+      world.pass(seconds{181});  // no final response
+    }
+    world.settle();
+  }
+  dial();
+  EXPECT_TRUE(world.trunk().take_request(Method::invite));
+}
+
+// ---------------------------------------------------------------- hostile texts
+
+TEST_F(Access, WhatABrowserCallsItselfForgesNothingOnTheTrunk) {
+  world.settings.users.push_back({"e ve\r\nX: 1", "secret"});
+  world.restart();
+  Peer& eve = world.browser("eve");
+  auto invite = sip::Message::request(Method::invite, "sip:%35551000@example.test");
+  invite.add(HeaderName::from,
+             "\"a\\\" <sip:root@evil.test>;tag=1\" <sip:e%20ve%0d%0aX%3a%201@example.test>;tag=y");
+  invite.add(HeaderName::to, "<sip:5551000@example.test>");
+  invite.add(HeaderName::call_id, "forge");
+  invite.add(HeaderName::cseq, "1 INVITE");
+  invite.add(HeaderName::contact, "<sip:eve@abc.invalid;transport=ws>");
+  invite.set_body("application/sdp", kBrowserOffer);
+  world.answer_challenge(eve, eve.send(std::move(invite)), "e ve\r\nX: 1");
+  const auto passed = world.trunk().take_request(Method::invite);
+  if (!passed) return;  // refusing such a name is as good
+  const std::string wire = passed->request.serialize();
+  EXPECT_THAT(wire, Not(HasSubstr("\r\nX: 1")));
+  EXPECT_EQ(sip::from_of(passed->request).uri.host, "example.test");
+}
+
+TEST_F(Access, ADescriptionWithoutAudioIs488AndOneThatIsNoneIs400) {
+  auto video = request(Method::invite);
+  video.set_body("application/sdp",
+                 "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=video "
+                 "5000 RTP/AVP 96\r\n");
+  EXPECT_EQ(answer_to(std::move(video)).status(), 488);
+  auto nonsense = request(Method::invite);
+  nonsense.set_body("application/sdp", "hello");
+  EXPECT_EQ(answer_to(std::move(nonsense)).status(), 400);
+  EXPECT_EQ(world.gauges()["trunkline_media_ports_used"], 0);
+  EXPECT_EQ(world.observed<CallEnded>().size(), 2U);
+}
+
+TEST_F(Access, ServicesTakeAnInviteWithoutOffer) {
+  for (const std::string_view name : {"echo", "tone"}) {
+    auto invite = request(Method::invite, "sip:" + std::string(name) + "@192.0.2.1");
+    invite.set_body("", "");
+    const auto sent = world.trunk().send(std::move(invite));
+    world.settle();
+    const auto answer = world.trunk().take_response(200, sent);
+    ASSERT_TRUE(answer);
+    EXPECT_THAT(std::string(answer->response.body()), HasSubstr("m=audio"));
+    world.trunk().dialog.reset();
+    world.trunk().ack(*answer, trunk_sdp("sendrecv", 1, "101 0"));
+    world.settle();
+  }
+  EXPECT_EQ(world.engine->calls(), 2U);
+  EXPECT_FALSE(world.media_commands<media::SetRoute>().empty()) << "the echo";
+  ASSERT_EQ(world.media_commands<media::StartTone>().size(), 1U);
+  EXPECT_EQ(world.media_commands<media::StartTone>()[0].payload_type, 0)
+      << "not the type of the events";
+}
+
+TEST_F(Access, AServiceAnswersANewOfferWithAnotherCodec) {
+  const auto sent = world.trunk().send(request(Method::invite));
+  world.settle();
+  world.trunk().ack(*world.trunk().take_response(200, sent));
+  const auto again = world.trunk().send_in_dialog(Method::invite, "application/sdp",
+                                                  trunk_sdp("sendrecv", 2, "8"));
+  world.settle();
+  const auto answer = world.trunk().take_response(200, again);
+  ASSERT_TRUE(answer);
+  EXPECT_EQ(answer->response.status(), 200);
+  EXPECT_THAT(std::string(answer->response.body()), HasSubstr("RTP/AVP 8"));
+}
+
+TEST_F(Access, RecordRouteIsReturnedAndFollowed) {
+  auto invite = request(Method::invite);
+  invite.add(HeaderName::record_route, "<sip:192.0.2.9:5060;lr;x=1>");
+  invite.add(HeaderName::record_route, "<sip:192.0.2.9:5060;lr;x=2>");
+  const auto sent = world.trunk().send(std::move(invite));
+  world.settle();
+  const auto answer = world.trunk().take_response(200, sent);
+  ASSERT_TRUE(answer);
+  EXPECT_EQ(answer->response.headers(HeaderName::record_route).size(), 2U);
+  world.trunk().ack(*answer);
+  world.end_all();
+  const auto bye = world.trunk().take_request(Method::bye);
+  ASSERT_TRUE(bye);
+  ASSERT_EQ(bye->request.headers(HeaderName::route).size(), 2U);
+  EXPECT_THAT(std::string(bye->request.headers(HeaderName::route)[0]), HasSubstr("x=1"));
+}
+
+}  // namespace
+}  // namespace trunkline::call::simulation

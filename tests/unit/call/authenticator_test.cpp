@@ -1,0 +1,244 @@
+#include "call/authenticator.hpp"
+
+#include "sip/header.hpp"
+
+#include <gmock/gmock.h>
+#include <variant>
+
+namespace trunkline::call {
+namespace {
+
+using sip::HeaderName;
+using testing::HasSubstr;
+using testing::Not;
+
+constexpr std::string_view kDomain = "example.test";
+
+class AuthenticatorTest : public testing::Test {
+ protected:
+  static sip::Message request() {
+    sip::Message message = sip::Message::request(sip::Method::register_, "sip:example.test");
+    message.add(HeaderName::via, "SIP/2.0/WS x.invalid;branch=z9hG4bK1");
+    message.add(HeaderName::from, "<sip:alice@example.test>;tag=a");
+    message.add(HeaderName::to, "<sip:alice@example.test>");
+    message.add(HeaderName::call_id, "call-1");
+    message.add(HeaderName::cseq, "1 REGISTER");
+    return message;
+  }
+
+  Authenticator::Decision authenticate(const sip::Message& message) {
+    observations_.clear();
+    return authenticator_.authenticate(message, "to-tag", moment_, observations_, "192.0.2.1:4000");
+  }
+  /// A request that answers a fresh challenge.
+  sip::Message answered(std::string user, std::string password) {
+    sip::DigestClient client(std::move(user), std::move(password), random_);
+    sip::Message message = request();
+    EXPECT_TRUE(client.authorize(*authenticate(request()).response, message));
+    return message;
+  }
+  AuthenticationResult observed() const {
+    EXPECT_EQ(observations_.size(), 1u);
+    return std::get<AuthenticationResult>(observations_.at(0));
+  }
+  static std::string challenge_of(const Authenticator::Decision& decision) {
+    if (!decision.response) return "no response";
+    return std::string(
+        decision.response->header(HeaderName::www_authenticate).value_or("no challenge"));
+  }
+  void pass(seconds time) {
+    moment_.now += time;
+    moment_.wall += time;
+  }
+
+  SeededRandom random_{1};
+  Authenticator authenticator_{
+      std::string(kDomain), {{"alice", "secret-a"}, {"bob", "secret-b"}}, "key", random_};
+  Moment moment_{TimePoint{seconds{1000}},
+                 std::chrono::system_clock::time_point{seconds{1800000000}}};
+  std::vector<Observation> observations_;
+};
+
+TEST_F(AuthenticatorTest, ChallengesARequestWithoutCredentials) {
+  const auto decision = authenticate(request());
+  EXPECT_EQ(decision.user, "");
+  ASSERT_TRUE(decision.response);
+  EXPECT_EQ(decision.response->status(), 401);
+  EXPECT_EQ(sip::to_of(*decision.response).tag(), "to-tag");
+  const auto challenge = sip::DigestChallenge::parse(challenge_of(decision));
+  ASSERT_TRUE(challenge);
+  EXPECT_EQ(challenge->realm, kDomain);
+  EXPECT_EQ(challenge->algorithm, sip::DigestAlgorithm::md5);
+  EXPECT_TRUE(challenge->qop_auth);
+  EXPECT_FALSE(challenge->stale);
+  EXPECT_EQ(decision.response->count(HeaderName::www_authenticate), 1u);
+  EXPECT_EQ(observed().result, "challenge");
+  EXPECT_EQ(observed().source, "192.0.2.1:4000");
+}
+
+TEST_F(AuthenticatorTest, AcceptsTheRightPassword) {
+  const auto decision = authenticate(answered("alice", "secret-a"));
+  EXPECT_EQ(decision.user, "alice");
+  EXPECT_FALSE(decision.response);
+  EXPECT_EQ(observed().result, "ok");
+  EXPECT_EQ(observed().user, "alice");
+}
+
+TEST_F(AuthenticatorTest, AcceptsAUserNameWithTheDomain) {
+  EXPECT_EQ(authenticate(answered("alice@example.test", "secret-a")).user, "alice");
+}
+
+TEST_F(AuthenticatorTest, DoesNotTakeAUserOfAnotherDomainForOneOfOurs) {
+  const auto decision = authenticate(answered("alice@other.test", "secret-a"));
+  EXPECT_TRUE(decision.response);
+  EXPECT_EQ(observed().result, "unknown_user");
+}
+
+TEST_F(AuthenticatorTest, ChallengesAfreshAfterAWrongPassword) {
+  const auto decision = authenticate(answered("alice", "secret-b"));
+  ASSERT_TRUE(decision.response);
+  EXPECT_EQ(decision.user, "");
+  EXPECT_EQ(decision.response->status(), 401);
+  EXPECT_THAT(challenge_of(decision), Not(HasSubstr("stale")));
+  EXPECT_EQ(observed().result, "bad");
+}
+
+TEST_F(AuthenticatorTest, AnUnknownUserGetsTheSameAnswerAsAWrongPassword) {
+  const auto unknown = authenticate(answered("mallory", "secret-a"));
+  EXPECT_EQ(observed().result, "unknown_user");
+  const auto wrong = authenticate(answered("alice", "wrong"));
+  ASSERT_TRUE(unknown.response && wrong.response);
+  // All but the nonce, which is fresh in each.
+  sip::Message one = *unknown.response, other = *wrong.response;
+  EXPECT_NE(challenge_of(unknown), challenge_of(wrong));
+  EXPECT_EQ(challenge_of(unknown).size(), challenge_of(wrong).size());
+  one.remove(HeaderName::www_authenticate);
+  other.remove(HeaderName::www_authenticate);
+  EXPECT_EQ(one.serialize(), other.serialize());
+}
+
+TEST_F(AuthenticatorTest, AnUnknownUserWithAnEmptyPasswordIsNotLetIn) {
+  EXPECT_EQ(authenticate(answered("mallory", "")).user, "");
+}
+
+TEST_F(AuthenticatorTest, AnExpiredNonceIsStale) {
+  const auto message = answered("alice", "secret-a");
+  pass(seconds{3600});
+  const auto decision = authenticate(message);
+  EXPECT_EQ(decision.user, "");
+  EXPECT_THAT(challenge_of(decision), HasSubstr("stale=true"));
+  EXPECT_EQ(observed().result, "stale");
+}
+
+TEST_F(AuthenticatorTest, AReplayedRequestIsChallengedWithoutStale) {
+  const auto message = answered("alice", "secret-a");
+  EXPECT_EQ(authenticate(message).user, "alice");
+  const auto decision = authenticate(message);
+  EXPECT_EQ(decision.user, "");
+  EXPECT_EQ(decision.response->status(), 401);
+  EXPECT_THAT(challenge_of(decision), Not(HasSubstr("stale")));
+  EXPECT_EQ(observed().result, "replay");
+}
+
+TEST_F(AuthenticatorTest, ANonceServesSeveralRequestsWhoseCountRises) {
+  sip::DigestClient client("alice", "secret-a", random_);
+  sip::Message first = request();
+  ASSERT_TRUE(client.authorize(*authenticate(request()).response, first));
+  EXPECT_EQ(authenticate(first).user, "alice");
+  sip::Message second = request();
+  client.preload(second);
+  EXPECT_EQ(authenticate(second).user, "alice");
+}
+
+TEST_F(AuthenticatorTest, CredentialsForAnotherMethodAreWrong) {
+  const auto registration = answered("alice", "secret-a");
+  sip::Message invite = sip::Message::request(sip::Method::invite, "sip:bob@example.test");
+  for (const auto name : {HeaderName::via, HeaderName::from, HeaderName::to, HeaderName::call_id,
+                          HeaderName::authorization}) {
+    invite.add(name, *registration.header(name));
+  }
+  invite.add(HeaderName::cseq, "2 INVITE");
+  EXPECT_EQ(authenticate(invite).user, "");
+  EXPECT_EQ(observed().result, "bad");
+}
+
+TEST_F(AuthenticatorTest, CredentialsForAnotherRealmAreNone) {
+  auto message = request();
+  message.add(HeaderName::authorization,
+              "Digest username=\"alice\", realm=\"other.test\", nonce=\"n\", uri=\"sip:x\", "
+              "response=\"r\"");
+  EXPECT_THAT(challenge_of(authenticate(message)), HasSubstr("realm=\"example.test\""));
+  EXPECT_EQ(observed().result, "challenge");
+}
+
+TEST_F(AuthenticatorTest, CredentialsForUsAreFoundBehindOthers) {
+  const auto good = answered("alice", "secret-a");
+  auto message = request();
+  message.add(HeaderName::authorization,
+              "Digest username=\"alice\", realm=\"other.test\", nonce=\"n\", uri=\"sip:x\", "
+              "response=\"r\"");
+  message.add(HeaderName::authorization, *good.header(HeaderName::authorization));
+  EXPECT_EQ(authenticate(message).user, "alice");
+}
+
+TEST_F(AuthenticatorTest, AnUnknownSchemeIsNoCredentials) {
+  auto message = request();
+  message.add(HeaderName::authorization, "NoOneKnowsThisScheme opaque-data=here");
+  const auto decision = authenticate(message);
+  ASSERT_TRUE(decision.response);
+  EXPECT_EQ(decision.response->status(), 401);
+  EXPECT_EQ(observed().result, "challenge");
+}
+
+TEST_F(AuthenticatorTest, AnUnknownAlgorithmIsNoCredentials) {
+  auto message = request();
+  message.add(HeaderName::authorization,
+              "Digest username=\"alice\", realm=\"example.test\", nonce=\"n\", uri=\"sip:x\", "
+              "response=\"r\", "
+              "algorithm=MD9");
+  EXPECT_TRUE(authenticate(message).response);
+  EXPECT_EQ(observed().result, "challenge");
+}
+
+TEST_F(AuthenticatorTest, AForgedNonceIsNotAccepted) {
+  auto message = request();
+  sip::DigestClient client("alice", "secret-a", random_);
+  sip::Message forged = sip::Message::response(401);
+  forged.add(HeaderName::www_authenticate,
+             "Digest realm=\"example.test\", nonce=\"forged\", qop=\"auth\"");
+  ASSERT_TRUE(client.authorize(forged, message));
+  EXPECT_EQ(authenticate(message).user, "");
+}
+
+TEST_F(AuthenticatorTest, ReplicasWithOneSecretAcceptEachOthersChallenges) {
+  SeededRandom other_random(2);
+  Authenticator other(std::string(kDomain), {{"alice", "secret-a"}}, "key", other_random);
+  const auto message = answered("alice", "secret-a");
+  EXPECT_EQ(other.authenticate(message, "t", moment_, observations_, "").user, "alice");
+}
+
+TEST_F(AuthenticatorTest, WithoutASecretEachMakesItsOwn) {
+  SeededRandom one_random(3), other_random(4);
+  Authenticator one(std::string(kDomain), {{"alice", "secret-a"}}, "", one_random);
+  Authenticator other(std::string(kDomain), {{"alice", "secret-a"}}, "", other_random);
+  const auto challenge = one.authenticate(request(), "t", moment_, observations_, "");
+  sip::DigestClient client("alice", "secret-a", random_);
+  sip::Message message = request();
+  ASSERT_TRUE(client.authorize(*challenge.response, message));
+  EXPECT_EQ(other.authenticate(message, "t", moment_, observations_, "").user, "");
+  EXPECT_EQ(one.authenticate(message, "t", moment_, observations_, "").user, "alice");
+}
+
+TEST_F(AuthenticatorTest, ObservesABoundedPartOfAMadeUpName) {
+  authenticate(answered(std::string(4000, 'x'), "p"));
+  EXPECT_EQ(observed().user, std::string(64, 'x'));
+}
+
+TEST_F(AuthenticatorTest, KnowsItsUsers) {
+  EXPECT_TRUE(authenticator_.is_user("alice"));
+  EXPECT_FALSE(authenticator_.is_user("Alice"));
+  EXPECT_FALSE(authenticator_.is_user("mallory"));
+}
+
+}  // namespace
+}  // namespace trunkline::call

@@ -1,0 +1,44 @@
+#pragma once
+#include "simulation.hpp"
+#include <gtest/gtest.h>
+
+namespace trunkline::call::simulation {
+
+/// Alice, registered, in an answered call with the trunk that she dialled.
+struct EstablishedCall : testing::Test {
+  World world;
+  Peer* alice = nullptr;
+  Peer* trunk = nullptr;
+
+  void SetUp() override {
+    alice = &world.registered("alice", 100000);
+    trunk = &world.trunk();
+    establish();
+  }
+
+  void establish() {
+    const auto first = alice->invite("5551000", "alice", kBrowserOffer);
+    const auto call = world.answer_challenge(*alice, first, "alice");
+    const auto invite = trunk->take_request(sip::Method::invite);
+    ASSERT_TRUE(invite);
+    trunk->respond(*invite, 200, trunk_sdp());
+    world.settle();
+    const auto answer = alice->take_response(200, call);
+    ASSERT_TRUE(answer);
+    alice->ack(*answer);
+    world.settle();
+    ASSERT_EQ(trunk->acks, 1);
+    while (alice->take_response()) {
+    }
+  }
+
+  /// The BYE that this peer must have got, answered with 200.
+  std::optional<sip::RequestReceived> ended(Peer& peer) {
+    auto bye = peer.take_request(sip::Method::bye);
+    if (bye) peer.respond(*bye, 200);
+    world.settle();
+    return bye;
+  }
+};
+
+}  // namespace trunkline::call::simulation

@@ -1,0 +1,213 @@
+#include "simulation.hpp"
+#include <gtest/gtest.h>
+
+// Many calls at once that do what a random number says, over a network that loses messages:
+// whatever happens, nothing is left in the end.
+namespace trunkline::call::simulation {
+namespace {
+
+using sip::Method;
+
+class RandomCalls {
+ public:
+  explicit RandomCalls(std::uint64_t seed) : world_(seed), random_(seed * 977 + 5) {
+    world_.settings.trunks[0].max_calls_per_second = 1000;
+    world_.settings.routes.push_back({"user", "^bob$", "user:bob"});
+    world_.settings.users.push_back({"bob2", "secret"});
+    if (seed % 3 == 0) {
+      world_.use_tcp();
+    } else {
+      world_.restart();
+    }
+    world_.loss = static_cast<double>(seed % 4) / 10;
+    alice_ = &world_.registered("alice", 1000000, "a-1");
+    bobs_ = {&world_.registered("bob", 1000000, "b-1"), &world_.registered("bob", 1000000, "b-2")};
+  }
+
+  void run(int steps) {
+    for (int step = 0; step < steps; ++step) {
+      act();
+      world_.settle();
+      answer_what_came(world_.trunk());
+      answer_what_came(*alice_);
+      for (Peer* bob : bobs_)
+        answer_what_came(*bob);
+      world_.pass(milliseconds{random_.below(3000)});
+    }
+    wind_up();
+  }
+
+ private:
+  bool chance(std::uint32_t percent) { return random_.below(100) < percent; }
+  std::string any_direction() {
+    static constexpr std::array<const char*, 4> kDirections{"sendrecv", "sendonly", "recvonly",
+                                                            "inactive"};
+    return kDirections[random_.below(4)];
+  }
+  std::string description(const Peer& peer, bool offer) {
+    if (chance(5)) return "v=0\r\nnonsense";
+    if (!is_websocket(peer.self.transport)) {
+      return trunk_sdp(any_direction(), ++version_, chance(70) ? "0 101" : "8",
+                       chance(90) ? "127.0.0.1" : "0.0.0.0");
+    }
+    return offer ? browser_offer(any_direction(), ++version_) : browser_answer(any_direction());
+  }
+
+  void act() {
+    switch (random_.below(9)) {
+      case 0:
+      case 1:
+        return dial();
+      case 2:
+        return trunk_dials();
+      case 3:
+        return in_dialog(*alice_);
+      case 4:
+        return in_dialog(world_.trunk());
+      case 5:
+        return in_dialog(*bobs_[random_.below(2)]);
+      case 6:
+        if (!dialled_.empty())
+          alice_->cancel(dialled_[random_.below(static_cast<std::uint32_t>(dialled_.size()))]);
+        return;
+      case 7:
+        if (chance(30)) reconnect();
+        return;
+      default:
+        return media_fails();
+    }
+  }
+
+  void dial() {
+    static constexpr std::array<const char*, 5> kNames{"5551000", "bob", "echo", "tone", "nobody"};
+    const auto first = alice_->invite(kNames[random_.below(5)], "alice",
+                                      chance(90) ? description(*alice_, true) : "");
+    world_.settle();
+    if (alice_->closed || !alice_->sent.contains(first)) return;
+    const auto challenge = alice_->take_response(401, first);
+    if (!challenge || challenge->response.status() != 401) return;
+    alice_->responses.push_front(*challenge);
+    dialled_.push_back(world_.answer_challenge(*alice_, first, "alice"));
+  }
+
+  void trunk_dials() {
+    world_.trunk().invite(chance(70) ? "1001" : "echo", "5559",
+                          chance(80) ? description(world_.trunk(), true) : "");
+  }
+
+  void in_dialog(Peer& peer) {
+    if (!peer.dialog) return;
+    switch (random_.below(5)) {
+      case 0:
+        peer.send_in_dialog(Method::bye);
+        break;
+      case 1:
+        peer.send_in_dialog(Method::invite, "application/sdp", description(peer, true));
+        return;
+      case 2:
+        peer.send_in_dialog(Method::update, "application/sdp",
+                            chance(50) ? description(peer, true) : "");
+        return;
+      case 3:
+        peer.send_in_dialog(Method::invite);
+        return;
+      default:
+        peer.send_in_dialog(Method::info, "application/dtmf-relay", "Signal=5\r\nDuration=160\r\n");
+        return;
+    }
+    peer.dialog.reset();
+  }
+
+  void reconnect() {
+    alice_->close_flow();
+    if (chance(70)) {
+      world_.pass(seconds{random_.below(70)});
+      Peer& again = world_.registered("alice", 1000000, "a-1");
+      again.dialog = alice_->dialog;
+      alice_ = &again;
+    } else {
+      alice_ = &world_.registered("alice", 1000000, "a-2");
+    }
+    dialled_.clear();
+  }
+
+  void media_fails() {
+    const auto legs = world_.media_commands<media::AddBrowserLeg>();
+    if (legs.empty() || !chance(20)) return;
+    world_.media(media::LegFailed{legs[random_.below(static_cast<std::uint32_t>(legs.size()))].leg,
+                                  media::MediaFailure::consent_expired});
+  }
+
+  void answer_what_came(Peer& peer) {
+    while (!peer.requests.empty()) {
+      const auto request = std::move(peer.requests.front());
+      peer.requests.pop_front();
+      answer(peer, request);
+    }
+    while (const auto response = peer.take_response(200)) {
+      const bool invited = sip::cseq_of(response->response).method == Method::invite;
+      if (!invited || response->response.status() >= 300 || chance(10)) continue;
+      if (chance(70)) peer.dialog.reset();
+      const bool offer_inside = peer.sent.at(response->transaction).body().empty();
+      peer.ack(*response, offer_inside && chance(80) ? description(peer, false) : "");
+    }
+    while (peer.take_response()) {
+    }
+  }
+
+  void answer(Peer& peer, const sip::RequestReceived& request) {
+    if (chance(5)) return;  // never answered
+    if (request.request.method() != Method::invite) {
+      return peer.respond(request, chance(90) ? 200 : 481);
+    }
+    if (chance(50)) peer.respond(request, 100);
+    if (chance(50))
+      peer.respond(request, chance(50) ? 180 : 183, chance(40) ? description(peer, false) : "");
+    if (chance(20)) return;
+    if (chance(70)) peer.dialog.reset();
+    static constexpr std::array<int, 6> kCodes{486, 603, 503, 491, 302, 481};
+    if (chance(70)) {
+      peer.respond(
+          request, 200,
+          request.request.body().empty() ? description(peer, true) : description(peer, false));
+      if (chance(5)) peer.respond(request, 200, description(peer, false), "another-tag");
+    } else {
+      peer.respond(request, kCodes[random_.below(6)]);
+    }
+  }
+
+  void wind_up() {
+    world_.loss = 0;
+    world_.end_all();
+    for (int round = 0; round < 40; ++round) {
+      for (Peer* peer : {alice_, &world_.trunk(), bobs_[0], bobs_[1]}) {
+        while (const auto bye = peer->take_request(Method::bye))
+          peer->respond(*bye, 200);
+      }
+      world_.pass(seconds{5});
+    }
+    world_.expect_nothing_left();
+    EXPECT_GT(world_.observed<CallStarted>().size(), 50U);
+    EXPECT_GT(world_.observed<CallAnswered>().size(), 15U);
+    EXPECT_GT(world_.observed<CallHeld>().size(), 2U);
+  }
+
+  World world_;
+  SeededRandom random_;
+  Peer* alice_ = nullptr;
+  std::array<Peer*, 2> bobs_{};
+  std::vector<sip::TransactionId> dialled_;
+  int version_ = 10;
+};
+
+class Randomly : public testing::TestWithParam<std::uint64_t> {};
+
+TEST_P(Randomly, MixedCallsLeaveNothingBehind) {
+  RandomCalls calls(GetParam());
+  calls.run(400);
+}
+
+INSTANTIATE_TEST_SUITE_P(Seeds, Randomly, testing::Range<std::uint64_t>(1, 13));
+
+}  // namespace
+}  // namespace trunkline::call::simulation

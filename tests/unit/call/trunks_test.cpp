@@ -1,0 +1,223 @@
+#include "call/trunks.hpp"
+
+#include <gtest/gtest.h>
+
+namespace trunkline::call {
+namespace {
+
+TrunkSettings settings(std::string name, std::string_view uri,
+                       std::vector<std::string_view> allow = {}) {
+  TrunkSettings trunk;
+  trunk.name = std::move(name);
+  trunk.uri = *sip::Uri::parse(uri);
+  for (const std::string_view range : allow)
+    trunk.allow.push_back(*AddressRange::parse(range));
+  return trunk;
+}
+
+SocketAddress address(std::string_view text) {
+  return *SocketAddress::parse(text);
+}
+
+std::string identified(Trunks& trunks, std::string_view source) {
+  const Trunk* trunk = trunks.identify(address(source));
+  return trunk != nullptr ? trunk->settings.name : "none";
+}
+
+TEST(TrunksIdentify, TakesTheSourceThatAnAllowEntryHolds) {
+  Trunks trunks({settings("carrier", "sip:192.0.2.1", {"198.51.100.0/24"})});
+  EXPECT_EQ(identified(trunks, "198.51.100.77:4444"), "carrier");
+  EXPECT_EQ(identified(trunks, "198.51.101.77:4444"), "none");
+}
+
+TEST(TrunksIdentify, TheMostSpecificEntryWinsWhateverTheOrder) {
+  const auto wide = settings("wide", "sip:192.0.2.1", {"10.0.0.0/8"});
+  const auto narrow = settings("narrow", "sip:192.0.2.2", {"10.1.0.0/16"});
+  const auto host = settings("host", "sip:192.0.2.3", {"10.1.2.3"});
+  const auto port = settings("port", "sip:192.0.2.4", {"10.1.2.3:5070"});
+  Trunks up({wide, narrow, host, port});
+  Trunks down({port, host, narrow, wide});
+  for (Trunks* trunks : {&up, &down}) {
+    EXPECT_EQ(identified(*trunks, "10.9.9.9:5060"), "wide");
+    EXPECT_EQ(identified(*trunks, "10.1.9.9:5060"), "narrow");
+    EXPECT_EQ(identified(*trunks, "10.1.2.3:5060"), "host");
+    EXPECT_EQ(identified(*trunks, "10.1.2.3:5070"), "port");
+  }
+}
+
+TEST(TrunksIdentify, OfEqualEntriesTheFirstTrunkWins) {
+  Trunks trunks({settings("one", "sip:192.0.2.1", {"10.0.0.0/8"}),
+                 settings("two", "sip:192.0.2.2", {"10.0.0.0/8"})});
+  EXPECT_EQ(identified(trunks, "10.1.1.1:5060"), "one");
+}
+
+TEST(TrunksIdentify, WithoutAllowTheUrisAddressCountsFromAnyPort) {
+  Trunks trunks({settings("carrier", "sip:192.0.2.1:5070")});
+  EXPECT_EQ(identified(trunks, "192.0.2.1:5070"), "carrier");
+  EXPECT_EQ(identified(trunks, "192.0.2.1:49152"), "carrier");
+  EXPECT_EQ(identified(trunks, "192.0.2.2:5070"), "none");
+}
+
+TEST(TrunksIdentify, WithAllowTheUrisAddressDoesNotCount) {
+  Trunks trunks({settings("carrier", "sip:192.0.2.1", {"198.51.100.1"})});
+  EXPECT_EQ(identified(trunks, "192.0.2.1:5060"), "none");
+}
+
+TEST(TrunksIdentify, TwoTrunksOfOneHostAreToldApartByTheirPorts) {
+  Trunks trunks({settings("one", "sip:127.0.0.1:5070"), settings("two", "sip:127.0.0.1:5080")});
+  EXPECT_EQ(identified(trunks, "127.0.0.1:5080"), "two");
+  EXPECT_EQ(identified(trunks, "127.0.0.1:5070"), "one");
+}
+
+TEST(TrunksIdentify, AHostNameCountsOnceItIsResolved) {
+  Trunks trunks({settings("carrier", "sip:sip.carrier.test")});
+  EXPECT_EQ(identified(trunks, "192.0.2.9:5060"), "none");
+  trunks.resolved("carrier", {address("192.0.2.8:5060"), address("192.0.2.9:5060")});
+  EXPECT_EQ(identified(trunks, "192.0.2.9:5060"), "carrier");
+}
+
+TEST(TrunksIdentify, Ipv6SourcesMatchIpv6EntriesOnly) {
+  Trunks trunks({settings("six", "sip:192.0.2.1", {"2001:db8::/32"}),
+                 settings("four", "sip:192.0.2.1", {"0.0.0.0/0"})});
+  EXPECT_EQ(identified(trunks, "[2001:db8::5]:5060"), "six");
+  EXPECT_EQ(identified(trunks, "[2001:db9::5]:5060"), "none");
+  EXPECT_EQ(identified(trunks, "203.0.113.1:5060"), "four");
+}
+
+TEST(TrunksTarget, DefaultsToUdpAnd5060) {
+  Trunks trunks({settings("carrier", "sip:192.0.2.1")});
+  EXPECT_EQ(Trunks::target(trunks.all()[0]),
+            (sip::Target{sip::Transport::udp, address("192.0.2.1:5060"), {}}));
+}
+
+TEST(TrunksTarget, TakesTransportAndPortFromTheUri) {
+  Trunks trunks({settings("carrier", "sip:192.0.2.1:5070;transport=TCP")});
+  EXPECT_EQ(Trunks::target(trunks.all()[0]),
+            (sip::Target{sip::Transport::tcp, address("192.0.2.1:5070"), {}}));
+}
+
+TEST(TrunksTarget, TlsDefaultsTo5061) {
+  Trunks trunks({settings("param", "sip:192.0.2.1;transport=tls"),
+                 settings("sips", "sips:192.0.2.2"),
+                 settings("both", "sips:192.0.2.3;transport=tcp")});
+  EXPECT_EQ(Trunks::target(trunks.all()[0]),
+            (sip::Target{sip::Transport::tls, address("192.0.2.1:5061"), {}}));
+  EXPECT_EQ(Trunks::target(trunks.all()[1]),
+            (sip::Target{sip::Transport::tls, address("192.0.2.2:5061"), {}}));
+  EXPECT_EQ(Trunks::target(trunks.all()[2]),
+            (sip::Target{sip::Transport::tls, address("192.0.2.3:5061"), {}}));
+}
+
+TEST(TrunksTarget, Ipv6ReferencesAreAddresses) {
+  Trunks trunks({settings("carrier", "sip:[2001:db8::1]:5070")});
+  EXPECT_EQ(Trunks::target(trunks.all()[0])->remote, address("[2001:db8::1]:5070"));
+}
+
+TEST(TrunksTarget, IsMissingUntilTheHostIsResolved) {
+  Trunks trunks({settings("carrier", "sip:sip.carrier.test;transport=tcp")});
+  EXPECT_EQ(Trunks::target(trunks.all()[0]), std::nullopt);
+  trunks.resolved("carrier", {{*IpAddress::parse("192.0.2.7"), 0}});
+  EXPECT_EQ(Trunks::target(trunks.all()[0]),
+            (sip::Target{sip::Transport::tcp, address("192.0.2.7:5060"), {}}));
+}
+
+TEST(TrunksTarget, IsMissingForATransportThatTrunksDoNotHave) {
+  Trunks trunks({settings("ws", "sip:192.0.2.1;transport=ws"),
+                 settings("sctp", "sip:192.0.2.1;transport=sctp")});
+  EXPECT_EQ(Trunks::target(trunks.all()[0]), std::nullopt);
+  EXPECT_EQ(Trunks::target(trunks.all()[1]), std::nullopt);
+}
+
+TEST(TrunksResolved, KeepsThePortThatTheResolverFound) {
+  Trunks trunks({settings("carrier", "sip:sip.carrier.test")});
+  trunks.resolved("carrier", {address("192.0.2.7:5090")});
+  EXPECT_EQ(Trunks::target(trunks.all()[0])->remote, address("192.0.2.7:5090"));
+}
+
+TEST(TrunksResolved, AnEmptyAnswerKeepsWhatWasKnown) {
+  Trunks trunks({settings("carrier", "sip:sip.carrier.test")});
+  trunks.resolved("carrier", {address("192.0.2.7:5060")});
+  trunks.resolved("carrier", {});
+  EXPECT_EQ(Trunks::target(trunks.all()[0])->remote, address("192.0.2.7:5060"));
+}
+
+TEST(TrunksResolved, ANewAnswerReplacesTheOldOne) {
+  Trunks trunks({settings("carrier", "sip:sip.carrier.test")});
+  trunks.resolved("carrier", {address("192.0.2.7:5060")});
+  trunks.resolved("carrier", {address("192.0.2.8:5060")});
+  EXPECT_EQ(identified(trunks, "192.0.2.7:5060"), "none");
+  EXPECT_EQ(identified(trunks, "192.0.2.8:5060"), "carrier");
+}
+
+TEST(TrunksResolved, TakesABoundedNumberOfAddresses) {
+  Trunks trunks({settings("carrier", "sip:sip.carrier.test")});
+  trunks.resolved("carrier", std::vector<SocketAddress>(1000, address("192.0.2.7:5060")));
+  EXPECT_EQ(trunks.all()[0].addresses.size(), 16u);
+}
+
+TEST(TrunksResolved, IgnoresAnUnknownTrunk) {
+  Trunks trunks({settings("carrier", "sip:sip.carrier.test")});
+  trunks.resolved("other", {address("192.0.2.7:5060")});
+  EXPECT_EQ(trunks.find("other"), nullptr);
+  EXPECT_TRUE(trunks.all()[0].addresses.empty());
+}
+
+class TrunksAdmitTest : public testing::Test {
+ protected:
+  static Trunks make(std::uint32_t calls, std::uint32_t per_second) {
+    auto one = settings("carrier", "sip:192.0.2.1");
+    one.max_calls = calls;
+    one.max_calls_per_second = per_second;
+    return Trunks({one});
+  }
+  Trunks::Admission admit(Trunks& trunks) { return trunks.admit(trunks.all()[0], now_); }
+  TimePoint now_{seconds{100}};
+};
+
+TEST_F(TrunksAdmitTest, RefusesCallsAboveTheLimitUntilOneIsReleased) {
+  Trunks trunks = make(2, 100);
+  EXPECT_EQ(admit(trunks), Trunks::Admission::ok);
+  EXPECT_EQ(admit(trunks), Trunks::Admission::ok);
+  EXPECT_EQ(admit(trunks), Trunks::Admission::calls);
+  trunks.release("carrier");
+  EXPECT_EQ(admit(trunks), Trunks::Admission::ok);
+}
+
+TEST_F(TrunksAdmitTest, RefusesCallsFasterThanTheRate) {
+  Trunks trunks = make(100, 4);
+  for (int i = 0; i < 4; ++i)
+    EXPECT_EQ(admit(trunks), Trunks::Admission::ok);
+  EXPECT_EQ(admit(trunks), Trunks::Admission::rate);
+  now_ += milliseconds{249};
+  EXPECT_EQ(admit(trunks), Trunks::Admission::rate);
+  now_ += milliseconds{2};
+  EXPECT_EQ(admit(trunks), Trunks::Admission::ok);
+  EXPECT_EQ(admit(trunks), Trunks::Admission::rate);
+}
+
+TEST_F(TrunksAdmitTest, ARefusedCallTakesNoPlace) {
+  Trunks trunks = make(100, 1);
+  EXPECT_EQ(admit(trunks), Trunks::Admission::ok);
+  EXPECT_EQ(admit(trunks), Trunks::Admission::rate);
+  EXPECT_EQ(trunks.all()[0].calls, 1u);
+}
+
+TEST_F(TrunksAdmitTest, ACallRefusedForTheLimitTakesNoToken) {
+  Trunks trunks = make(1, 2);
+  EXPECT_EQ(admit(trunks), Trunks::Admission::ok);
+  EXPECT_EQ(admit(trunks), Trunks::Admission::calls);
+  trunks.release("carrier");
+  EXPECT_EQ(admit(trunks), Trunks::Admission::ok);
+}
+
+TEST_F(TrunksAdmitTest, ReleaseNeverGoesBelowZero) {
+  Trunks trunks = make(1, 100);
+  trunks.release("carrier");
+  trunks.release("other");
+  EXPECT_EQ(trunks.all()[0].calls, 0u);
+  EXPECT_EQ(admit(trunks), Trunks::Admission::ok);
+  EXPECT_EQ(admit(trunks), Trunks::Admission::calls);
+}
+
+}  // namespace
+}  // namespace trunkline::call

@@ -1,0 +1,221 @@
+#include "parsed.hpp"
+#include <filesystem>
+#include <fstream>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace trunkline::config {
+namespace {
+
+using testing::AllOf;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+
+class ConfigTls : public testing::Test {
+ protected:
+  ConfigTls() : folder_(testing::TempDir() + "trunkline_config_tls") {
+    std::filesystem::create_directories(folder_);
+    for (const char* name : {"cert.pem", "key.pem", "ca.pem"}) {
+      std::ofstream(folder_ + "/" + name) << "-----BEGIN SOMETHING-----\n";
+    }
+    std::ofstream(folder_ + "/text.pem") << "hello\n";
+  }
+  ~ConfigTls() override { std::filesystem::remove_all(folder_); }
+  std::string check(const std::string& text) const { return problems(text, {}, folder_); }
+  std::string folder_;
+};
+
+TEST_F(ConfigTls, FilesAreFoundBesideTheConfiguration) {
+  const Config config = good(
+      "listen: { websocket: [{ bind: \"127.0.0.1:8443\", tls: { certificate: cert.pem, key: "
+      "key.pem } }] }",
+      {}, folder_);
+  EXPECT_EQ(config.gateway.io.websocket[0].tls->certificate, folder_ + "/cert.pem");
+}
+
+TEST_F(ConfigTls, FilesMustExistAndBePem) {
+  const std::string listen = "listen: { websocket: [{ bind: \"127.0.0.1:8443\", tls: ";
+  EXPECT_THAT(check(listen + "{ certificate: gone.pem, key: key.pem } }] }"),
+              HasSubstr("there is no file"));
+  EXPECT_THAT(check(listen + "{ certificate: text.pem, key: key.pem } }] }"),
+              HasSubstr("is not PEM"));
+  EXPECT_THAT(check(listen + "{ certificate: cert.pem } }] }"), HasSubstr("tls.key: is missing"));
+}
+
+TEST_F(ConfigTls, BelongsToTlsListenersOnly) {
+  EXPECT_THAT(check("listen: { sip: [{ transport: tls, bind: \"127.0.0.1:5061\" }] }"),
+              HasSubstr("is a tls listener without a certificate"));
+  EXPECT_THAT(check("listen: { sip: [{ transport: udp, bind: \"127.0.0.1:5060\", "
+                    "tls: { certificate: cert.pem, key: key.pem } }] }"),
+              HasSubstr("stands at a udp listener"));
+}
+
+TEST_F(ConfigTls, GrpcOffLoopbackNeedsAuthentication) {
+  const std::string websocket = "websocket: [{ bind: \"127.0.0.1:8080\" }]";
+  const auto grpc = [&](const std::string& rest) {
+    return check("listen: { " + websocket + ", grpc: { bind: \"192.0.2.1:50051\"" + rest + " } }");
+  };
+  const std::string tls = ", tls: { certificate: cert.pem, key: key.pem";
+  const std::string tokens = ", tokens: [{ name: desk, token: t0ken, roles: [read] }]";
+  EXPECT_THAT(grpc(""), HasSubstr("is open to the network without authentication"));
+  EXPECT_THAT(grpc(tls + " }"), HasSubstr("is open to the network without authentication"));
+  EXPECT_THAT(grpc(tokens), HasSubstr("is open to the network without authentication"));
+  EXPECT_EQ(grpc(tls + " }" + tokens), "");
+  EXPECT_EQ(grpc(tls + ", client_ca: ca.pem }"), "");
+}
+
+TEST_F(ConfigTls, GrpcClientsNeedAnAuthority) {
+  EXPECT_THAT(
+      check(
+          "listen: { websocket: [{ bind: \"127.0.0.1:8080\" }], grpc: { bind: \"127.0.0.1:50051\", "
+          "clients: [{ subject: a.test, roles: [read] }] } }"),
+      HasSubstr("add tls.client_ca"));
+}
+
+TEST_F(ConfigTls, GrpcRolesAndTokenNamesAreChecked) {
+  const auto grpc = [&](const std::string& tokens) {
+    return check(
+        "listen: { websocket: [{ bind: \"127.0.0.1:8080\" }], grpc: { bind: \"127.0.0.1:50051\", "
+        "tokens: [" +
+        tokens + "] } }");
+  };
+  EXPECT_THAT(grpc("{ name: a, token: x, roles: [write] }"), HasSubstr("use read, call, admin"));
+  EXPECT_THAT(grpc("{ name: a, token: x, roles: [] }"), HasSubstr("roles: is empty"));
+  EXPECT_THAT(grpc("{ name: a, token: x, roles: [read] }, { name: a, token: y, roles: [read] }"),
+              HasSubstr("is given twice"));
+}
+
+TEST(ConfigListen, GivesExactlyWhatIsListed) {
+  const Config config = good(kSip);
+  EXPECT_THAT(config.gateway.io.websocket, IsEmpty());
+  EXPECT_FALSE(config.admin);
+  ASSERT_EQ(config.gateway.io.sip.size(), 1U);
+  EXPECT_EQ(config.gateway.io.sip[0].transport, sip::Transport::udp);
+}
+
+TEST(ConfigListen, ContactIsTheAdvertisedAddress) {
+  const Config config = good(
+      "listen: { sip: [{ transport: udp, bind: \"127.0.0.1:5060\", advertise: \"203.0.113.7:5080\" "
+      "}, "
+      "{ transport: tcp, bind: \"127.0.0.1:5060\" }] }");
+  ASSERT_EQ(config.gateway.call.contacts.size(), 2U);
+  EXPECT_EQ(config.gateway.call.contacts[0].address.text(), "203.0.113.7:5080");
+  EXPECT_EQ(config.gateway.call.contacts[1].address.text(), "127.0.0.1:5060");
+}
+
+TEST(ConfigListen, EverywhereNeedsAnAdvertisedAddress) {
+  EXPECT_THAT(problems("listen: { sip: [{ transport: udp, bind: \"0.0.0.0:5060\" }] }\nmedia: { "
+                       "bind: 127.0.0.1 }"),
+              HasSubstr("listen.sip[0].bind: 0.0.0.0:5060 can't be told to peers; add advertise"));
+}
+
+TEST(ConfigListen, AdvertisedAddressMustBeReachableAndOfTheSameFamily) {
+  EXPECT_THAT(problems("listen: { sip: [{ transport: udp, bind: \"127.0.0.1:5060\", advertise: "
+                       "\"0.0.0.0:5060\" }] }"),
+              HasSubstr("can't be reached by anyone"));
+  EXPECT_THAT(problems("listen: { sip: [{ transport: udp, bind: \"127.0.0.1:5060\", advertise: "
+                       "\"[2001:db8::1]:5060\" }] }"),
+              HasSubstr("another address family"));
+}
+
+TEST(ConfigListen, TwoListenersOnOnePlaceAreAnError) {
+  EXPECT_THAT(
+      problems("listen: { websocket: [{ bind: \"127.0.0.1:8080\" }], admin: { bind: "
+               "\"127.0.0.1:8080\" } }"),
+      HasSubstr("listen.admin.bind: 127.0.0.1:8080 is already taken by listen.websocket[0].bind"));
+  EXPECT_THAT(problems("listen: { websocket: [{ bind: \"0.0.0.0:8080\" }], admin: { bind: "
+                       "\"127.0.0.1:8080\" } }\n"
+                       "media: { bind: 127.0.0.1 }"),
+              HasSubstr("already taken"));
+}
+
+TEST(ConfigListen, UdpAndTcpMayShareAPort) {
+  EXPECT_EQ(problems("listen: { sip: [{ transport: udp, bind: \"127.0.0.1:5060\" }, "
+                     "{ transport: tcp, bind: \"127.0.0.1:5060\" }] }"),
+            "");
+}
+
+TEST(ConfigListen, PortZeroNeverCollides) {
+  EXPECT_EQ(
+      problems(
+          "listen: { websocket: [{ bind: \"127.0.0.1:0\" }], admin: { bind: \"127.0.0.1:0\" } }"),
+      "");
+}
+
+TEST(ConfigListen, WithoutAListenerForCallsIsAnError) {
+  EXPECT_THAT(problems("listen: { admin: { bind: \"127.0.0.1:9090\" } }"),
+              HasSubstr("has no listener for calls"));
+}
+
+TEST(ConfigListen, GrpcIsTakenWithANotice) {
+  const Config config = good(
+      "listen: { websocket: [{ bind: \"127.0.0.1:8080\" }], grpc: { bind: \"127.0.0.1:50051\" } }");
+  EXPECT_THAT(config.notices, ElementsAre(HasSubstr("this version has no gRPC API")));
+}
+
+TEST(ConfigMedia, BindIsNeededOffLoopback) {
+  EXPECT_THAT(problems("listen: { websocket: [{ bind: \"0.0.0.0:8080\" }] }"),
+              HasSubstr("media.bind: is missing"));
+}
+
+TEST(ConfigMedia, OneAddressPerFamily) {
+  const Config config =
+      good("media: { bind: [127.0.0.1, \"::1\"], advertise: [\"2001:db8::7\", 203.0.113.7] }");
+  const io::MediaSettings& media = config.gateway.io.media;
+  ASSERT_EQ(media.bind.size(), 2U);
+  EXPECT_EQ(media.advertise[0].text(), "203.0.113.7");
+  EXPECT_EQ(media.advertise[1].text(), "2001:db8::7");
+  EXPECT_THAT(problems("media: { bind: [127.0.0.1, 127.0.0.2] }"),
+              HasSubstr("second address of its family"));
+  EXPECT_THAT(problems("media: { bind: 127.0.0.1, advertise: [192.0.2.1, 192.0.2.2] }"),
+              HasSubstr("second address of its family"));
+}
+
+TEST(ConfigMedia, AdvertiseDefaultsToBindAndFollowsItsFamilies) {
+  EXPECT_EQ(good("media: { bind: 127.0.0.1 }").gateway.io.media.advertise[0].text(), "127.0.0.1");
+  EXPECT_THAT(problems("media: { bind: 127.0.0.1, advertise: \"2001:db8::1\" }"),
+              HasSubstr("has no bind address of its family"));
+}
+
+TEST(ConfigMedia, EverywhereNeedsAnAdvertisedAddress) {
+  EXPECT_THAT(problems("media: { bind: 0.0.0.0 }"),
+              HasSubstr("media.bind: 0.0.0.0 can't be told to peers"));
+  EXPECT_EQ(problems("media: { bind: 0.0.0.0, advertise: 203.0.113.7 }"), "");
+  EXPECT_THAT(problems("media: { bind: 0.0.0.0, advertise: 0.0.0.0 }"),
+              HasSubstr("can't be reached by anyone"));
+  EXPECT_THAT(problems("media: { bind: [0.0.0.0, \"::1\"], advertise: \"2001:db8::1\" }"),
+              HasSubstr("0.0.0.0 can't be told to peers"));
+}
+
+TEST(ConfigMedia, PortsAreEvenEnoughAndApart) {
+  EXPECT_THAT(problems("media: { rtp_ports: \"20001-20999\" }"),
+              HasSubstr("starts at an odd port"));
+  EXPECT_THAT(problems("media: { rtp_ports: \"20000-20002\", workers: 2 }"),
+              HasSubstr("is too small for 2 workers"));
+  EXPECT_THAT(problems("media: { rtp_ports: \"20998-20000\" }"), HasSubstr("is too small"));
+  EXPECT_THAT(problems("media: { webrtc_port: 19999, workers: 2 }"),
+              HasSubstr("overlaps the browser ports 19999-20000"));
+  EXPECT_THAT(problems("media: { webrtc_port: 65535, workers: 2 }"),
+              HasSubstr("use at most 65534"));
+  EXPECT_THAT(problems("media: { rtp_ports: \"20000\" }"), HasSubstr("a range of ports such as"));
+}
+
+TEST(ConfigMedia, PortsLeaveSipListenersAlone) {
+  EXPECT_THAT(problems("listen: { sip: [{ transport: udp, bind: \"127.0.0.1:20010\" }] }"),
+              HasSubstr("media.rtp_ports: holds port 20010 of a SIP listener"));
+  EXPECT_EQ(problems("listen: { sip: [{ transport: tcp, bind: \"127.0.0.1:20010\" }] }"), "");
+}
+
+TEST(ConfigMedia, EnginesAreChosenOrRefused) {
+  EXPECT_EQ(good("media: { srtp_engine: libsrtp }").gateway.media.srtp_engine,
+            media::SrtpEngineKind::libsrtp);
+  EXPECT_EQ(good("media: { srtp_engine: openssl }").gateway.media.srtp_engine,
+            media::SrtpEngineKind::openssl);
+  EXPECT_THAT(
+      problems("media: { srtp_engine: ipsec-mb }"),
+      AllOf(HasSubstr("\"ipsec-mb\" is not supported by this version"), HasSubstr("use auto")));
+}
+
+}  // namespace
+}  // namespace trunkline::config

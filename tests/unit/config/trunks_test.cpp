@@ -1,0 +1,190 @@
+#include "parsed.hpp"
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace trunkline::config {
+namespace {
+
+using testing::AllOf;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+
+std::string trunk(const std::string& rest) {
+  return kSip + "trunks:\n  - { name: carrier, uri: \"sip:127.0.0.1:5070\"" + rest + " }\n";
+}
+
+std::string with_uri(const std::string& uri) {
+  return kSip + "trunks: [{ name: c, uri: \"" + uri + "\" }]\n";
+}
+
+TEST(ConfigTrunk, HasTheDefaultsOfTheContract) {
+  const Config config = good(trunk(""));
+  const call::TrunkSettings& settings = config.gateway.call.trunks[0];
+  EXPECT_EQ(settings.name, "carrier");
+  EXPECT_EQ(settings.uri.text(), "sip:127.0.0.1:5070");
+  EXPECT_THAT(settings.allow, IsEmpty());
+  EXPECT_THAT(settings.codecs, ElementsAre("PCMU", "PCMA", "opus"));
+  EXPECT_EQ(settings.media_source, media::SourcePolicy::pinned);
+  EXPECT_EQ(settings.max_calls, 100U);
+  EXPECT_EQ(settings.max_calls_per_second, 20U);
+  EXPECT_EQ(settings.session_expires_seconds, 1800U);
+  EXPECT_THAT(config.notices, IsEmpty());
+}
+
+TEST(ConfigTrunk, TakesWhatIsWritten) {
+  const call::TrunkSettings settings =
+      good(trunk(
+               ", allow: [192.0.2.0/24, \"198.51.100.1:5060\"], username: gw, password: secret-t, "
+               "media_source: subnet,"
+               " media: { bind: 127.0.0.2, advertise: 198.51.100.4 }, codecs: [opus], max_calls: 5,"
+               " max_calls_per_second: 2, session_expires: 10m"))
+          .gateway.call.trunks[0];
+  EXPECT_EQ(settings.allow.size(), 2U);
+  EXPECT_EQ(settings.username, "gw");
+  EXPECT_EQ(settings.password, "secret-t");
+  EXPECT_EQ(settings.media_source, media::SourcePolicy::subnet);
+  EXPECT_EQ(settings.media_bind->text(), "127.0.0.2");
+  EXPECT_EQ(settings.media_advertise->text(), "198.51.100.4");
+  EXPECT_THAT(settings.codecs, ElementsAre("opus"));
+  EXPECT_EQ(settings.max_calls, 5U);
+  EXPECT_EQ(settings.max_calls_per_second, 2U);
+  EXPECT_EQ(settings.session_expires_seconds, 600U);
+}
+
+TEST(ConfigTrunk, AddressesOfItsOwnAreBoundByTheWorkers) {
+  EXPECT_THAT(good(trunk(", media: { bind: 127.0.0.2 }")).gateway.io.media.trunk_binds,
+              ElementsAre(*IpAddress::parse("127.0.0.2")));
+  EXPECT_THAT(good(trunk(", media: { bind: 127.0.0.1 }")).gateway.io.media.trunk_binds, IsEmpty());
+}
+
+TEST(ConfigTrunk, MediaAddressesAreChecked) {
+  EXPECT_THAT(problems(trunk(", media: { bind: 0.0.0.0 }")), HasSubstr("add advertise"));
+  EXPECT_THAT(problems(trunk(", media: { advertise: 0.0.0.0 }")),
+              HasSubstr("can't be reached by anyone"));
+  EXPECT_THAT(problems(trunk(", media: { bind: 127.0.0.2, advertise: \"::1\" }")),
+              HasSubstr("use one family"));
+}
+
+TEST(ConfigTrunk, UriMustLeadToATrunk) {
+  EXPECT_THAT(problems(with_uri("carrier")), HasSubstr("write sip:HOST[:PORT]"));
+  EXPECT_THAT(problems(with_uri("tel:+15551234")), HasSubstr("write sip:HOST[:PORT]"));
+  EXPECT_THAT(problems(with_uri("sip:gw@127.0.0.1")), HasSubstr("holds a user part"));
+  EXPECT_THAT(problems(with_uri("sip:127.0.0.1;transport=ws")),
+              HasSubstr("is not a transport for trunks"));
+}
+
+TEST(ConfigTrunk, NeedsAListenerOfItsTransportAndFamily) {
+  EXPECT_EQ(problems(with_uri("sip:carrier.example.test")), "");
+  EXPECT_THAT(problems(with_uri("sip:127.0.0.1;transport=tcp")),
+              HasSubstr("needs a SIP listener over tcp"));
+  EXPECT_THAT(problems(with_uri("sips:127.0.0.1")), HasSubstr("needs a SIP listener over tls"));
+  EXPECT_THAT(problems(with_uri("sip:[2001:db8::1]")), HasSubstr("over udp for IPv6"));
+}
+
+TEST(ConfigTrunk, NamesAreUniqueAndFitForMetrics) {
+  EXPECT_THAT(
+      problems(
+          kSip +
+          "trunks: [{ name: c, uri: \"sip:127.0.0.1\" }, { name: c, uri: \"sip:127.0.0.2\" }]"),
+      HasSubstr("trunks[1].name: \"c\" is given twice"));
+  EXPECT_THAT(problems(kSip + "trunks: [{ name: \"a b\", uri: \"sip:127.0.0.1\" }]"),
+              HasSubstr("a name of letters"));
+}
+
+TEST(ConfigTrunk, TheSameSourceAtTwoTrunksIsAnError) {
+  EXPECT_THAT(
+      problems(kSip + "trunks: [{ name: a, uri: \"sip:127.0.0.1\", allow: [192.0.2.0/24] }, "
+                      "{ name: b, uri: \"sip:127.0.0.2\", allow: [192.0.2.0/24] }]"),
+      HasSubstr("already belongs to trunk a"));
+}
+
+TEST(ConfigTrunk, AllowIsChecked) {
+  EXPECT_THAT(problems(trunk(", allow: [192.0.2.0/33]")),
+              HasSubstr("trunks[0].allow[0]: \"192.0.2.0/33\" is not valid"));
+  EXPECT_THAT(problems(trunk(", media_source: subnet")), HasSubstr("add allow"));
+}
+
+TEST(ConfigTrunk, LoginIsWhole) {
+  EXPECT_THAT(problems(trunk(", username: gw")), HasSubstr("has one of username and password"));
+  EXPECT_THAT(problems(trunk(", password: secret-t")),
+              HasSubstr("has one of username and password"));
+}
+
+TEST(ConfigTrunk, CodecsAreKnownAndListedOnce) {
+  EXPECT_THAT(problems(trunk(", codecs: [G729]")), HasSubstr("use PCMU, PCMA, opus, G722"));
+  EXPECT_THAT(problems(trunk(", codecs: [PCMU, PCMU]")), HasSubstr("is given twice"));
+  EXPECT_THAT(problems(trunk(", codecs: []")), HasSubstr("is empty"));
+}
+
+TEST(ConfigTrunk, FeaturesThatAreNotThereYetAreRefusedPlainly) {
+  EXPECT_THAT(problems(trunk(", srtp: sdes")),
+              HasSubstr("\"sdes\" is not supported by this version; use srtp: none"));
+  EXPECT_THAT(problems(trunk(", register: true, username: a, password: b")),
+              HasSubstr("\"true\" is not supported by this version; use register: false"));
+}
+
+TEST(ConfigTrunk, ProbesAreTakenWithANotice) {
+  EXPECT_THAT(good(trunk(", options_interval: 10s")).notices,
+              ElementsAre(HasSubstr("sends no health probes")));
+  EXPECT_THAT(good(trunk(", options_interval: 0s")).notices, IsEmpty());
+}
+
+std::string route(const std::string& from, const std::string& match, const std::string& target) {
+  return trunk("") + kUsers + "routes:\n  - { from: \"" + from + "\", match: '" + match +
+         "', target: '" + target + "' }\n";
+}
+
+TEST(ConfigRoute, TakesAllCallersAndTargets) {
+  EXPECT_EQ(problems(route("user", "^\\+?[0-9]{3,15}$", "trunk:carrier")), "");
+  EXPECT_EQ(problems(route("trunk:carrier", "^1001$", "user:alice")), "");
+  EXPECT_EQ(problems(route("trunk:carrier", "^1(.*)$", "user:\\1")), "");
+  EXPECT_EQ(problems(route("any", "^echo$", "service:echo")), "");
+  EXPECT_EQ(problems(route("any", "^tone$", "service:tone")), "");
+}
+
+TEST(ConfigRoute, KeepsTheOrderOfTheFile) {
+  const Config config = good(trunk("") +
+                             "routes: [{ from: any, match: a, target: \"service:echo\" }, "
+                             "{ from: any, match: b, target: \"trunk:carrier\" }]");
+  ASSERT_EQ(config.gateway.call.routes.size(), 2U);
+  EXPECT_EQ(config.gateway.call.routes[1].target, "trunk:carrier");
+}
+
+TEST(ConfigRoute, UnknownTrunksGetTheNearestName) {
+  EXPECT_THAT(
+      problems(route("user", ".", "trunk:carier")),
+      HasSubstr("routes[0].target: there is no trunk \"carier\"; did you mean \"carrier\"?"));
+  EXPECT_THAT(problems(route("trunk:xyz", ".", "service:echo")),
+              HasSubstr("routes[0].from: there is no trunk \"xyz\"; there are: carrier"));
+}
+
+TEST(ConfigRoute, UnknownUsersAreTakenWithANotice) {
+  EXPECT_THAT(good(route("any", ".", "user:alcie")).notices,
+              ElementsAre(AllOf(HasSubstr("\"alcie\" is not in users"),
+                                HasSubstr("did you mean \"alice\"?"))));
+}
+
+TEST(ConfigRoute, UnknownServicesCallersAndTargetsAreErrors) {
+  EXPECT_THAT(problems(route("any", ".", "service:ecko")), HasSubstr("did you mean \"echo\"?"));
+  EXPECT_THAT(problems(route("browser", ".", "service:echo")),
+              HasSubstr("use user, any or trunk:NAME"));
+  EXPECT_THAT(problems(route("any", ".", "carrier")), HasSubstr("is not a target"));
+  EXPECT_THAT(problems(route("any", ".", "user:")), HasSubstr("is not a target"));
+}
+
+TEST(ConfigRoute, ServicesThatAreNotThereYetAreRefusedPlainly) {
+  EXPECT_THAT(problems(route("any", ".", "service:policy")),
+              HasSubstr("is not supported by this version"));
+  EXPECT_THAT(problems(route("any", ".", "service:play")),
+              HasSubstr("is not supported by this version"));
+}
+
+TEST(ConfigRoute, BadExpressionsAreErrorsAtTheirLine) {
+  EXPECT_THAT(problems(route("any", "^(1", "service:echo")),
+              AllOf(HasSubstr("routes[0].match: missing"), HasSubstr("f.yaml:")));
+  EXPECT_THAT(problems(route("any", "^1$", "user:\\1")), HasSubstr("routes[0].target:"));
+}
+
+}  // namespace
+}  // namespace trunkline::config

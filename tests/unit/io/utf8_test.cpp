@@ -1,0 +1,23 @@
+#include "io/utf8.hpp"
+
+#include <gtest/gtest.h>
+
+namespace trunkline::io {
+namespace {
+
+TEST(Utf8Test, takes_what_is_well_formed) {
+  for (const char* text : {"", "SIP/2.0 200 OK", "J\xc3\xbcrgen", "\xe2\x82\xac",
+                           "\xf0\x9f\x98\x80", "\xf4\x8f\xbf\xbf"}) {
+    EXPECT_TRUE(is_utf8(text)) << text;
+  }
+}
+
+TEST(Utf8Test, refuses_what_is_not) {
+  for (const char* text : {"\xff", "\x80", "\xc3", "\xc3(", "\xe2\x82", "\xc0\xaf", "\xe0\x80\xaf",
+                           "\xed\xa0\x80", "\xf4\x90\x80\x80", "\xf8\x88\x80\x80\x80"}) {
+    EXPECT_FALSE(is_utf8(text));
+  }
+}
+
+}  // namespace
+}  // namespace trunkline::io

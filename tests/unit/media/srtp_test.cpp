@@ -1,0 +1,202 @@
+#include "media/srtp.hpp"
+
+#include "media/srtp_index.hpp"
+
+#include "srtp_packets.hpp"
+#include <gmock/gmock.h>
+
+namespace trunkline::media {
+namespace {
+
+using test::OwnedPacket;
+
+constexpr std::uint32_t kSsrc = 0xcafe0001;
+
+class Srtp : public testing::TestWithParam<std::tuple<SrtpEngineKind, SrtpProfile>> {
+ protected:
+  void SetUp() override {
+    SeededRandom random(5);
+    key_ = test::random_key(random);
+    sender_ = make_srtp_sender(engine(), profile(), key_, kSsrc);
+    receiver_ = make_srtp_receiver(engine(), profile(), key_);
+  }
+  SrtpEngineKind engine() const { return std::get<0>(GetParam()); }
+  SrtpProfile profile() const { return std::get<1>(GetParam()); }
+  OwnedPacket sealed(std::uint16_t sequence) {
+    OwnedPacket packet = test::rtp(kSsrc, sequence);
+    EXPECT_EQ(sender_->protect_rtp(packet.packet), SrtpVerdict::ok);
+    return packet;
+  }
+  SrtpVerdict open(OwnedPacket packet) { return receiver_->unprotect_rtp(packet.packet); }
+
+  SrtpMasterKey key_;
+  std::unique_ptr<SrtpSender> sender_;
+  std::unique_ptr<SrtpReceiver> receiver_;
+};
+
+TEST_P(Srtp, OpensWhatItSealed) {
+  OwnedPacket packet = sealed(1000);
+  EXPECT_EQ(packet.packet.size, 172 + traits(profile()).rtp_tag);
+  ASSERT_EQ(receiver_->unprotect_rtp(packet.packet), SrtpVerdict::ok);
+  EXPECT_EQ(packet.copy(), test::rtp(kSsrc, 1000).copy());
+}
+
+TEST_P(Srtp, HidesThePayload) {
+  const OwnedPacket packet = sealed(1000);
+  EXPECT_NE(packet.packet.data[12], test::rtp(kSsrc, 1000).packet.data[12]);
+}
+
+TEST_P(Srtp, OpensRtcpThatItSealed) {
+  SeededRandom random(1);
+  OwnedPacket packet = test::random_rtcp(random, kSsrc);
+  const auto clear = packet.copy();
+  ASSERT_EQ(sender_->protect_rtcp(packet.packet), SrtpVerdict::ok);
+  EXPECT_EQ(packet.packet.size, clear.size() + 4 + traits(profile()).rtcp_tag);
+  ASSERT_EQ(receiver_->unprotect_rtcp(packet.packet), SrtpVerdict::ok);
+  EXPECT_EQ(packet.copy(), clear);
+}
+
+TEST_P(Srtp, RefusesAWrongTagAndForgetsIt) {
+  const OwnedPacket good = sealed(1000);
+  OwnedPacket bad = good;
+  bad.packet.data[bad.packet.size - 1] ^= 1;
+  EXPECT_EQ(open(bad), SrtpVerdict::authentication);
+  EXPECT_EQ(open(good), SrtpVerdict::ok);
+}
+
+TEST_P(Srtp, RefusesAReplayedPacket) {
+  const OwnedPacket packet = sealed(1000);
+  EXPECT_EQ(open(packet), SrtpVerdict::ok);
+  EXPECT_EQ(open(packet), SrtpVerdict::replayed);
+}
+
+TEST_P(Srtp, RefusesAReplayedRtcpPacket) {
+  SeededRandom random(1);
+  OwnedPacket packet = test::random_rtcp(random, kSsrc);
+  ASSERT_EQ(sender_->protect_rtcp(packet.packet), SrtpVerdict::ok);
+  OwnedPacket again = packet;
+  EXPECT_EQ(receiver_->unprotect_rtcp(packet.packet), SrtpVerdict::ok);
+  EXPECT_EQ(receiver_->unprotect_rtcp(again.packet), SrtpVerdict::replayed);
+}
+
+TEST_P(Srtp, RefusesRtcpThatClaimsToBeClear) {
+  SeededRandom random(1);
+  OwnedPacket packet = test::random_rtcp(random, kSsrc);
+  ASSERT_EQ(sender_->protect_rtcp(packet.packet), SrtpVerdict::ok);
+  const std::size_t behind = traits(profile()).aead ? 0 : traits(profile()).rtcp_tag;
+  packet.packet.data[packet.packet.size - behind - 4] &= 0x7f;
+  EXPECT_EQ(receiver_->unprotect_rtcp(packet.packet), SrtpVerdict::malformed);
+}
+
+TEST_P(Srtp, TakesALatePacketWithinTheWindowOf1024) {
+  const OwnedPacket late = sealed(2000);
+  for (std::uint16_t sequence = 2001; sequence <= 2000 + 1023; ++sequence) {
+    ASSERT_EQ(open(sealed(sequence)), SrtpVerdict::ok);
+  }
+  EXPECT_EQ(open(late), SrtpVerdict::ok);
+}
+
+TEST_P(Srtp, RefusesAPacketBeforeTheWindow) {
+  const OwnedPacket late = sealed(2000);
+  for (std::uint16_t sequence = 2001; sequence <= 2000 + 1024; ++sequence) {
+    ASSERT_EQ(open(sealed(sequence)), SrtpVerdict::ok);
+  }
+  EXPECT_EQ(open(late), SrtpVerdict::replayed);
+}
+
+TEST_P(Srtp, FollowsTheRollOverAndAStragglerFromBeforeIt) {
+  for (std::uint32_t sequence = 30000; sequence < 65530; sequence += 500) {
+    ASSERT_EQ(open(sealed(static_cast<std::uint16_t>(sequence))), SrtpVerdict::ok);
+  }
+  const OwnedPacket straggler = sealed(65534);
+  EXPECT_EQ(open(sealed(65535)), SrtpVerdict::ok);
+  EXPECT_EQ(open(sealed(0)), SrtpVerdict::ok);
+  EXPECT_EQ(open(sealed(1)), SrtpVerdict::ok);
+  EXPECT_EQ(open(straggler), SrtpVerdict::ok);
+}
+
+TEST_P(Srtp, NeverSealsTheSameIndexTwice) {
+  sealed(1000);
+  sealed(1001);
+  OwnedPacket again = test::rtp(kSsrc, 1000);
+  EXPECT_EQ(sender_->protect_rtp(again.packet), SrtpVerdict::replayed);
+}
+
+TEST_P(Srtp, SealsForItsOwnSsrcOnly) {
+  OwnedPacket foreign = test::rtp(kSsrc + 1, 1000);
+  EXPECT_EQ(sender_->protect_rtp(foreign.packet), SrtpVerdict::refused);
+}
+
+TEST_P(Srtp, RefusesWhatIsTooShort) {
+  for (std::size_t size = 0; size < 12 + traits(profile()).rtp_tag; ++size) {
+    OwnedPacket packet = sealed(static_cast<std::uint16_t>(1000 + size));
+    packet.packet.size = size;
+    EXPECT_EQ(open(packet), SrtpVerdict::malformed) << size;
+  }
+}
+
+TEST_P(Srtp, RefusesAnExtensionThatRunsPastTheEnd) {
+  OwnedPacket packet = sealed(1000);
+  packet.packet.data[0] |= 0x10;
+  store16({packet.packet.data, packet.packet.size}, 14, 0xffff);
+  EXPECT_EQ(open(packet), SrtpVerdict::malformed);
+}
+
+std::string name(const testing::TestParamInfo<std::tuple<SrtpEngineKind, SrtpProfile>>& info) {
+  return std::string(srtp_engine_name(std::get<0>(info.param))) + "_" +
+         std::string(traits(std::get<1>(info.param)).name);
+}
+INSTANTIATE_TEST_SUITE_P(Engines, Srtp,
+                         testing::Combine(testing::Values(SrtpEngineKind::openssl,
+                                                          SrtpEngineKind::libsrtp),
+                                          testing::ValuesIn(test::kProfiles)),
+                         name);
+
+class OwnSrtpEngine : public testing::TestWithParam<SrtpProfile> {};
+TEST_P(OwnSrtpEngine, UnderstandsASenderThatWrappedBeforeItsFirstPacketArrived) {
+  SeededRandom random(9);
+  const SrtpMasterKey key = test::random_key(random);
+  const auto sender = engines::openssl_sender(GetParam(), key, kSsrc);
+  const auto receiver = engines::openssl_receiver(GetParam(), key);
+  OwnedPacket lost = test::rtp(kSsrc, 65535), first = test::rtp(kSsrc, 0),
+              next = test::rtp(kSsrc, 1);
+  ASSERT_EQ(sender->protect_rtp(lost.packet), SrtpVerdict::ok);
+  ASSERT_EQ(sender->protect_rtp(first.packet), SrtpVerdict::ok);
+  ASSERT_EQ(sender->protect_rtp(next.packet), SrtpVerdict::ok);
+  EXPECT_EQ(receiver->unprotect_rtp(first.packet), SrtpVerdict::ok);
+  EXPECT_EQ(first.copy(), test::rtp(kSsrc, 0).copy());
+  EXPECT_EQ(receiver->unprotect_rtp(next.packet), SrtpVerdict::ok);
+}
+INSTANTIATE_TEST_SUITE_P(Profiles, OwnSrtpEngine, testing::ValuesIn(test::kProfiles));
+
+TEST(RtpIndex, IsGuessedAsRfc3711Appendix) {
+  EXPECT_EQ(estimate_rtp_index(0, 1000), 1000u);
+  EXPECT_EQ(estimate_rtp_index(100, 65535), 65535u) << "no roll-over counter below 0";
+  EXPECT_EQ(estimate_rtp_index(65535, 0), 65536u);
+  EXPECT_EQ(estimate_rtp_index(65536, 65535), 65535u);
+  EXPECT_EQ(estimate_rtp_index((5u << 16) | 40000, 100), (6u << 16) | 100);
+  EXPECT_EQ(estimate_rtp_index((5u << 16) | 100, 40000), (4u << 16) | 40000);
+}
+
+TEST(ReplayWindow, ForgetsWhatLiesBehindALongJump) {
+  ReplayWindow<128> window;
+  window.add(1);
+  window.add(1000);
+  EXPECT_FALSE(window.acceptable(1));
+  EXPECT_TRUE(window.acceptable(1000 - 127));
+  EXPECT_FALSE(window.acceptable(1000 - 128));
+  EXPECT_FALSE(window.acceptable(1000));
+}
+
+TEST(ReplayWindow, TakesEverySkippedIndexOnce) {
+  ReplayWindow<128> window;
+  window.add(10);
+  window.add(100);
+  for (std::uint64_t index = 11; index < 100; ++index)
+    EXPECT_TRUE(window.acceptable(index));
+  window.add(50);
+  EXPECT_FALSE(window.acceptable(50));
+}
+
+}  // namespace
+}  // namespace trunkline::media

@@ -1,0 +1,336 @@
+#include "descriptions.hpp"
+
+namespace trunkline::sdp {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::Contains;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::Not;
+using ::testing::SizeIs;
+
+RemoteMedia offered(OfferAnswer& leg, const std::string& offer) {
+  auto remote = leg.receive_offer(offer);
+  EXPECT_TRUE(remote) << (remote ? "" : remote.error().detail);
+  return remote.value_or(RemoteMedia{});
+}
+
+RejectionReason refusal(const std::string& offer) {
+  OfferAnswer one = browser_leg();
+  const auto remote = one.receive_offer(offer);
+  EXPECT_FALSE(remote);
+  return remote ? RejectionReason{} : remote.error().reason;
+}
+
+std::string with_setup(std::string_view setup) {
+  return replaced(corpus("chromium_audio.sdp"), "a=setup:actpass", "a=setup:" + std::string(setup));
+}
+
+/// The same browser after an ICE restart.
+std::string restarted() {
+  return replaced(replaced(corpus("chromium_audio.sdp"), "a=ice-ufrag:hT7k", "a=ice-ufrag:new1"),
+                  "9Q2mXc4vB7nL1sD8fG3hJ6kP", "newpasswordnewpassword01");
+}
+
+TEST(WebrtcAnswerTest, AnswersAChromiumOfferLineForLine) {
+  OfferAnswer one = browser_leg();
+  offered(one, corpus("chromium_audio.sdp"));
+  const auto lines = lines_of(one.answer({opus(), event(48000, 110)}, Direction::sendrecv));
+  EXPECT_THAT(
+      std::vector<std::string>(lines.begin() + 2, lines.end()),
+      ElementsAre("s=-", "c=IN IP4 203.0.113.7", "t=0 0", "a=ice-lite", "a=group:BUNDLE 0",
+                  "m=audio 19000 UDP/TLS/RTP/SAVPF 111 110", "a=mid:0", "a=rtpmap:111 opus/48000/2",
+                  "a=fmtp:111 minptime=10;useinbandfec=1", "a=rtpmap:110 telephone-event/48000",
+                  "a=fmtp:110 0-16", "a=ptime:20", "a=sendrecv", "a=rtcp-mux",
+                  "a=ice-ufrag:ourufrag", "a=ice-pwd:ourpasswordourpassword24",
+                  "a=fingerprint:" + std::string(kOurFingerprint), "a=setup:passive",
+                  "a=candidate:1 1 UDP 2130706431 203.0.113.7 19000 typ host",
+                  "a=candidate:2 1 UDP 2130706175 2001:db8::7 19000 typ host",
+                  "a=end-of-candidates", "a=msid:stream track", "a=ssrc:4242 cname:ourcname"));
+}
+
+TEST(WebrtcAnswerTest, RefusesVideoInItsPlaceAndLeavesItOutOfTheBundle) {
+  OfferAnswer one = browser_leg();
+  offered(one, corpus("chromium_audio_video.sdp"));
+  const std::string text = one.answer({pcmu()}, Direction::sendrecv);
+  const auto answer = parse_session(text);
+  ASSERT_TRUE(answer);
+  ASSERT_THAT(answer->media, SizeIs(2));
+  EXPECT_EQ(answer->media[1].port, 0);
+  EXPECT_EQ(answer->media[1].mid, "1");
+  EXPECT_EQ(answer->media[1].protocol, "UDP/TLS/RTP/SAVPF");
+  EXPECT_THAT(answer->media[1].formats, ElementsAre("96", "97", "102", "103"));
+  EXPECT_TRUE(has_line(text, "a=group:BUNDLE 0"));
+}
+
+TEST(WebrtcAnswerTest, FindsTheAudioBehindADataChannel) {
+  OfferAnswer one = browser_leg();
+  offered(one, corpus("webrtc_data_channel.sdp"));
+  const std::string text = one.answer({pcma()}, Direction::sendrecv);
+  EXPECT_TRUE(has_line(text, "m=application 0 UDP/DTLS/SCTP webrtc-datachannel"));
+  EXPECT_TRUE(has_line(text, "a=mid:data"));
+  EXPECT_TRUE(has_line(text, "m=audio 19000 UDP/TLS/RTP/SAVPF 8"));
+  EXPECT_TRUE(has_line(text, "a=group:BUNDLE audio"));
+}
+
+TEST(WebrtcAnswerTest, BundlesOnlyWhenOffered) {
+  OfferAnswer one = browser_leg();
+  offered(one, replaced(corpus("chromium_audio.sdp"), "a=group:BUNDLE 0\r\n", ""));
+  EXPECT_THAT(one.answer({pcmu()}, Direction::sendrecv), Not(HasSubstr("BUNDLE")));
+}
+
+TEST(WebrtcAnswerTest, NamesNoMidWhenThereWasNone) {
+  OfferAnswer one = browser_leg();
+  offered(one, replaced(corpus("chromium_audio.sdp"), "a=mid:0\r\n", ""));
+  const std::string text = one.answer({pcmu()}, Direction::sendrecv);
+  EXPECT_THAT(text, AllOf(Not(HasSubstr("a=mid")), Not(HasSubstr("BUNDLE"))));
+}
+
+TEST(WebrtcAnswerTest, OffersNoExtensionsOrFeedback) {
+  OfferAnswer one = browser_leg();
+  const auto remote = offered(one, corpus("chromium_audio_video.sdp"));
+  const std::string text = one.answer(remote.codecs, Direction::sendrecv);
+  for (const std::string_view unwanted : {"extmap", "rtcp-fb", "rtcp-rsize", "ice-options",
+                                          "192.0.2.40", "hT7k", "Yp3kVt8QmZr1LxWa"}) {
+    EXPECT_THAT(text, Not(HasSubstr(std::string(unwanted))));
+  }
+}
+
+TEST(WebrtcAnswerTest, TakesABrowserWithoutPermissionOrAddress) {
+  OfferAnswer one = browser_leg();
+  const auto remote = offered(one, corpus("chromium_no_permission.sdp"));
+  EXPECT_FALSE(remote.held_by_address);
+  EXPECT_TRUE(remote.rtp.empty());
+  EXPECT_EQ(remote.ice_ufrag, "Zk1Q");
+  EXPECT_TRUE(has_line(one.answer({opus()}, Direction::sendrecv), "a=sendrecv"));
+}
+
+TEST(WebrtcAnswerTest, TakesAFirefoxOffer) {
+  OfferAnswer one = browser_leg();
+  const auto remote = offered(one, corpus("firefox_audio.sdp"));
+  ASSERT_THAT(remote.fingerprints, SizeIs(1));
+  EXPECT_EQ(remote.setup, Setup::actpass);
+  const auto codecs = codecs_to_answer(remote.codecs, {opus(), event(48000, 110)});
+  EXPECT_THAT(payload_types(codecs), ElementsAre(109, 101));
+  EXPECT_EQ(line_of(one.answer(codecs, Direction::sendrecv), "m="),
+            "m=audio 19000 UDP/TLS/RTP/SAVPF 109 101");
+}
+
+TEST(WebrtcAnswerTest, AHoldOfJsSipIsAnsweredRecvonly) {
+  OfferAnswer one = browser_leg();
+  offered(one, corpus("chromium_audio.sdp"));
+  one.answer({opus()}, Direction::sendrecv);
+  offered(one, corpus("jssip_hold.sdp"));
+  EXPECT_TRUE(has_line(one.answer({opus()}, Direction::sendrecv), "a=recvonly"));
+}
+
+TEST(WebrtcAnswerTest, RepeatsTheProtocolOfTheOffer) {
+  OfferAnswer one = browser_leg();
+  offered(one, replaced(corpus("chromium_audio.sdp"), "UDP/TLS/RTP/SAVPF", "RTP/SAVPF"));
+  EXPECT_EQ(line_of(one.answer({pcmu()}, Direction::sendrecv), "m="), "m=audio 19000 RTP/SAVPF 0");
+}
+
+TEST(WebrtcAnswerTest, RefusesOffersWithoutWhatABrowserLegNeeds) {
+  const std::string good = corpus("chromium_audio.sdp");
+  EXPECT_EQ(refusal(phone()), RejectionReason::transport);
+  EXPECT_EQ(refusal(replaced(good, "a=ice-ufrag:hT7k\r\n", "")), RejectionReason::transport);
+  EXPECT_EQ(refusal(replaced(good, "a=ice-pwd:9Q2mXc4vB7nL1sD8fG3hJ6kP\r\n", "")),
+            RejectionReason::transport);
+  EXPECT_EQ(refusal(replaced(good, "a=rtcp-mux\r\n", "")), RejectionReason::transport);
+  EXPECT_EQ(refusal(replaced(good, "a=fingerprint:sha-256", "a=x:sha-256")),
+            RejectionReason::transport);
+  EXPECT_EQ(refusal(replaced(good, "c=IN IP4 192.0.2.40\r\n", "")), RejectionReason::syntax);
+  EXPECT_EQ(refusal(replaced(good, "m=audio", "m=text")), RejectionReason::no_audio);
+}
+
+TEST(WebrtcAnswerTest, AShaOneFingerprintAloneIsNotEnough) {
+  const std::string good = corpus("chromium_audio.sdp");
+  EXPECT_EQ(refusal(replaced(good, "sha-256", "sha-1")), RejectionReason::transport);
+}
+
+TEST(WebrtcAnswerTest, AllStrongFingerprintsAreHandedOn) {
+  OfferAnswer one = browser_leg();
+  const auto remote = offered(one, replaced(corpus("chromium_audio.sdp"), "a=setup:",
+                                            "a=fingerprint:SHA-512 ab:cd\r\n"
+                                            "a=fingerprint:sha-1 ab:cd\r\na=setup:"));
+  ASSERT_THAT(remote.fingerprints, SizeIs(2));
+  EXPECT_EQ(remote.fingerprints[1].first, "sha-512");
+  EXPECT_EQ(remote.fingerprints[1].second, "AB:CD");
+}
+
+struct Role {
+  std::string_view offered, answered;
+  bool client;
+};
+class DtlsRoleTest : public ::testing::TestWithParam<Role> {};
+
+TEST_P(DtlsRoleTest, FollowsTheOffer) {
+  OfferAnswer one = browser_leg();
+  offered(one, with_setup(GetParam().offered));
+  EXPECT_TRUE(has_line(one.answer({pcmu()}, Direction::sendrecv),
+                       "a=setup:" + std::string(GetParam().answered)));
+  EXPECT_EQ(one.dtls_client(), GetParam().client);
+}
+INSTANTIATE_TEST_SUITE_P(Offers, DtlsRoleTest,
+                         ::testing::Values(Role{"actpass", "passive", false},
+                                           Role{"active", "passive", false},
+                                           Role{"passive", "active", true},
+                                           Role{"holdconn", "passive", false},
+                                           Role{"nonsense", "passive", false}));
+
+class AnsweredRoleTest : public ::testing::TestWithParam<Role> {};
+
+TEST_P(AnsweredRoleTest, FollowsTheAnswer) {
+  OfferAnswer one = browser_leg();
+  EXPECT_TRUE(has_line(one.offer({opus()}, Direction::sendrecv), "a=setup:actpass"));
+  ASSERT_TRUE(one.receive_answer(browser_answer(GetParam().answered)));
+  EXPECT_EQ(one.dtls_client(), GetParam().client);
+}
+INSTANTIATE_TEST_SUITE_P(Answers, AnsweredRoleTest,
+                         ::testing::Values(Role{"actpass", "active", false},
+                                           Role{"actpass", "passive", true},
+                                           Role{"actpass", "actpass", false},
+                                           Role{"actpass", "nonsense", false}));
+
+TEST(DtlsRoleKeptTest, AReofferWithActpassKeepsTheClient) {
+  OfferAnswer one = browser_leg();
+  offered(one, with_setup("passive"));
+  one.answer({pcmu()}, Direction::sendrecv);
+  const auto again = offered(one, with_setup("actpass"));
+  EXPECT_FALSE(again.new_association);
+  EXPECT_TRUE(has_line(one.answer({pcmu()}, Direction::sendrecv), "a=setup:active"));
+  EXPECT_TRUE(one.dtls_client());
+}
+
+TEST(DtlsRoleKeptTest, AReofferOfOursRepeatsTheRole) {
+  OfferAnswer one = browser_leg();
+  offered(one, with_setup("actpass"));
+  one.answer({opus()}, Direction::sendrecv);
+  EXPECT_TRUE(has_line(one.offer({opus()}, Direction::sendonly), "a=setup:passive"));
+  const auto answer = one.receive_answer(
+      replaced(replaced(browser_answer("active"), "a=ice-ufrag:peer", "a=ice-ufrag:hT7k"),
+               "peerpasswordpeerpassword", "9Q2mXc4vB7nL1sD8fG3hJ6kP"));
+  ASSERT_TRUE(answer);
+  EXPECT_FALSE(answer->ice_restart);
+  EXPECT_FALSE(one.dtls_client());
+}
+
+TEST(DtlsRoleKeptTest, ARoleThatIsTurnedIsANewAssociation) {
+  OfferAnswer one = browser_leg();
+  offered(one, with_setup("active"));
+  one.answer({pcmu()}, Direction::sendrecv);
+  EXPECT_TRUE(offered(one, with_setup("passive")).new_association);
+  EXPECT_TRUE(has_line(one.answer({pcmu()}, Direction::sendrecv), "a=setup:active"));
+  EXPECT_TRUE(one.dtls_client());
+}
+
+TEST(DtlsRoleKeptTest, ANewFingerprintOrTlsIdIsANewAssociation) {
+  for (const std::string& moved :
+       {replaced(corpus("chromium_audio.sdp"), "7B:8B:F0", "7B:8B:F1"),
+        replaced(corpus("chromium_audio.sdp"), "a=mid:0", "a=tls-id:abc\r\na=mid:0")}) {
+    OfferAnswer one = browser_leg();
+    EXPECT_FALSE(offered(one, corpus("chromium_audio.sdp")).new_association);
+    one.answer({pcmu()}, Direction::sendrecv);
+    EXPECT_FALSE(offered(one, corpus("chromium_audio.sdp")).new_association);
+    one.answer({pcmu()}, Direction::sendrecv);
+    const auto remote = offered(one, moved);
+    EXPECT_TRUE(remote.new_association);
+    EXPECT_FALSE(remote.ice_restart);
+  }
+}
+
+TEST(IceRestartTest, IsBothCredentialsChanged) {
+  OfferAnswer one = browser_leg();
+  EXPECT_FALSE(offered(one, corpus("chromium_audio.sdp")).ice_restart);
+  one.answer({pcmu()}, Direction::sendrecv);
+  EXPECT_FALSE(offered(one, corpus("jssip_hold.sdp")).ice_restart);
+  one.answer({pcmu()}, Direction::sendrecv);
+  const auto remote = offered(one, restarted());
+  EXPECT_TRUE(remote.ice_restart);
+  EXPECT_FALSE(remote.new_association);
+}
+
+TEST(IceRestartTest, OneCredentialAloneIsRefused) {
+  OfferAnswer one = browser_leg();
+  offered(one, corpus("chromium_audio.sdp"));
+  one.answer({pcmu()}, Direction::sendrecv);
+  const auto remote = one.receive_offer(
+      replaced(corpus("chromium_audio.sdp"), "a=ice-ufrag:hT7k", "a=ice-ufrag:new1"));
+  ASSERT_FALSE(remote);
+  EXPECT_EQ(remote.error().reason, RejectionReason::transport);
+  EXPECT_EQ(one.state(), OfferAnswer::State::stable);
+}
+
+TEST(IceRestartTest, IsAnsweredWithOurNewCredentials) {
+  OfferAnswer one = browser_leg();
+  offered(one, corpus("chromium_audio.sdp"));
+  one.answer({pcmu()}, Direction::sendrecv);
+  offered(one, restarted());
+  one.set_ice("fresh123", "freshpasswordfreshpassword");
+  const std::string text = one.answer({pcmu()}, Direction::sendrecv);
+  EXPECT_TRUE(has_line(text, "a=ice-ufrag:fresh123"));
+  EXPECT_TRUE(has_line(text, "a=ice-pwd:freshpasswordfreshpassword"));
+  EXPECT_TRUE(has_line(text, "a=setup:passive"));
+  EXPECT_EQ(version_of(text), 2);
+}
+
+TEST(IceRestartTest, ThatIsRolledBackRestoresOurCredentials) {
+  OfferAnswer one = browser_leg();
+  offered(one, corpus("chromium_audio.sdp"));
+  const std::string before = one.answer({pcmu()}, Direction::sendrecv);
+  offered(one, restarted());
+  one.set_ice("fresh123", "freshpasswordfreshpassword");
+  one.rollback();
+  EXPECT_EQ(one.local().ice_ufrag, "ourufrag");
+  EXPECT_EQ(one.remote()->ice_ufrag, "hT7k");
+  EXPECT_EQ(one.local_text(), before);
+  EXPECT_TRUE(offered(one, restarted()).ice_restart);
+}
+
+TEST(WebrtcOfferTest, OffersABundleOfOne) {
+  OfferAnswer one = browser_leg();
+  const std::string text = one.offer({opus(), pcmu(), event(48000, 110)}, Direction::sendrecv);
+  EXPECT_THAT(lines_of(text),
+              AllOf(Contains("a=group:BUNDLE 0"), Contains("a=mid:0"), Contains("a=rtcp-mux"),
+                    Contains("a=ice-lite"), Contains("m=audio 19000 UDP/TLS/RTP/SAVPF 111 0 110")));
+  const auto remote = one.receive_answer(browser_answer());
+  ASSERT_TRUE(remote);
+  EXPECT_EQ(remote->ice_ufrag, "peer");
+  EXPECT_THAT(payload_types(one.agreed_codecs()), ElementsAre(111, 110));
+}
+
+TEST(WebrtcOfferTest, RefusesAnswersWithoutWhatABrowserLegNeeds) {
+  OfferAnswer one = browser_leg();
+  one.offer({opus()}, Direction::sendrecv);
+  for (const std::string_view line :
+       {"a=rtcp-mux\r\n", "a=ice-ufrag:peer\r\n", "a=ice-pwd:peerpasswordpeerpassword\r\n"}) {
+    const auto remote = one.receive_answer(replaced(browser_answer(), line, ""));
+    ASSERT_FALSE(remote) << line;
+    EXPECT_EQ(remote.error().reason, RejectionReason::transport);
+  }
+  const auto other_mid = one.receive_answer(replaced(browser_answer(), "a=mid:0", "a=mid:9"));
+  ASSERT_FALSE(other_mid);
+  EXPECT_EQ(other_mid.error().reason, RejectionReason::changed_lines);
+  EXPECT_TRUE(one.receive_answer(browser_answer()));
+}
+
+TEST(WebrtcOfferTest, CandidatesOfOneAddressShareTheirFoundation) {
+  LocalMedia local = browser_media();
+  local.candidates.insert(local.candidates.begin() + 1, *SocketAddress::parse("203.0.113.7:19001"));
+  OfferAnswer one = leg(local);
+  const std::string text = one.offer({opus()}, Direction::sendrecv);
+  EXPECT_TRUE(has_line(text, "a=candidate:1 1 UDP 2130706175 203.0.113.7 19001 typ host"));
+  EXPECT_TRUE(has_line(text, "a=candidate:3 1 UDP 2130705919 2001:db8::7 19000 typ host"));
+}
+
+TEST(WebrtcOfferTest, OneWordOfMsidServesStreamAndTrack) {
+  LocalMedia local = browser_media();
+  local.msid = "word";
+  OfferAnswer one = leg(local);
+  EXPECT_TRUE(has_line(one.offer({opus()}, Direction::sendrecv), "a=msid:word word"));
+}
+
+}  // namespace
+}  // namespace trunkline::sdp
