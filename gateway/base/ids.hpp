@@ -5,8 +5,8 @@
 
 namespace trunkline {
 
-/// A number that means one kind of thing only. 0 is "none". Handles to flows, calls and legs cross the layers as ids,
-/// never as pointers: a stale id finds nothing, and that is harmless.
+/// A number that means one kind of thing only. 0 is "none". Handles to flows, calls and legs cross
+/// the layers as ids, never as pointers: a stale id finds nothing, and that is harmless.
 template <class Tag>
 struct Id {
   std::uint64_t value = 0;
@@ -35,5 +35,7 @@ using LegId = Id<struct LegTag>;
 
 template <class Tag>
 struct std::hash<trunkline::Id<Tag>> {
-  std::size_t operator()(trunkline::Id<Tag> id) const noexcept { return std::hash<std::uint64_t>{}(id.value); }
+  std::size_t operator()(trunkline::Id<Tag> id) const noexcept {
+    return std::hash<std::uint64_t>{}(id.value);
+  }
 };

@@ -1,4 +1,6 @@
 #pragma once
+#include "base/result.hpp"
+
 #include <cstdint>
 #include <initializer_list>
 #include <optional>
@@ -6,11 +8,9 @@
 #include <string_view>
 #include <variant>
 
-#include "base/result.hpp"
-
-/// Structured logging: a fixed sentence and named values. One JSON object a line on standard output (or text for a
-/// terminal), written by a thread of its own through a bounded queue that drops the oldest line, counted, when full.
-/// Any thread. Never called per packet.
+/// Structured logging: a fixed sentence and named values. One JSON object a line on standard output
+/// (or text for a terminal), written by a thread of its own through a bounded queue that drops the
+/// oldest line, counted, when full. Any thread. Never called per packet.
 namespace trunkline::log {
 
 enum class Level { trace, debug, info, warn, error, off };
@@ -25,8 +25,8 @@ struct Field {
   Field(std::string_view k, bool v) : key(k), value(v) {}
   Field(std::string_view k, double v) : key(k), value(v) {}
   template <class Integer>
-    requires std::is_integral_v<Integer>
-  Field(std::string_view k, Integer v) : key(k), value(static_cast<std::int64_t>(v)) {}
+  requires std::is_integral_v<Integer> Field(std::string_view k, Integer v)
+      : key(k), value(static_cast<std::int64_t>(v)) {}
 };
 using Fields = std::initializer_list<Field>;
 
@@ -39,10 +39,18 @@ bool enabled(Level level);
 Result<Level> parse_level(std::string_view name);
 
 void write(Level level, std::string_view message, Fields fields);
-inline void debug(std::string_view message, Fields fields = {}) { write(Level::debug, message, fields); }
-inline void info(std::string_view message, Fields fields = {}) { write(Level::info, message, fields); }
-inline void warn(std::string_view message, Fields fields = {}) { write(Level::warn, message, fields); }
-inline void error(std::string_view message, Fields fields = {}) { write(Level::error, message, fields); }
+inline void debug(std::string_view message, Fields fields = {}) {
+  write(Level::debug, message, fields);
+}
+inline void info(std::string_view message, Fields fields = {}) {
+  write(Level::info, message, fields);
+}
+inline void warn(std::string_view message, Fields fields = {}) {
+  write(Level::warn, message, fields);
+}
+inline void error(std::string_view message, Fields fields = {}) {
+  write(Level::error, message, fields);
+}
 
 /// Lines written and lines dropped since the start.
 struct Totals {

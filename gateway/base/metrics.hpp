@@ -11,11 +11,13 @@
 
 namespace trunkline {
 
-/// A counter or gauge with one writing thread and any number of readers: an addition is a plain load and store, never a
-/// locked instruction, so it may stand on a packet path.
+/// A counter or gauge with one writing thread and any number of readers: an addition is a plain
+/// load and store, never a locked instruction, so it may stand on a packet path.
 class Cell {
  public:
-  void add(std::int64_t amount = 1) { value_.store(value_.load(std::memory_order_relaxed) + amount, std::memory_order_relaxed); }
+  void add(std::int64_t amount = 1) {
+    value_.store(value_.load(std::memory_order_relaxed) + amount, std::memory_order_relaxed);
+  }
   void set(std::int64_t value) { value_.store(value, std::memory_order_relaxed); }
   std::int64_t get() const { return value_.load(std::memory_order_relaxed); }
 
@@ -34,13 +36,16 @@ class CellArray {
   std::array<Cell, static_cast<std::size_t>(Enum::count_)> cells_{};
 };
 
-/// A histogram with fixed upper bounds and one writing thread. Values in the metric's base unit (seconds, bytes).
+/// A histogram with fixed upper bounds and one writing thread. Values in the metric's base unit
+/// (seconds, bytes).
 class HistogramCell {
  public:
-  explicit HistogramCell(std::vector<double> bounds) : bounds_(std::move(bounds)), buckets_(bounds_.size() + 1) {}
+  explicit HistogramCell(std::vector<double> bounds)
+      : bounds_(std::move(bounds)), buckets_(bounds_.size() + 1) {}
   void observe(double value) {
     std::size_t bucket = 0;
-    while (bucket < bounds_.size() && value > bounds_[bucket]) ++bucket;
+    while (bucket < bounds_.size() && value > bounds_[bucket])
+      ++bucket;
     buckets_[bucket].add();
     sum_micro_.add(static_cast<std::int64_t>(value * 1e6));
   }
@@ -48,7 +53,8 @@ class HistogramCell {
   /// Not cumulative; one more than `bounds()` (the last is +Inf).
   std::vector<std::uint64_t> counts() const {
     std::vector<std::uint64_t> counts;
-    for (const Cell& cell : buckets_) counts.push_back(static_cast<std::uint64_t>(cell.get()));
+    for (const Cell& cell : buckets_)
+      counts.push_back(static_cast<std::uint64_t>(cell.get()));
     return counts;
   }
   double sum() const { return static_cast<double>(sum_micro_.get()) / 1e6; }
@@ -61,18 +67,21 @@ class HistogramCell {
 
 using MetricLabels = std::initializer_list<std::pair<std::string_view, std::string_view>>;
 
-/// Takes the values of all metrics at a scrape. Names are full ("trunkline_calls_active"); labels come only from
-/// configuration and enums. Called on the scraping thread.
+/// Takes the values of all metrics at a scrape. Names are full ("trunkline_calls_active"); labels
+/// come only from configuration and enums. Called on the scraping thread.
 class MetricSink {
  public:
   virtual ~MetricSink() = default;
-  virtual void counter(std::string_view name, std::string_view help, MetricLabels labels, double value) = 0;
-  virtual void gauge(std::string_view name, std::string_view help, MetricLabels labels, double value) = 0;
-  virtual void histogram(std::string_view name, std::string_view help, MetricLabels labels, const HistogramCell& value) = 0;
+  virtual void counter(std::string_view name, std::string_view help, MetricLabels labels,
+                       double value) = 0;
+  virtual void gauge(std::string_view name, std::string_view help, MetricLabels labels,
+                     double value) = 0;
+  virtual void histogram(std::string_view name, std::string_view help, MetricLabels labels,
+                         const HistogramCell& value) = 0;
 };
 
-/// Something that has metrics: each layer's counters implement it. `collect` is called from the scraping thread while
-/// the owner goes on counting.
+/// Something that has metrics: each layer's counters implement it. `collect` is called from the
+/// scraping thread while the owner goes on counting.
 class MetricSource {
  public:
   virtual ~MetricSource() = default;

@@ -1,8 +1,7 @@
 #include "base/net_address.hpp"
 
-#include <arpa/inet.h>
-
 #include <algorithm>
+#include <arpa/inet.h>
 #include <charconv>
 #include <cstring>
 
@@ -15,11 +14,14 @@ template <class Number>
 std::optional<Number> parse_number(std::string_view text, unsigned maximum) {
   unsigned value = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc{} || end != text.data() + text.size() || value > maximum) return std::nullopt;
+  if (error != std::errc{} || end != text.data() + text.size() || value > maximum)
+    return std::nullopt;
   return static_cast<Number>(value);
 }
 
-std::optional<std::uint16_t> parse_port(std::string_view text) { return parse_number<std::uint16_t>(text, 65535); }
+std::optional<std::uint16_t> parse_port(std::string_view text) {
+  return parse_number<std::uint16_t>(text, 65535);
+}
 
 }  // namespace
 
@@ -56,12 +58,14 @@ std::optional<IpAddress> IpAddress::parse(std::string_view text) {
 }
 
 bool IpAddress::is_unspecified() const {
-  return !empty() && std::all_of(bytes_.begin(), bytes_.end(), [](std::uint8_t byte) { return byte == 0; });
+  return !empty() &&
+         std::all_of(bytes_.begin(), bytes_.end(), [](std::uint8_t byte) { return byte == 0; });
 }
 
 bool IpAddress::is_loopback() const {
   if (is_v4()) return bytes_[0] == 127;
-  static constexpr std::array<std::uint8_t, 16> kLoopback{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1};
+  static constexpr std::array<std::uint8_t, 16> kLoopback{0, 0, 0, 0, 0, 0, 0, 0,
+                                                          0, 0, 0, 0, 0, 0, 0, 1};
   return is_v6() && bytes_ == kLoopback;
 }
 
@@ -77,13 +81,16 @@ std::string IpAddress::text() const {
   return buffer.data();
 }
 
-std::string IpAddress::uri_text() const { return is_v6() ? "[" + text() + "]" : text(); }
+std::string IpAddress::uri_text() const {
+  return is_v6() ? "[" + text() + "]" : text();
+}
 
 std::optional<SocketAddress> SocketAddress::parse(std::string_view text) {
   const std::size_t colon = text.rfind(':');
   if (colon == std::string_view::npos) return std::nullopt;
   const auto host = text.substr(0, colon);
-  // An IPv6 address must stand in brackets here: without them its last group would be read as a port.
+  // An IPv6 address must stand in brackets here: without them its last group would be read as a
+  // port.
   if (host.find(':') != std::string_view::npos && host.front() != '[') return std::nullopt;
   const auto ip = IpAddress::parse(host);
   const auto port = parse_port(text.substr(colon + 1));
@@ -91,7 +98,9 @@ std::optional<SocketAddress> SocketAddress::parse(std::string_view text) {
   return SocketAddress{*ip, *port};
 }
 
-std::string SocketAddress::text() const { return ip.uri_text() + ":" + std::to_string(port); }
+std::string SocketAddress::text() const {
+  return ip.uri_text() + ":" + std::to_string(port);
+}
 
 std::optional<AddressRange> AddressRange::parse(std::string_view text) {
   AddressRange range;
@@ -137,11 +146,13 @@ std::string AddressRange::text() const {
 
 }  // namespace trunkline
 
-std::size_t std::hash<trunkline::IpAddress>::operator()(const trunkline::IpAddress& ip) const noexcept {
+std::size_t std::hash<trunkline::IpAddress>::operator()(
+    const trunkline::IpAddress& ip) const noexcept {
   const auto& bytes = ip.bytes();
   return std::hash<std::string_view>{}({reinterpret_cast<const char*>(bytes.data()), bytes.size()});
 }
 
-std::size_t std::hash<trunkline::SocketAddress>::operator()(const trunkline::SocketAddress& address) const noexcept {
+std::size_t std::hash<trunkline::SocketAddress>::operator()(
+    const trunkline::SocketAddress& address) const noexcept {
   return std::hash<trunkline::IpAddress>{}(address.ip) * 31 + address.port;
 }

@@ -53,7 +53,8 @@ class AddressRange {
   static std::optional<AddressRange> parse(std::string_view text);
   bool contains(const SocketAddress& address) const;
   bool contains(const IpAddress& address) const;
-  /// How narrow it is: prefix bits, plus 256 when it names a port. The most specific of several matches wins.
+  /// How narrow it is: prefix bits, plus 256 when it names a port. The most specific of several
+  /// matches wins.
   int specificity() const { return prefix_ + (port_ ? 256 : 0); }
   std::string text() const;
 

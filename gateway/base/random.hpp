@@ -1,14 +1,15 @@
 #pragma once
+#include "base/bytes.hpp"
+
 #include <array>
 #include <cstdint>
 #include <random>
 #include <string>
 
-#include "base/bytes.hpp"
-
 namespace trunkline {
 
-/// A source of random bytes. Machines take it by reference, so that a test can replay them from a seed. One thread.
+/// A source of random bytes. Machines take it by reference, so that a test can replay them from a
+/// seed. One thread.
 class Random {
  public:
   virtual ~Random() = default;

@@ -1,18 +1,19 @@
 #pragma once
+#include "base/time.hpp"
+
 #include <algorithm>
 #include <cstdint>
 
-#include "base/time.hpp"
-
 namespace trunkline {
 
-/// A token bucket: `rate` events a second, `burst` at once. Used for log lines about bad input, calls per second and
-/// work before authentication. One thread.
+/// A token bucket: `rate` events a second, `burst` at once. Used for log lines about bad input,
+/// calls per second and work before authentication. One thread.
 class RateLimit {
  public:
   RateLimit(double rate, double burst) : rate_(rate), burst_(burst), tokens_(burst) {}
 
-  /// Takes a token; false when there is none. The number refused since the last success is in `suppressed()`.
+  /// Takes a token; false when there is none. The number refused since the last success is in
+  /// `suppressed()`.
   bool allow(TimePoint now) {
     if (last_ != TimePoint{}) {
       const double elapsed = std::chrono::duration<double>(now - last_).count();

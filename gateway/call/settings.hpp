@@ -1,4 +1,10 @@
 #pragma once
+#include "base/net_address.hpp"
+#include "base/time.hpp"
+#include "media/api.hpp"
+#include "sip/effects.hpp"
+#include "sip/uri.hpp"
+
 #include <chrono>
 #include <cstdint>
 #include <map>
@@ -6,15 +12,10 @@
 #include <string>
 #include <vector>
 
-#include "base/net_address.hpp"
-#include "base/time.hpp"
-#include "media/api.hpp"
-#include "sip/effects.hpp"
-#include "sip/uri.hpp"
-
 namespace trunkline::call {
 
-/// The time of an input: monotonic for deadlines, wall clock for what leaves the process (nonces, Date, records).
+/// The time of an input: monotonic for deadlines, wall clock for what leaves the process (nonces,
+/// Date, records).
 struct Moment {
   TimePoint now;
   std::chrono::system_clock::time_point wall;
@@ -32,10 +33,10 @@ struct UserSettings {
 struct TrunkSettings {
   std::string name;
   sip::Uri uri;
-  std::vector<AddressRange> allow;             ///< empty: what `uri` resolves to
-  std::string username, password;              ///< empty username: challenges can't be answered
+  std::vector<AddressRange> allow;  ///< empty: what `uri` resolves to
+  std::string username, password;   ///< empty username: challenges can't be answered
   media::SourcePolicy media_source = media::SourcePolicy::pinned;
-  std::optional<IpAddress> media_bind, media_advertise;   ///< absent: the media section's
+  std::optional<IpAddress> media_bind, media_advertise;  ///< absent: the media section's
   std::vector<std::string> codecs{"PCMU", "PCMA", "opus"};
   std::uint32_t max_calls = 100;
   std::uint32_t max_calls_per_second = 20;
@@ -49,7 +50,8 @@ struct RouteSettings {
   std::string target;  ///< "trunk:NAME", "user:NAME" (captures \1…) or "service:echo|tone"
 };
 
-/// Where our own SIP address for a leg comes from: the advertised address of the listener of that transport and family.
+/// Where our own SIP address for a leg comes from: the advertised address of the listener of that
+/// transport and family.
 struct ContactAddress {
   sip::Transport transport = sip::Transport::udp;
   SocketAddress address;
@@ -57,8 +59,8 @@ struct ContactAddress {
 
 struct RegistrarSettings {
   std::uint32_t min_expires = 60, default_expires = 600, max_expires = 3600;  ///< seconds
-  std::size_t max_contacts = 10;                 ///< of one user; one more is refused with 403
-  std::size_t max_registrations = 20000;         ///< of all; one more is refused with 503 and Retry-After
+  std::size_t max_contacts = 10;          ///< of one user; one more is refused with 403
+  std::size_t max_registrations = 20000;  ///< of all; one more is refused with 503 and Retry-After
 };
 
 /// What the call layer is told by the configuration.
@@ -69,23 +71,26 @@ struct Settings {
   std::vector<RouteSettings> routes;
   std::vector<ContactAddress> contacts;
   std::vector<std::string> browser_codecs{"PCMU", "PCMA", "opus", "G722"};
-  std::string digest_secret;                     ///< nonces of all replicas; made at start when empty
+  std::string digest_secret;  ///< nonces of all replicas; made at start when empty
   RegistrarSettings registrar;
   std::size_t max_calls = 1000;
-  Duration ring_timeout = seconds{180};          ///< from the INVITE to a final response; then CANCEL and 480
-  Duration setup_timeout = seconds{40};          ///< no response at all worth waiting for (sip 64*T1 comes first)
-  Duration reconnect_grace = seconds{60};        ///< contract: websocket.grace
+  Duration ring_timeout =
+      seconds{180};  ///< from the INVITE to a final response; then CANCEL and 480
+  Duration setup_timeout =
+      seconds{40};  ///< no response at all worth waiting for (sip 64*T1 comes first)
+  Duration reconnect_grace = seconds{60};  ///< contract: websocket.grace
   Duration drain_timeout = seconds{300};
 };
 
 /// What the media workers have bound, told once they run.
 struct MediaResources {
   struct Worker {
-    std::vector<SocketAddress> candidates;                       ///< advertised addresses of the browser port
-    std::map<IpAddress, std::vector<std::uint16_t>> trunk_ports; ///< by bind address: even ports that are open
+    std::vector<SocketAddress> candidates;  ///< advertised addresses of the browser port
+    std::map<IpAddress, std::vector<std::uint16_t>>
+        trunk_ports;  ///< by bind address: even ports that are open
   };
   std::vector<Worker> workers;
-  IpAddress advertise;                    ///< for trunk legs without an address of their own, IPv4
+  IpAddress advertise;  ///< for trunk legs without an address of their own, IPv4
   IpAddress bind;
   std::optional<IpAddress> advertise6, bind6;
   media::Fingerprint fingerprint;

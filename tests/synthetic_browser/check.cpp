@@ -1,8 +1,7 @@
-#include <iostream>
-#include <sstream>
-
 #include "commands.hpp"
 #include "connection.hpp"
+#include <iostream>
+#include <sstream>
 
 namespace trunkline::test {
 namespace {
@@ -17,8 +16,10 @@ class Check {
 
   int run(const CheckSettings& check) {
     std::ostringstream report;
-    const bool ok = connect() && call(check.dial, kOurTone, kOurTone, "our tone, back from the far end", report) &&
-                    call(check.tone_from_far, 0, kFarTone, "the far end's tone", report);
+    const bool ok =
+        connect() &&
+        call(check.dial, kOurTone, kOurTone, "our tone, back from the far end", report) &&
+        call(check.tone_from_far, 0, kFarTone, "the far end's tone", report);
     if (ok) {
       std::cout << "ok: " << report.str() << std::endl;
     } else {
@@ -34,7 +35,8 @@ class Check {
     return await(AgentEvent::Kind::registered, "registration");
   }
 
-  bool call(const std::string& number, double tone, double listen, std::string_view what, std::ostringstream& report) {
+  bool call(const std::string& number, double tone, double listen, std::string_view what,
+            std::ostringstream& report) {
     const TimePoint began = Clock::now();
     const int call = connection_.agent().call(number, tone, listen, began);
     if (!await(AgentEvent::Kind::answered, "an answer from " + number)) return false;
@@ -42,16 +44,19 @@ class Check {
     const auto setup = std::chrono::duration_cast<milliseconds>(Clock::now() - began).count();
     const BrowserMedia& media = *connection_.agent().find(call)->media;
     const TimePoint until = Clock::now() + kPatience;
-    while (media.tone().heard() < kWindows && Clock::now() < until) connection_.turn(until);
+    while (media.tone().heard() < kWindows && Clock::now() < until)
+      connection_.turn(until);
     if (media.tone().heard() < kWindows) {
       std::ostringstream why;
       why << "did not hear " << what << " (" << listen << " Hz) on the call to " << number << ": "
-          << media.received().rtp << " packets came, " << media.received().srtp_errors << " could not be decrypted";
+          << media.received().rtp << " packets came, " << media.received().srtp_errors
+          << " could not be decrypted";
       why_ = why.str();
       return false;
     }
-    report << (report.str().empty() ? "" : "; ") << "heard " << what << " (" << listen << " Hz) on the call to "
-           << number << ", set up in " << setup << " ms with " << media.srtp_profile();
+    report << (report.str().empty() ? "" : "; ") << "heard " << what << " (" << listen
+           << " Hz) on the call to " << number << ", set up in " << setup << " ms with "
+           << media.srtp_profile();
     connection_.agent().hang_up(call, Clock::now());
     connection_.turn(Clock::now() + milliseconds{300});
     return true;
@@ -62,7 +67,8 @@ class Check {
     while (Clock::now() < until) {
       while (const auto event = connection_.agent().take_event()) {
         if (event->kind == kind) return true;
-        const bool refused = event->kind == AgentEvent::Kind::failed || event->kind == AgentEvent::Kind::register_failed;
+        const bool refused = event->kind == AgentEvent::Kind::failed ||
+                             event->kind == AgentEvent::Kind::register_failed;
         if (refused) {
           why_ = "waiting for " + what + ", got SIP " + std::to_string(event->status);
           return false;
@@ -84,7 +90,8 @@ class Check {
 
 }  // namespace
 
-int run_check(const std::string& url, const UserAgentSettings& settings, const CheckSettings& check) {
+int run_check(const std::string& url, const UserAgentSettings& settings,
+              const CheckSettings& check) {
   return Check(url, settings).run(check);
 }
 

@@ -1,8 +1,5 @@
 #include "connection.hpp"
 
-#include <poll.h>
-#include <unistd.h>
-
 #include <boost/asio/connect.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
@@ -11,8 +8,11 @@
 #include <boost/asio/steady_timer.hpp>
 #include <boost/beast/core.hpp>
 #include <boost/beast/websocket.hpp>
+
 #include <deque>
 #include <map>
+#include <poll.h>
+#include <unistd.h>
 
 namespace trunkline::test {
 
@@ -21,10 +21,12 @@ namespace beast = boost::beast;
 using Socket = beast::websocket::stream<beast::tcp_stream>;
 
 struct Connection::Impl {
-  Impl(std::string address, UserAgentSettings settings) : url(std::move(address)), agent(std::move(settings), random) {}
+  Impl(std::string address, UserAgentSettings settings)
+      : url(std::move(address)), agent(std::move(settings), random) {}
 
   struct Media {
-    explicit Media(asio::io_context& context) : socket(context, asio::ip::udp::endpoint(asio::ip::address_v4::loopback(), 0)) {}
+    explicit Media(asio::io_context& context)
+        : socket(context, asio::ip::udp::endpoint(asio::ip::address_v4::loopback(), 0)) {}
     asio::ip::udp::socket socket;
     asio::ip::udp::endpoint from;
     std::array<std::uint8_t, 2048> buffer{};
@@ -55,12 +57,13 @@ struct Connection::Impl {
   void write() {
     if (writing || outgoing.empty() || !socket) return;
     writing = true;
-    socket->async_write(asio::buffer(outgoing.front()), [this](const beast::error_code& error, std::size_t) {
-      writing = false;
-      if (!outgoing.empty()) outgoing.pop_front();
-      if (error) return closed();
-      write();
-    });
+    socket->async_write(asio::buffer(outgoing.front()),
+                        [this](const beast::error_code& error, std::size_t) {
+                          writing = false;
+                          if (!outgoing.empty()) outgoing.pop_front();
+                          if (error) return closed();
+                          write();
+                        });
   }
 
   void closed() {
@@ -74,16 +77,18 @@ struct Connection::Impl {
   std::vector<std::unique_ptr<Socket>> graveyard;
 
   void listen(int call, Media& leg) {
-    leg.socket.async_receive_from(asio::buffer(leg.buffer), leg.from,
-                                  [this, call, &leg](const beast::error_code& error, std::size_t size) {
-                                    if (error == asio::error::operation_aborted) return;
-                                    if (!error) agent.datagram(call, {leg.buffer.data(), size}, Clock::now());
-                                    listen(call, leg);
-                                  });
+    leg.socket.async_receive_from(
+        asio::buffer(leg.buffer), leg.from,
+        [this, call, &leg](const beast::error_code& error, std::size_t size) {
+          if (error == asio::error::operation_aborted) return;
+          if (!error) agent.datagram(call, {leg.buffer.data(), size}, Clock::now());
+          listen(call, leg);
+        });
   }
 
   void flush() {
-    for (auto& message : agent.take_messages()) outgoing.push_back(std::move(message));
+    for (auto& message : agent.take_messages())
+      outgoing.push_back(std::move(message));
     write();
     for (const auto& datagram : agent.take_datagrams()) {
       auto& leg = media[datagram.call];
@@ -109,11 +114,12 @@ struct Connection::Impl {
   }
 
   void watch() {
-    watched->async_wait(asio::posix::stream_descriptor::wait_read, [this](const beast::error_code& error) {
-      if (error) return;
-      on_watched();
-      watch();
-    });
+    watched->async_wait(asio::posix::stream_descriptor::wait_read,
+                        [this](const beast::error_code& error) {
+                          if (error) return;
+                          on_watched();
+                          watch();
+                        });
   }
 };
 
@@ -121,8 +127,12 @@ Connection::Connection(std::string url, UserAgentSettings settings)
     : impl_(std::make_unique<Impl>(std::move(url), std::move(settings))) {}
 Connection::~Connection() = default;
 
-UserAgent& Connection::agent() { return impl_->agent; }
-bool Connection::is_connected() const { return impl_->socket != nullptr; }
+UserAgent& Connection::agent() {
+  return impl_->agent;
+}
+bool Connection::is_connected() const {
+  return impl_->socket != nullptr;
+}
 
 bool Connection::connect(std::string& why) {
   std::string authority = impl_->url.substr(impl_->url.find("//") + 2);
@@ -130,13 +140,15 @@ bool Connection::connect(std::string& why) {
   const auto colon = authority.rfind(':');
   beast::error_code error;
   asio::ip::tcp::resolver resolver(impl_->context);
-  const auto found = resolver.resolve(authority.substr(0, colon), authority.substr(colon + 1), error);
+  const auto found =
+      resolver.resolve(authority.substr(0, colon), authority.substr(colon + 1), error);
   auto socket = std::make_unique<Socket>(impl_->context);
   if (!error) beast::get_lowest_layer(*socket).socket().connect(*found.begin(), error);
   if (!error) {
-    socket->set_option(beast::websocket::stream_base::decorator([](beast::websocket::request_type& request) {
-      request.set(beast::http::field::sec_websocket_protocol, "sip");
-    }));
+    socket->set_option(
+        beast::websocket::stream_base::decorator([](beast::websocket::request_type& request) {
+          request.set(beast::http::field::sec_websocket_protocol, "sip");
+        }));
     beast::websocket::response_type response;
     socket->handshake(response, authority, "/", error);
     if (!error && response[beast::http::field::sec_websocket_protocol] != "sip") {
@@ -155,7 +167,9 @@ bool Connection::connect(std::string& why) {
   return true;
 }
 
-void Connection::drop() { impl_->closed(); }
+void Connection::drop() {
+  impl_->closed();
+}
 
 void Connection::turn(TimePoint until) {
   impl_->flush();
@@ -168,7 +182,8 @@ void Connection::turn(TimePoint until) {
 }
 
 void Connection::watch(int descriptor, std::function<void()> ready) {
-  impl_->watched = std::make_unique<asio::posix::stream_descriptor>(impl_->context, ::dup(descriptor));
+  impl_->watched =
+      std::make_unique<asio::posix::stream_descriptor>(impl_->context, ::dup(descriptor));
   impl_->on_watched = std::move(ready);
   impl_->watch();
 }

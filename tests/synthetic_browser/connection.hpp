@@ -1,13 +1,13 @@
 #pragma once
+#include "user_agent.hpp"
 #include <functional>
 #include <memory>
 #include <string>
 
-#include "user_agent.hpp"
-
 namespace trunkline::test {
 
-/// Sockets around one user agent: a WebSocket to the gateway and a UDP socket a call, on one thread. Real time.
+/// Sockets around one user agent: a WebSocket to the gateway and a UDP socket a call, on one
+/// thread. Real time.
 class Connection {
  public:
   /// `url`: ws://HOST:PORT
@@ -23,7 +23,8 @@ class Connection {
   /// Breaks the connection without a closing handshake, as a lost network does.
   void drop();
   bool is_connected() const;
-  /// Waits for sockets and deadlines, at most until `until`, and hands them to the agent. Returns early after any input.
+  /// Waits for sockets and deadlines, at most until `until`, and hands them to the agent. Returns
+  /// early after any input.
   void turn(TimePoint until);
   /// Also wakes `turn` when this file descriptor is readable; `ready` then reads it.
   void watch(int descriptor, std::function<void()> ready);

@@ -1,10 +1,8 @@
-#include <unistd.h>
-
-#include <iostream>
-#include <nlohmann/json.hpp>
-
 #include "commands.hpp"
 #include "connection.hpp"
+#include <iostream>
+#include <nlohmann/json.hpp>
+#include <unistd.h>
 
 namespace trunkline::test {
 namespace {
@@ -13,17 +11,28 @@ using nlohmann::json;
 
 std::string_view kind_text(AgentEvent::Kind kind) {
   switch (kind) {
-    case AgentEvent::Kind::registered: return "registered";
-    case AgentEvent::Kind::register_failed: return "register_failed";
-    case AgentEvent::Kind::incoming: return "incoming";
-    case AgentEvent::Kind::ringing: return "ringing";
-    case AgentEvent::Kind::answered: return "answered";
-    case AgentEvent::Kind::media: return "media";
-    case AgentEvent::Kind::ended: return "ended";
-    case AgentEvent::Kind::failed: return "failed";
-    case AgentEvent::Kind::digit: return "digit";
-    case AgentEvent::Kind::held: return "held";
-    case AgentEvent::Kind::resumed: return "resumed";
+    case AgentEvent::Kind::registered:
+      return "registered";
+    case AgentEvent::Kind::register_failed:
+      return "register_failed";
+    case AgentEvent::Kind::incoming:
+      return "incoming";
+    case AgentEvent::Kind::ringing:
+      return "ringing";
+    case AgentEvent::Kind::answered:
+      return "answered";
+    case AgentEvent::Kind::media:
+      return "media";
+    case AgentEvent::Kind::ended:
+      return "ended";
+    case AgentEvent::Kind::failed:
+      return "failed";
+    case AgentEvent::Kind::digit:
+      return "digit";
+    case AgentEvent::Kind::held:
+      return "held";
+    case AgentEvent::Kind::resumed:
+      return "resumed";
   }
   return {};
 }
@@ -38,7 +47,9 @@ json event_json(const AgentEvent& event) {
   return out;
 }
 
-void print(const json& line) { std::cout << line.dump() << std::endl; }
+void print(const json& line) {
+  std::cout << line.dump() << std::endl;
+}
 
 json statistics(const WebCall& call) {
   const auto& received = call.media->received();
@@ -69,7 +80,8 @@ class Control {
       const bool was_connected = connection_.is_connected();
       connection_.turn(Clock::now() + seconds{1});
       if (was_connected && !connection_.is_connected()) print({{"event", "disconnected"}});
-      while (auto event = connection_.agent().take_event()) print(event_json(*event));
+      while (auto event = connection_.agent().take_event())
+        print(event_json(*event));
     }
     return 0;
   }
@@ -99,13 +111,16 @@ class Control {
     if (verb == "quit") done_ = true;
     if (verb == "connect") connect();
     if (verb == "register") agent.register_now(now);
-    if (verb == "call") agent.call(command.value("to", ""), tone, command.value("listen", 440.0), now);
+    if (verb == "call")
+      agent.call(command.value("to", ""), tone, command.value("listen", 440.0), now);
     if (verb == "answer") agent.answer(call, tone, command.value("listen", 440.0), now);
     if (verb == "reject") agent.reject(call, command.value("status", 486), now);
     if (verb == "hangup") agent.hang_up(call, now);
     if (verb == "hold") agent.hold(call, true, now);
     if (verb == "resume") agent.hold(call, false, now);
-    if (verb == "digit") agent.send_digit(call, command.value("digit", "0").at(0), command.value("by", "") == "info", now);
+    if (verb == "digit")
+      agent.send_digit(call, command.value("digit", "0").at(0), command.value("by", "") == "info",
+                       now);
     if (verb == "drop") connection_.drop();
     if (verb == "sweep") agent.sweep();
     if (verb != "stats") return;
@@ -128,6 +143,8 @@ class Control {
 
 }  // namespace
 
-int run_control(const std::string& url, const UserAgentSettings& settings) { return Control(url, settings).run(); }
+int run_control(const std::string& url, const UserAgentSettings& settings) {
+  return Control(url, settings).run();
+}
 
 }  // namespace trunkline::test

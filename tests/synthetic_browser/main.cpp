@@ -1,6 +1,5 @@
-#include <CLI/CLI.hpp>
-
 #include "commands.hpp"
+#include <CLI/CLI.hpp>
 
 int main(int argc, char** argv) {
   using namespace trunkline::test;
@@ -22,7 +21,8 @@ int main(int argc, char** argv) {
   common(control);
   common(checking);
   checking->add_option("--dial", check.dial, "a number that plays back what it hears")->required();
-  checking->add_option("--tone-from-far", check.tone_from_far, "a number that plays 440 Hz")->required();
+  checking->add_option("--tone-from-far", check.tone_from_far, "a number that plays 440 Hz")
+      ->required();
   CLI11_PARSE(app, argc, argv);
   return control->parsed() ? run_control(url, settings) : run_check(url, settings, check);
 }

@@ -30,20 +30,25 @@ void UserAgent::disconnected(TimePoint now) {
 
 std::string UserAgent::contact() const {
   std::string text = "<sip:" + contact_user_ + "@" + contact_user_ + ".invalid;transport=ws>";
-  if (!settings_.instance.empty()) text += ";+sip.instance=\"<urn:uuid:" + settings_.instance + ">\";reg-id=1";
+  if (!settings_.instance.empty())
+    text += ";+sip.instance=\"<urn:uuid:" + settings_.instance + ">\";reg-id=1";
   return text;
 }
 
 sip::Message UserAgent::new_request(Method method, std::string_view to) {
-  const std::string target =
-      method == Method::register_ ? "sip:" + settings_.domain : "sip:" + std::string(to) + "@" + settings_.domain;
+  const std::string target = method == Method::register_
+                                 ? "sip:" + settings_.domain
+                                 : "sip:" + std::string(to) + "@" + settings_.domain;
   auto message = sip::Message::request(method, target);
   message.add(HeaderName::max_forwards, "69");
-  message.add(HeaderName::from, "<sip:" + settings_.user + "@" + settings_.domain + ">;tag=" + random_.token(10));
+  message.add(HeaderName::from,
+              "<sip:" + settings_.user + "@" + settings_.domain + ">;tag=" + random_.token(10));
   message.add(HeaderName::to, "<sip:" + std::string(to) + "@" + settings_.domain + ">");
-  message.add(HeaderName::call_id, method == Method::register_ ? register_call_id_ : random_.token(20));
-  message.add(HeaderName::cseq, std::to_string(method == Method::register_ ? ++register_sequence_ : 1) + " " +
-                                    std::string(sip::method_name(method)));
+  message.add(HeaderName::call_id,
+              method == Method::register_ ? register_call_id_ : random_.token(20));
+  message.add(HeaderName::cseq,
+              std::to_string(method == Method::register_ ? ++register_sequence_ : 1) + " " +
+                  std::string(sip::method_name(method)));
   message.add(HeaderName::contact, contact());
   message.add(HeaderName::allow, "INVITE, ACK, CANCEL, BYE, UPDATE, OPTIONS, INFO");
   return message;
@@ -87,7 +92,8 @@ void UserAgent::drain(sip::Effects& effects, TimePoint now) {
       if (known == transactions_.end()) continue;
       if (known->second == 0) events_.push_back({AgentEvent::Kind::register_failed, 0, 408, {}});
       WebCall* call = find(known->second);
-      if (call != nullptr && failure->transaction == call->invite) finish(*call, AgentEvent::Kind::failed, 408);
+      if (call != nullptr && failure->transaction == call->invite)
+        finish(*call, AgentEvent::Kind::failed, 408);
     }
   }
 }
@@ -130,7 +136,8 @@ void UserAgent::on_deadline(TimePoint now) {
 
 TimePoint UserAgent::deadline() const {
   TimePoint first = endpoint_.deadline();
-  for (const auto& [number, call] : calls_) first = std::min(first, call->media->deadline());
+  for (const auto& [number, call] : calls_)
+    first = std::min(first, call->media->deadline());
   return first;
 }
 
@@ -157,7 +164,8 @@ int UserAgent::call(std::string_view to, double tone, double listen, TimePoint n
   return number;
 }
 
-void UserAgent::respond(const sip::RequestReceived& to, int status, std::string_view sdp, TimePoint now) {
+void UserAgent::respond(const sip::RequestReceived& to, int status, std::string_view sdp,
+                        TimePoint now) {
   auto message = sip::make_response(to.request, status, random_.token(10));
   if (status < 300) message.add(HeaderName::contact, contact());
   if (!sdp.empty()) message.set_body("application/sdp", sdp);
@@ -182,7 +190,8 @@ void UserAgent::request(const sip::RequestReceived& event, TimePoint now) {
     if (message.method() == Method::invite) return reoffered(*call, event, now);
     respond(event, 200, {}, now);
     if (message.method() == Method::bye) finish(*call, AgentEvent::Kind::ended, 0);
-    if (message.method() == Method::info) events_.push_back({AgentEvent::Kind::digit, call->number, 0, std::string(message.body())});
+    if (message.method() == Method::info)
+      events_.push_back({AgentEvent::Kind::digit, call->number, 0, std::string(message.body())});
     return;
   }
   if (message.method() != Method::invite) return respond(event, 405, {}, now);
@@ -207,7 +216,8 @@ void UserAgent::reoffered(WebCall& call, const sip::RequestReceived& event, Time
   message.add(HeaderName::contact, contact());
   message.set_body("application/sdp", call.sdp("active"));
   execute(sip::Respond{event.transaction, std::move(message)}, now);
-  events_.push_back({held ? AgentEvent::Kind::held : AgentEvent::Kind::resumed, call.number, 0, {}});
+  events_.push_back(
+      {held ? AgentEvent::Kind::held : AgentEvent::Kind::resumed, call.number, 0, {}});
 }
 
 void UserAgent::answer(int number, double tone, double listen, TimePoint now) {
@@ -256,7 +266,11 @@ void UserAgent::response(const sip::ResponseReceived& event, TimePoint now) {
   }
   if (number == 0) {
     if (status >= 200) {
-      events_.push_back({status < 300 ? AgentEvent::Kind::registered : AgentEvent::Kind::register_failed, 0, status, {}});
+      events_.push_back(
+          {status < 300 ? AgentEvent::Kind::registered : AgentEvent::Kind::register_failed,
+           0,
+           status,
+           {}});
     }
     return;
   }
@@ -265,9 +279,14 @@ void UserAgent::response(const sip::ResponseReceived& event, TimePoint now) {
   if (event.transaction == call->invite) return invite_answered(*call, event, now);
   const bool reinvite = sent_.at(event.transaction).method() == Method::invite;
   if (!reinvite || status < 200) return;
-  if (status < 300) execute(sip::SendAck{event.transaction, call->dialog->ack(sip::cseq_of(event.response).number), gateway_}, now);
+  if (status < 300)
+    execute(sip::SendAck{event.transaction, call->dialog->ack(sip::cseq_of(event.response).number),
+                         gateway_},
+            now);
   const bool held = call->direction != "sendrecv";
-  if (status < 300) events_.push_back({held ? AgentEvent::Kind::held : AgentEvent::Kind::resumed, number, status, {}});
+  if (status < 300)
+    events_.push_back(
+        {held ? AgentEvent::Kind::held : AgentEvent::Kind::resumed, number, status, {}});
 }
 
 void UserAgent::invite_answered(WebCall& call, const sip::ResponseReceived& event, TimePoint now) {
@@ -282,7 +301,9 @@ void UserAgent::invite_answered(WebCall& call, const sip::ResponseReceived& even
   auto dialog = sip::Dialog::as_uac(call.request, event.response);
   if (!dialog) return;
   dialog->confirm(event.response);
-  execute(sip::SendAck{event.transaction, dialog->ack(sip::cseq_of(event.response).number), gateway_}, now);
+  execute(
+      sip::SendAck{event.transaction, dialog->ack(sip::cseq_of(event.response).number), gateway_},
+      now);
   const bool late = call.over;
   call.dialog = *dialog;
   if (late) {
@@ -324,7 +345,8 @@ void UserAgent::send_digit(int number, char digit, bool by_info, TimePoint now) 
   if (call == nullptr || !call->connected) return;
   if (!by_info) return call->media->send_digit(digit, 160);
   auto message = call->dialog->request(Method::info);
-  message.set_body("application/dtmf-relay", "Signal=" + std::string(1, digit) + "\r\nDuration=160\r\n");
+  message.set_body("application/dtmf-relay",
+                   "Signal=" + std::string(1, digit) + "\r\nDuration=160\r\n");
   transactions_[send(std::move(message), now)] = number;
 }
 
@@ -335,12 +357,15 @@ void UserAgent::finish(WebCall& call, AgentEvent::Kind kind, int status) {
   events_.push_back({kind, call.number, status, {}});
 }
 
-std::vector<std::string> UserAgent::take_messages() { return std::exchange(messages_, {}); }
+std::vector<std::string> UserAgent::take_messages() {
+  return std::exchange(messages_, {});
+}
 
 std::vector<UserAgent::Datagram> UserAgent::take_datagrams() {
   std::vector<Datagram> out;
   for (auto& [number, call] : calls_) {
-    for (auto& bytes : call->media->take_datagrams()) out.push_back({number, call->remote, std::move(bytes)});
+    for (auto& bytes : call->media->take_datagrams())
+      out.push_back({number, call->remote, std::move(bytes)});
   }
   return out;
 }
@@ -359,7 +384,8 @@ WebCall* UserAgent::find(int call) {
 
 std::vector<int> UserAgent::calls() const {
   std::vector<int> numbers;
-  for (const auto& [number, call] : calls_) numbers.push_back(number);
+  for (const auto& [number, call] : calls_)
+    numbers.push_back(number);
   return numbers;
 }
 

@@ -1,4 +1,9 @@
 #pragma once
+#include "base/random.hpp"
+#include "sip/digest.hpp"
+#include "sip/endpoint.hpp"
+
+#include "web_call.hpp"
 #include <deque>
 #include <map>
 #include <memory>
@@ -6,34 +11,41 @@
 #include <string>
 #include <vector>
 
-#include "base/random.hpp"
-#include "sip/digest.hpp"
-#include "sip/endpoint.hpp"
-#include "web_call.hpp"
-
 namespace trunkline::test {
 
 struct UserAgentSettings {
   std::string user, password, domain;
-  std::string instance;        ///< +sip.instance; empty: none, as SIP.js does
+  std::string instance;  ///< +sip.instance; empty: none, as SIP.js does
   int expires = 600;
 };
 
 /// What happened, for whoever drives the user agent.
 struct AgentEvent {
-  enum class Kind { registered, register_failed, incoming, ringing, answered, media, ended, failed, digit, held, resumed };
+  enum class Kind {
+    registered,
+    register_failed,
+    incoming,
+    ringing,
+    answered,
+    media,
+    ended,
+    failed,
+    digit,
+    held,
+    resumed
+  };
   Kind kind{};
   int call = 0, status = 0;
   std::string text;
 };
 
-/// A browser's SIP library without a page: registers and calls over one WebSocket. Sans I/O: messages, datagrams and
-/// time in; messages and datagrams out.
+/// A browser's SIP library without a page: registers and calls over one WebSocket. Sans I/O:
+/// messages, datagrams and time in; messages and datagrams out.
 class UserAgent {
  public:
   UserAgent(UserAgentSettings settings, Random& random);
 
-  void connected(TimePoint now);             ///< a WebSocket is open; a new one replaces the old
+  void connected(TimePoint now);  ///< a WebSocket is open; a new one replaces the old
   void disconnected(TimePoint now);
   void receive(std::string message, TimePoint now);
   void datagram(int call, ByteView bytes, TimePoint now);
@@ -87,7 +99,7 @@ class UserAgent {
   std::uint32_t register_sequence_ = 0;
   std::string register_call_id_;
   std::map<int, std::unique_ptr<WebCall>> calls_;
-  std::map<sip::TransactionId, int> transactions_;   ///< call number; 0: REGISTER
+  std::map<sip::TransactionId, int> transactions_;  ///< call number; 0: REGISTER
   std::map<sip::TransactionId, sip::Message> sent_;
   std::vector<std::string> messages_;
   std::deque<AgentEvent> events_;

@@ -37,7 +37,8 @@ std::optional<GatewayMedia> read_gateway_media(std::string_view sdp) {
   fingerprint >> media.fingerprint.hash >> media.fingerprint.value;
   media.setup = line_value(sdp, "a=setup:");
   for (const std::string_view direction : {"sendrecv", "sendonly", "recvonly", "inactive"}) {
-    if (sdp.find("a=" + std::string(direction) + "\r\n") != std::string_view::npos) media.direction = direction;
+    if (sdp.find("a=" + std::string(direction) + "\r\n") != std::string_view::npos)
+      media.direction = direction;
   }
   const auto candidate = first_candidate(sdp);
   const bool usable = candidate && !media.ice.ufrag.empty() && !media.fingerprint.value.empty() &&
@@ -59,11 +60,13 @@ void WebCall::listen(double frequency, Random& random) {
 
 std::string WebCall::sdp(std::string_view setup) const {
   std::ostringstream text;
-  text << "v=0\r\no=- 4611 " << version << " IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\na=group:BUNDLE 0\r\n"
+  text << "v=0\r\no=- 4611 " << version
+       << " IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\na=group:BUNDLE 0\r\n"
        << "m=audio 9 UDP/TLS/RTP/SAVPF 0 126\r\nc=IN IP4 0.0.0.0\r\na=rtcp:9 IN IP4 0.0.0.0\r\n"
        << "a=ice-ufrag:" << media->ice().ufrag << "\r\na=ice-pwd:" << media->ice().pwd << "\r\n"
-       << "a=ice-options:trickle\r\na=fingerprint:" << media->fingerprint().hash << " " << media->fingerprint().value
-       << "\r\na=setup:" << setup << "\r\na=mid:0\r\na=" << direction << "\r\na=rtcp-mux\r\na=rtpmap:0 PCMU/8000\r\n"
+       << "a=ice-options:trickle\r\na=fingerprint:" << media->fingerprint().hash << " "
+       << media->fingerprint().value << "\r\na=setup:" << setup << "\r\na=mid:0\r\na=" << direction
+       << "\r\na=rtcp-mux\r\na=rtpmap:0 PCMU/8000\r\n"
        << "a=rtpmap:126 telephone-event/8000\r\na=ssrc:" << media->ssrc() << " cname:synthetic\r\n";
   return text.str();
 }
@@ -72,7 +75,8 @@ bool WebCall::take(std::string_view sdp, TimePoint now) {
   const auto gateway = read_gateway_media(sdp);
   if (!gateway) return false;
   if (remote.empty()) {
-    // JSEP: an actpass offer is answered active, so we are the DTLS client unless the gateway chose to be.
+    // JSEP: an actpass offer is answered active, so we are the DTLS client unless the gateway chose
+    // to be.
     media->connect(gateway->ice, gateway->fingerprint, gateway->setup != "active", now);
   }
   remote = gateway->candidate;

@@ -1,13 +1,13 @@
 #pragma once
+#include "base/random.hpp"
+#include "sip/dialog.hpp"
+#include "sip/effects.hpp"
+
+#include "support/browser_media.hpp"
 #include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
-
-#include "base/random.hpp"
-#include "sip/dialog.hpp"
-#include "sip/effects.hpp"
-#include "support/browser_media.hpp"
 
 namespace trunkline::test {
 
@@ -29,16 +29,17 @@ struct WebCall {
   int number;
   bool outgoing = false, connected = false, over = false, media_reported = false;
   sip::TransactionId invite;
-  sip::Message request;                       ///< the INVITE sent or received
+  sip::Message request;  ///< the INVITE sent or received
   std::optional<sip::Dialog> dialog;
   std::unique_ptr<BrowserMedia> media;
-  SocketAddress remote;                       ///< the gateway's candidate
+  SocketAddress remote;  ///< the gateway's candidate
   double tone = 0;
   std::string direction = "sendrecv";
   int version = 1;
   std::string digits_reported;
 
-  /// Our description, shaped like Chromium's without candidates: the gateway learns our address from the checks.
+  /// Our description, shaped like Chromium's without candidates: the gateway learns our address
+  /// from the checks.
   std::string sdp(std::string_view setup) const;
   /// Takes the gateway's description. False if it is none that a browser would accept.
   bool take(std::string_view sdp, TimePoint now);

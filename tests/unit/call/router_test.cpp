@@ -206,8 +206,7 @@ TEST(RouterMake, NamesTheRouteAndTheFaultOfABadExpression) {
 }
 
 TEST(RouterMake, RefusesAnExpressionThatNeedsTooMuchMemory) {
-  EXPECT_THAT(error_of({"any", "\\pL{1000}", "service:echo"}),
-              HasSubstr("route 1: match: "));
+  EXPECT_THAT(error_of({"any", "\\pL{1000}", "service:echo"}), HasSubstr("route 1: match: "));
 }
 
 TEST(RouterMake, RefusesUnknownTrunksAndServices) {
