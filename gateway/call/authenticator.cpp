@@ -13,6 +13,10 @@ using sip::DigestServer;
 /// Octets of a made-up user name that an observation carries.
 constexpr std::size_t kMaxObservedName = 64;
 constexpr std::size_t kSecretLength = 32;
+/// What the policy service said of a user, and how long it holds: so that a page's requests of one
+/// moment ask once.
+constexpr std::size_t kMaxLearnt = 10000;
+constexpr Duration kLearntFor = seconds{60};
 
 std::string secret_or_fresh(std::string secret, Random& random) {
   return secret.empty() ? random.token(kSecretLength) : std::move(secret);
@@ -52,10 +56,12 @@ std::optional<sip::DigestCredentials> credentials_for(const sip::Message& reques
 }  // namespace
 
 Authenticator::Authenticator(std::string domain, const std::vector<UserSettings>& users,
-                             std::string secret, Random& random)
+                             std::string secret, Random& random, const Credentials* credentials,
+                             bool ask_unknown)
     : domain_(std::move(domain)),
-      digest_(DigestServer::Settings{.secret = secret_or_fresh(std::move(secret), random)},
-              random) {
+      digest_(DigestServer::Settings{.secret = secret_or_fresh(std::move(secret), random)}, random),
+      credentials_(credentials),
+      ask_unknown_(ask_unknown) {
   for (const UserSettings& user : users)
     passwords_.emplace(user.name, user.password);
 }
@@ -73,8 +79,21 @@ Authenticator::Decision Authenticator::authenticate(const sip::Message& request,
   Verdict verdict = Verdict::no_credentials;
   std::string name;
   if (const auto credentials = credentials_for(request, domain_)) {
-    name = account_of(credentials->username);
-    verdict = verify(request, *credentials, name, at);
+    Account account = look_up(*credentials, at);
+    const bool heard_us = ask_unknown_ && digest_.challenged(*credentials);
+    // Only who has been challenged is asked about, or anybody could make us ask.
+    if (!account.ha1 && !account.expired && heard_us) {
+      decision.ask = credentials->username;
+      return decision;
+    }
+    verdict = digest_.verify(*credentials, request.method_text(), request.body(), account.ha1,
+                             at.wall_seconds());
+    if (verdict == Verdict::wrong && account.asked_before && heard_us) {
+      decision.ask = credentials->username;  // the password may be a new one
+      return decision;
+    }
+    if (account.expired) verdict = Verdict::wrong;
+    name = std::move(account.name);
   }
   out.push_back(AuthenticationResult{.result = std::string(result_label(verdict)),
                                      .user = name.substr(0, kMaxObservedName),
@@ -83,12 +102,17 @@ Authenticator::Decision Authenticator::authenticate(const sip::Message& request,
     decision.user = std::move(name);
     return decision;
   }
-  decision.response = sip::make_response(request, 401, to_tag);
-  const bool stale = verdict == Verdict::stale;
-  decision.response->add(
+  decision.response = challenge(request, to_tag, at, verdict == Verdict::stale);
+  return decision;
+}
+
+sip::Message Authenticator::challenge(const sip::Message& request, std::string_view to_tag,
+                                      Moment at, bool stale) {
+  sip::Message response = sip::make_response(request, 401, to_tag);
+  response.add(
       sip::HeaderName::www_authenticate,
       digest_.challenge(domain_, sip::DigestAlgorithm::md5, stale, at.wall_seconds()).text());
-  return decision;
+  return response;
 }
 
 /// Some phones put their whole address of record into the user name.
@@ -98,17 +122,50 @@ std::string Authenticator::account_of(std::string_view username) const {
   return std::string(username);
 }
 
-DigestServer::Verdict Authenticator::verify(const sip::Message& request,
-                                            const sip::DigestCredentials& credentials,
-                                            std::string_view account, Moment at) {
-  const auto found = passwords_.find(account);
-  const bool known = found != passwords_.end();
+Authenticator::Account Authenticator::look_up(const sip::DigestCredentials& given, Moment at) {
+  Account account;
+  account.name = account_of(given.username);
+  const auto ha1 = [&](std::string_view password) {
+    return sip::digest_ha1(given.algorithm.value_or(sip::DigestAlgorithm::md5), given.username,
+                           given.realm, password);
+  };
   // Hashed for an unknown user too, so that the time taken tells nothing.
-  std::optional<std::string> ha1 = sip::digest_ha1(
-      credentials.algorithm.value_or(sip::DigestAlgorithm::md5), credentials.username,
-      credentials.realm, known ? std::string_view(found->second) : std::string_view());
-  if (!known) ha1.reset();
-  return digest_.verify(credentials, request.method_text(), request.body(), ha1, at.wall_seconds());
+  const auto found = passwords_.find(account.name);
+  std::string of_user =
+      ha1(found != passwords_.end() ? std::string_view(found->second) : std::string_view());
+  if (found != passwords_.end()) {
+    account.ha1 = std::move(of_user);
+    return account;
+  }
+  const auto claim = credentials_ != nullptr ? credentials_->read(given.username) : std::nullopt;
+  if (claim) {
+    account.name = claim->user;
+    account.expired = claim->expires <= at.wall_seconds();
+    if (!account.expired) account.ha1 = ha1(credentials_->password(given.username));
+    return account;
+  }
+  forget_learnt(at.now);
+  if (const auto known = learnt_.find(given.username); known != learnt_.end()) {
+    account.ha1 = known->second.ha1;
+    account.asked_before = known->second.at < at.now;
+  }
+  return account;
+}
+
+void Authenticator::learn(const std::string& username, std::string ha1, TimePoint now) {
+  forget_learnt(now);
+  learnt_[username] = {std::move(ha1), now};
+  learnt_order_.emplace_back(now, username);
+}
+
+void Authenticator::forget_learnt(TimePoint now) {
+  while (!learnt_order_.empty() &&
+         (learnt_order_.front().first + kLearntFor <= now || learnt_order_.size() > kMaxLearnt)) {
+    const auto& [at, username] = learnt_order_.front();
+    const auto known = learnt_.find(username);
+    if (known != learnt_.end() && known->second.at == at) learnt_.erase(known);
+    learnt_order_.pop_front();
+  }
 }
 
 }  // namespace trunkline::call

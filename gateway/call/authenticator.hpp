@@ -1,14 +1,18 @@
 #pragma once
 #include "base/random.hpp"
+#include "call/credentials.hpp"
 #include "call/observer.hpp"
 #include "call/settings.hpp"
 #include "sip/digest.hpp"
 #include "sip/message.hpp"
 
+#include <deque>
 #include <map>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <unordered_map>
+#include <utility>
 #include <vector>
 
 namespace trunkline::call {
@@ -18,12 +22,16 @@ namespace trunkline::call {
 class Authenticator {
  public:
   /// `secret` signs the nonces; replicas share it. Empty: one is made.
+  /// `credentials`: those that are valid too; none without. With `ask_unknown` users that are not
+  /// known are left to the policy service.
   Authenticator(std::string domain, const std::vector<UserSettings>& users, std::string secret,
-                Random& random);
+                Random& random, const Credentials* credentials = nullptr, bool ask_unknown = false);
 
   struct Decision {
     std::string user;                      ///< set when authenticated
     std::optional<sip::Message> response;  ///< otherwise: 401 with a challenge
+    /// Neither: the digest user name whose HA1 is to be asked for and given to `learn`.
+    std::string ask;
   };
   /// Wrong password, unknown user and replayed credentials get the same answer: a fresh 401
   /// challenge without `stale`, which only an expired nonce gets. The user name may be "alice" or
@@ -32,16 +40,34 @@ class Authenticator {
   Decision authenticate(const sip::Message& request, std::string_view to_tag, Moment at,
                         std::vector<Observation>& out, std::string_view source);
   bool is_user(std::string_view name) const;
+  /// What the policy service said of a digest user name; holds for a minute.
+  void learn(const std::string& username, std::string ha1, TimePoint now);
+  /// A 401 to this request.
+  sip::Message challenge(const sip::Message& request, std::string_view to_tag, Moment at,
+                         bool stale);
 
  private:
+  struct Learnt {
+    std::string ha1;
+    TimePoint at;
+  };
+  struct Account {
+    std::string name;                ///< who it is
+    std::optional<std::string> ha1;  ///< nothing: nobody that we know
+    bool expired = false;
+    bool asked_before = false;  ///< the HA1 is the policy service's, and not from just now
+  };
   std::string account_of(std::string_view username) const;
-  sip::DigestServer::Verdict verify(const sip::Message& request,
-                                    const sip::DigestCredentials& credentials,
-                                    std::string_view account, Moment at);
+  Account look_up(const sip::DigestCredentials& credentials, Moment at);
+  void forget_learnt(TimePoint now);
 
   std::string domain_;
   std::map<std::string, std::string, std::less<>> passwords_;
   sip::DigestServer digest_;
+  const Credentials* credentials_;
+  bool ask_unknown_;
+  std::unordered_map<std::string, Learnt> learnt_;
+  std::deque<std::pair<TimePoint, std::string>> learnt_order_;  ///< oldest first
 };
 
 }  // namespace trunkline::call

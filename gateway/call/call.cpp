@@ -22,36 +22,33 @@ std::string party(const Caller& caller) {
   return (caller.kind == Caller::Kind::trunk ? "trunk:" : "user:") + caller.name;
 }
 
-std::string party(const Destination& destination) {
-  switch (destination.kind) {
-    case Destination::Kind::none:
-      return {};
-    case Destination::Kind::user:
-      return "user:" + destination.name;
-    case Destination::Kind::trunk:
-      return "trunk:" + destination.name;
-    case Destination::Kind::service:
-      return "service:" + destination.name;
-  }
-  return {};
+constexpr int kMaxForwards = 70;
+
+int forwards_left(const sip::Message& invite) {
+  const auto value = invite.header(HeaderName::max_forwards);
+  const auto hops = value ? sip::parse_delta_seconds(*value) : std::nullopt;
+  return static_cast<int>(std::min<std::uint32_t>(hops.value_or(kMaxForwards), 255)) - 1;
 }
 
 }  // namespace
 
 Call::Call(Turn& turn, CallId id, const Caller& caller, Destination destination,
            const sip::RequestReceived& invite)
-    : destination_(std::move(destination)), worker_(turn.node.pick_worker()) {
+    : destination_(std::move(destination)), worker_(turn.node.pick_worker()), placed_by_(caller) {
   view_.id = id;
   view_.name = turn.node.random.token(20);
   view_.direction = direction_of(caller, destination_);
   if (caller.kind == Caller::Kind::trunk) view_.trunk = caller.name;
   if (destination_.kind == Destination::Kind::trunk) view_.trunk = destination_.name;
   view_.from = party(caller);
-  view_.to = party(destination_);
+  view_.to = destination_.text();
   view_.caller = sip::from_of(invite.request).uri.unescaped_user();
   if (const auto uri = sip::Uri::parse(invite.request.request_uri()))
     view_.dialled = uri->unescaped_user();
   view_.created = turn.at.wall;
+  shown_ = {view_.caller, sip::from_of(invite.request).display_name};
+  forwards_ = forwards_left(invite.request);
+  ring_timeout_ = turn.node.settings.ring_timeout;
 
   const bool from_trunk = caller.kind == Caller::Kind::trunk;
   Leg& leg = add_leg(turn, from_trunk ? Leg::Kind::trunk : Leg::Kind::browser, caller.name);
@@ -70,7 +67,8 @@ Call::Call(Turn& turn, CallId id, const Caller& caller, Destination destination,
 Leg& Call::add_leg(Turn& turn, Leg::Kind kind, const std::string& peer) {
   const LegId id = turn.node.leg_ids.next();
   turn.node.legs[id] = view_.id;
-  return *legs_.emplace_back(std::make_unique<Leg>(id, kind, peer));
+  if (!from_) from_ = id;
+  return *legs_.emplace_back(std::make_unique<Leg>(id, kind, peer, view_.name));
 }
 
 Leg* Call::find(LegId leg) {
@@ -150,6 +148,7 @@ void Call::receive(Turn& turn, LegId id, const sip::AckReceived& event) {
   if (!leg->alive()) return;
   if (event.transaction == leg->offered_in) apply_answer_in_ack(turn, *leg, event.ack);
   align(turn);
+  if (holding_ && holding_->again_at != kNever) offer_hold(turn);
 }
 
 void Call::receive(Turn& turn, LegId id, const sip::CancelReceived& event) {
@@ -194,7 +193,8 @@ void Call::final_response(Turn& turn, Leg& leg, const sip::ResponseReceived& eve
     case Leg::Purpose::refresh: {
       if (status >= 300) {
         if (reoffer_ && reoffer_->client == event.transaction) {
-          return reoffer_refused(turn, leg, status, event.response.reason());
+          return reoffer_refused(
+              turn, leg, Failure::from_response(status, std::string(event.response.reason())));
         }
         return refresh_refused(turn, leg, sent, status);
       }
@@ -210,7 +210,8 @@ void Call::final_response(Turn& turn, Leg& leg, const sip::ResponseReceived& eve
     }
     case Leg::Purpose::info:
       if ((status == 481 || status == 408) && leg.alive())
-        lost(turn, leg, EndReason::dialog_lost);  // RFC 5057
+        return lost(turn, leg, EndReason::dialog_lost);  // RFC 5057
+      if (digits_ && digits_->info == event.transaction) info_answered(turn, event.response);
       return;
     case Leg::Purpose::bye:
       return;
@@ -249,7 +250,13 @@ void Call::failed_in_dialog(Turn& turn, Leg& leg, sip::RequestFailed::Cause caus
   // For others silence in a dialog ends it (RFC 5057 §5.1).
   if (!goes_on)
     return lost(turn, leg, timeout ? EndReason::dialog_lost : EndReason::trunk_unreachable);
-  if (reoffer_ && reoffer_->client == transaction) return reoffer_refused(turn, leg, 480, {});
+  const Failure failure =
+      Failure::local(browser ? EndReason::browser_lost : EndReason::trunk_unreachable);
+  if (reoffer_ && reoffer_->client == transaction) return reoffer_refused(turn, leg, failure);
+  if (digits_ && digits_->info == transaction) {
+    turn.reply(digits_->request, failure);
+    return digits_.reset();
+  }
   if (leg.timer.running() && leg.timer.we_refresh()) leg.timer.postpone(turn.at.now + kTryAgain);
 }
 
@@ -286,6 +293,9 @@ void Call::receive(Turn& turn, LegId id, const sip::TransactionEnded& event) {
 void Call::receive(Turn& turn, const media::Event& event) {
   if (const auto* digit = std::get_if<media::DigitReceived>(&event))
     return digit_from_media(turn, *digit);
+  if (const auto* report = std::get_if<media::StatisticsReported>(&event))
+    return statistics_reported(turn, *report);
+  media_changed(turn, event);
   const auto* failed = std::get_if<media::LegFailed>(&event);
   if (failed == nullptr || ended()) return;
   Leg* leg = find(failed->leg);
@@ -356,8 +366,11 @@ void Call::on_deadline(Turn& turn) {
   const TimePoint now = turn.at.now;
   if (now >= ring_until_) {
     ring_until_ = kNever;
+    view_.from_failed = calling_first_;
     return end(turn, Failure::local(EndReason::ring_timeout));
   }
+  if (now >= policy_until_) return decided(turn, PolicyFailed{"timeout"});
+  if (now >= end_at_) return end(turn, Failure::local(EndReason::max_duration));
   if (reoffer_ && now >= reoffer_->give_up_at) {
     reoffer_->give_up_at =
         kNever;  // the CANCEL brings a final response, or the transaction's own time-out
@@ -366,6 +379,7 @@ void Call::on_deadline(Turn& turn) {
   if (now >= align_at_) align(turn);
   if (now >= repeat_provisional_at_)
     send_provisional(turn, last_provisional_, !caller().answer_sdp.empty());
+  operations_due(turn);
   for (std::size_t index = 0; index < legs_.size() && !ended(); ++index) {
     Leg& leg = *legs_[index];
     if (!leg.alive()) continue;
@@ -395,7 +409,8 @@ void Call::leg_due(Turn& turn, Leg& leg) {
 
 TimePoint Call::deadline() const {
   if (ended()) return kNever;
-  TimePoint first = std::min({ring_until_, repeat_provisional_at_, align_at_});
+  TimePoint first = std::min({ring_until_, repeat_provisional_at_, align_at_, end_at_,
+                              policy_until_, operations_deadline()});
   if (reoffer_) first = std::min(first, reoffer_->give_up_at);
   for (const auto& leg : legs_) {
     if (!leg->alive()) continue;

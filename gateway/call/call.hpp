@@ -4,6 +4,7 @@
 #include "call/leg.hpp"
 #include "call/node.hpp"
 #include "call/observer.hpp"
+#include "call/operation.hpp"
 #include "call/router.hpp"
 #include "media/api.hpp"
 #include "sip/effects.hpp"
@@ -19,6 +20,16 @@ namespace trunkline::call {
 /// empty without any.
 std::string reason_of(const sip::Message& message);
 
+/// A call that the API makes: `from` is called first, then `to`. `from` may be a service: then `to`
+/// alone is called, and joined with it.
+struct Origination {
+  Party from, to;
+  std::optional<Duration> ring_timeout, max_duration;
+  CallerId caller_id;
+  std::vector<HeaderField> headers;
+  std::map<std::string, std::string> metadata;
+};
+
 /// One call: the caller's leg and the legs called for it, of which at most one is joined to it (RFC
 /// 7092, a B2BUA that ends signalling and media on both sides). The two dialogs never see each
 /// other: what crosses is decided here, verb by verb - connect, re-offer, DTMF, end - in the files
@@ -28,15 +39,24 @@ class Call {
   /// `destination` is what the router chose; `caller` who asked.
   Call(Turn& turn, CallId id, const Caller& caller, Destination destination,
        const sip::RequestReceived& invite);
+  /// Of the API; nobody has called us.
+  Call(Turn& turn, CallId id, Origination origination);
 
   CallId id() const { return view_.id; }
-  const CallView& view() const { return view_; }
+  const std::string& name() const { return view_.name; }
+  /// As it is now.
+  const CallView& view();
   /// Ended, every leg's last transaction over: nothing more can happen.
   bool finished() const;
   bool ended() const { return view_.ended.has_value(); }
+  /// Who asked for it: what the routes look at.
+  const Caller& placed_by() const { return placed_by_; }
+  const std::string& dialled() const { return view_.dialled; }
 
   /// Takes the INVITE that made the call: answers it, or dials the destination.
   void start(Turn& turn, const sip::RequestReceived& invite);
+  /// Calls whom the API named first.
+  void start(Turn& turn);
 
   void receive(Turn& turn, LegId leg, const sip::RequestReceived& event);
   void receive(Turn& turn, LegId leg, const sip::AckReceived& event);
@@ -56,6 +76,26 @@ class Call {
   void on_deadline(Turn& turn);
   TimePoint deadline() const;
 
+  /// What the API asks of a call that has not ended; the reply may come later.
+  /// AnswerCall, its target found; without one the gateway itself answers.
+  void answer_parked(Turn& turn, RequestId id, const std::optional<Party>& target);
+  void execute(Turn& turn, RequestId id, const RejectCall& request);
+  void execute(Turn& turn, RequestId id, const HangupCall& request);
+  void execute(Turn& turn, RequestId id, const HoldCall& request);
+  void execute(Turn& turn, RequestId id, const ResumeCall& request);
+  void execute(Turn& turn, RequestId id, const MuteCall& request);
+  void execute(Turn& turn, RequestId id, const SendDtmf& request);
+  void execute(Turn& turn, RequestId id, const TransferCall& request);
+  void execute(Turn& turn, RequestId id, const AttendedTransfer& request);
+  void execute(Turn& turn, RequestId id, const GetStatistics& request);
+
+  /// The policy service has decided: these are called in order, one after the other.
+  void route(Turn& turn, std::vector<Party> targets, const CallerId& caller_id,
+             const std::vector<HeaderField>& headers);
+  void decided(Turn& turn, const Park& park);
+  void decided(Turn& turn, const PolicyRejection& rejection);
+  void decided(Turn& turn, const PolicyFailed& failed);
+
   /// Ends the call on all legs, whatever their state. `except` needs nothing any more (it ended
   /// itself).
   void end(Turn& turn, const Failure& failure, const Leg* except = nullptr);
@@ -65,12 +105,26 @@ class Call {
   Leg* find(LegId leg);
 
  private:
+  struct Reoffer;
+  /// What an offer is made for: to pass on the other leg's, or for ends of our own.
+  enum class Why : std::uint8_t { passed, align, hold };
+
+  // ---- call_originate.cpp
+  void call_to(Turn& turn, const Party& party);
+  void aim_at(const Destination& destination);
+  void party_failed(Turn& turn, const Failure& failure);
+  sip::NameAddress shown_to(const Node& node, const Leg& leg) const;
+  std::vector<sdp::Codec> codecs_for(const Node& node, const Leg& leg) const;
+  // ---- call_policy.cpp
+  void ask_policy(Turn& turn);
+  void stop_waiting(Node& node);
   // ---- call_connect.cpp
-  void dial_trunk(Turn& turn, const sip::Message& invite);
-  void dial_user(Turn& turn, const sip::Message& invite);
+  void dial(Turn& turn, const Party& party);
+  void dial_trunk(Turn& turn, const Party& party);
+  void dial_user(Turn& turn, const Party& party);
   void join_service(Turn& turn);
-  bool ring(Turn& turn, Leg& leg, const sip::Uri& request_uri, const sip::NameAddress& from,
-            const sip::NameAddress& to, int max_forwards);
+  void connected(Turn& turn);
+  bool ring(Turn& turn, Leg& leg, const sip::Uri& request_uri, const sip::NameAddress& to);
   void provisional(Turn& turn, Leg& leg, const sip::ResponseReceived& event);
   void answered(Turn& turn, Leg& leg, const sip::ResponseReceived& event);
   void refused(Turn& turn, Leg& leg, const sip::ResponseReceived& event);
@@ -89,13 +143,18 @@ class Call {
   void offer_in_answer(Turn& turn, Leg& leg, const sip::RequestReceived& event);
   void answer_reoffer(Turn& turn, Leg& leg, sip::TransactionId transaction,
                       const sip::Message& request, const sdp::RemoteMedia& offer);
-  bool far_leg_must_know(const Leg& other, const sdp::RemoteMedia& offer) const;
+  bool far_leg_must_know(const Leg& leg, const Leg& other, const sdp::RemoteMedia& offer) const;
   void pass_reoffer(Turn& turn, Leg& leg, Leg& other, const sip::RequestReceived& event,
                     const sdp::RemoteMedia& offer);
   std::vector<sdp::Codec> usable_codecs(const Node& node, const Leg& leg,
                                         const std::vector<sdp::Codec>& offered) const;
   void reoffer_answered(Turn& turn, Leg& leg, const sip::Message& response);
-  void reoffer_refused(Turn& turn, Leg& leg, int status, std::string_view phrase);
+  void reoffer_refused(Turn& turn, Leg& leg, const Failure& failure);
+  void offer_of_ours(Turn& turn, Leg& leg, const std::string& text, Why why);
+  void own_offer_agreed(Turn& turn, Leg& leg, const Reoffer& agreed);
+  void own_offer_refused(Turn& turn, Leg& leg, const Reoffer& refused, const Failure& failure);
+  /// Our direction in an offer to this leg, if we hold it or not.
+  sdp::Direction direction_towards(const Leg& leg, bool held) const;
   void refresh_refused(Turn& turn, Leg& leg, const Leg::Outgoing& sent, int status);
   bool offer_pending(const Leg& leg) const;
   bool may_offer(const Leg& leg) const;
@@ -110,6 +169,30 @@ class Call {
   // ---- call_dtmf.cpp
   void info(Turn& turn, Leg& leg, const sip::RequestReceived& event);
   void digit_from_media(Turn& turn, const media::DigitReceived& event);
+  void send_next_digit(Turn& turn);
+  void info_answered(Turn& turn, const sip::Message& response);
+  // ---- call_hold.cpp
+  void hold(Turn& turn, RequestId id, const LegName& on, bool wanted);
+  void offer_hold(Turn& turn);
+  void hold_agreed(Turn& turn, Leg& leg);
+  void hold_refused(Turn& turn, const Failure& failure, TimePoint again_at);
+  static Passage passage(const Leg& from, const Leg& to);
+  // ---- call_statistics.cpp
+  void media_changed(Turn& turn, const media::Event& event);
+  void statistics_reported(Turn& turn, const media::StatisticsReported& report);
+  void reply_statistics(Turn& turn);
+  // ---- call_control.cpp
+  /// The leg that a request means, if it is one of the two (or the one) that are joined in an
+  /// answered call; else the request is refused.
+  Leg* addressed(Turn& turn, RequestId id, const LegName& on);
+  void operations_due(Turn& turn);
+  TimePoint operations_deadline() const;
+  /// The call has ended: what still waits for a reply gets it.
+  void end_operations(Turn& turn);
+  // ---- call_view.cpp
+  LegView view_of(const Leg& leg) const;
+  CallState state() const;
+  void leg_ended(Turn& turn, Leg& leg, const Failure& failure);
   // ---- call_end.cpp
   void bye(Turn& turn, Leg& leg, const sip::RequestReceived& event);
   void end_leg(Turn& turn, Leg& leg, const Failure& failure, const std::string& reason);
@@ -119,11 +202,18 @@ class Call {
   void lost(Turn& turn, Leg& leg, EndReason reason);
 
   Leg& add_leg(Turn& turn, Leg::Kind kind, const std::string& peer);
-  Leg& caller() { return *legs_.front(); }
-  const Leg& caller() const { return *legs_.front(); }
+  /// The leg on the `from` side; with a service there, the one that is joined with it.
+  Leg& caller() { return *find(from_); }
+  const Leg& caller() const { return const_cast<Call*>(this)->caller(); }
+  /// The caller's INVITE has no final response yet.
+  bool caller_waits() const { return caller().state == Leg::State::invited; }
   /// The leg joined with this one; null before the answer and for a service.
   Leg* partner(const Leg& leg);
   const Leg* partner(const Leg& leg) const { return const_cast<Call*>(this)->partner(leg); }
+  /// One of the two legs that hear each other, or the one that a service has.
+  bool joined(const Leg& leg) const {
+    return leg.alive() && (leg.id == from_ || leg.id == winner_);
+  }
   std::vector<std::string> service_codecs(const Node& node) const;
   void request_in_dialog(Turn& turn, Leg& leg, const sip::RequestReceived& event);
   void final_response(Turn& turn, Leg& leg, const sip::ResponseReceived& event);
@@ -137,21 +227,42 @@ class Call {
     sip::Message request;
     sdp::RemoteMedia offer;
     TimePoint give_up_at = kNever;
+    Why why = Why::passed;
   };
 
   CallView view_;
-  Destination destination_;
+  Destination destination_;  ///< of the `to` side; the service if one is on either side
   std::size_t worker_ = 0;
-  std::vector<std::unique_ptr<Leg>> legs_;        ///< the caller's first
-  LegId winner_;                                  ///< the called leg that answered
-  LegId early_;                                   ///< the called leg whose early media plays
+  std::vector<std::unique_ptr<Leg>> legs_;  ///< the caller's first
+  LegId from_;                              ///< the caller's; of several rung the one that answered
+  LegId winner_;                            ///< the called leg that answered
+  LegId early_;                             ///< the called leg whose early media plays
   std::optional<sdp::RemoteMedia> caller_offer_;  ///< nothing: the INVITE came without an offer
   std::vector<std::string> admitted_;             ///< trunks on which the call takes a place
   bool held_ = false;
   int last_provisional_ = 0;
   std::optional<Failure> best_refusal_;
+  // ---- whom we call
+  std::optional<Origination> origin_;  ///< nothing: somebody called us
+  Caller placed_by_{Caller::Kind::api, {}};
+  bool calling_first_ = false;        ///< `from` of the origination is being rung
+  std::size_t attempt_ = 0;           ///< the first leg of those that are rung now
+  std::vector<Party> targets_;        ///< still to be tried, in order
+  CallerId shown_;                    ///< what a callee sees
+  std::vector<HeaderField> headers_;  ///< for INVITEs to the `to` side
+  int forwards_ = 70;                 ///< Max-Forwards of our INVITEs
+  Duration ring_timeout_{};
+  TimePoint end_at_ = kNever;
+  // ---- somebody else decides
+  QuestionId question_;  ///< the policy service has yet to answer it
+  TimePoint policy_until_ = kNever;
+  bool parked_ = false;  ///< until AnswerCall or RejectCall
   std::optional<Reoffer> reoffer_;
   TimePoint ring_until_ = kNever, repeat_provisional_at_ = kNever, align_at_ = kNever;
+  std::optional<HoldOperation> holding_;
+  std::optional<DigitsOperation> digits_;
+  std::optional<StatisticsOperation> statistics_;
+  std::uint64_t statistics_queries_ = 0;
 };
 
 }  // namespace trunkline::call

@@ -30,12 +30,6 @@ Failure failure_of(const sdp::Rejection& rejection) {
   return failure;
 }
 
-int forwards_left(const sip::Message& invite) {
-  const auto value = invite.header(HeaderName::max_forwards);
-  const auto hops = value ? sip::parse_delta_seconds(*value) : std::nullopt;
-  return static_cast<int>(std::min<std::uint32_t>(hops.value_or(70), 255)) - 1;
-}
-
 /// Which refusal tells the caller most when several contacts refused: a person's own before a
 /// missing one.
 int rank(int code) {
@@ -43,11 +37,11 @@ int rank(int code) {
     case 486:
       return 0;
     case 480:
-      return 3;
+      return 2;
     case 408:
-      return 4;
+      return 3;
     default:
-      return code < 500 ? 1 : 2;
+      return code < 500 ? 1 : 4;
   }
 }
 
@@ -62,6 +56,8 @@ std::vector<std::string> Call::allowed_codecs(const Node& node, const Leg& leg) 
 }
 
 std::vector<sdp::Codec> Call::offered_by_caller(const Node& node) const {
+  if (!caller_offer_ && caller().media->sdp().established())
+    return caller().media->sdp().agreed_codecs();
   if (!caller_offer_)
     return sdp::codecs_to_offer(allowed_codecs(node, caller()), caller().media->profile());
   return usable_codecs(node, caller(), caller_offer_->codecs);
@@ -90,7 +86,7 @@ bool Call::start_caller_media(Turn& turn, const sip::Message& invite) {
 
 void Call::start(Turn& turn, const sip::RequestReceived& event) {
   Leg& leg = caller();
-  turn.observe(CallStarted{view_});
+  turn.observe(CallStarted{view()});
   auto dialog = sip::Dialog::as_uas(event.request, leg.local_tag);
   if (!dialog) {
     Failure failure = Failure::local(EndReason::bad_offer);
@@ -114,76 +110,84 @@ void Call::start(Turn& turn, const sip::RequestReceived& event) {
   }
   if (!start_caller_media(turn, event.request)) return;
   if (caller_offer_) leg.heard(sdp::ready_direction(*caller_offer_));
-  ring_until_ = turn.at.now + turn.node.settings.ring_timeout;
-  switch (destination_.kind) {
+  const std::string name =
+      destination_.kind == Destination::Kind::user ? destination_.name : view_.dialled;
+  call_to(turn, {destination_, name});
+}
+
+void Call::dial(Turn& turn, const Party& party) {
+  attempt_ = legs_.size();
+  best_refusal_.reset();
+  switch (party.destination.kind) {
     case Destination::Kind::trunk:
-      return dial_trunk(turn, event.request);
+      return dial_trunk(turn, party);
     case Destination::Kind::user:
-      return dial_user(turn, event.request);
+      return dial_user(turn, party);
     case Destination::Kind::service:
-      return join_service(turn);
+      return party.destination.name == "policy" ? ask_policy(turn) : join_service(turn);
     case Destination::Kind::none:
-      return end(turn, Failure::local(EndReason::no_route));
+      return party_failed(turn, Failure::local(EndReason::no_route));
   }
 }
 
-void Call::dial_trunk(Turn& turn, const sip::Message& invite) {
-  Trunk* trunk = turn.node.trunks.find(destination_.name);
+void Call::dial_trunk(Turn& turn, const Party& party) {
+  Trunk* trunk = turn.node.trunks.find(party.destination.name);
   const auto target = trunk != nullptr ? Trunks::target(*trunk) : std::nullopt;
-  if (!target) return end(turn, Failure::local(EndReason::trunk_unreachable));
-  if (turn.node.trunks.admit(*trunk, turn.at.now) != Trunks::Admission::ok) {
-    return end(turn, Failure::local(EndReason::limit));
+  if (!target) return party_failed(turn, Failure::local(EndReason::trunk_unreachable));
+  const auto admission = turn.node.trunks.admit(*trunk, turn.at.now);
+  if (admission != Trunks::Admission::ok) {
+    const bool disabled = admission == Trunks::Admission::disabled;
+    return party_failed(turn,
+                        Failure::local(disabled ? EndReason::trunk_disabled : EndReason::limit));
   }
   admitted_.push_back(trunk->settings.name);
   Leg& leg = add_leg(turn, Leg::Kind::trunk, trunk->settings.name);
+  leg.caller = calling_first_;
   leg.target = *target;
   if (!trunk->settings.username.empty()) {
     leg.digest.emplace(trunk->settings.username, trunk->settings.password, turn.node.random);
   }
   leg.media = LegMedia::trunk(turn, leg.id, worker_, *trunk);
-  if (!leg.media) return end(turn, Failure::local(EndReason::no_ports));
-
+  if (!leg.media) {
+    leg.state = Leg::State::ended;
+    return branch_failed(turn, leg, Failure::local(EndReason::no_ports));
+  }
   sip::Uri request_uri = trunk->settings.uri;
-  request_uri.user = sip::escape_user(view_.dialled);
-  sip::NameAddress from;
-  from.uri = sip::Uri::sip(view_.caller, turn.node.settings.domain);
-  from.display_name = sip::from_of(invite).display_name;
+  request_uri.user = sip::escape_user(party.number);
   sip::NameAddress to;
-  to.uri = sip::Uri::sip(view_.dialled, trunk->settings.uri.host, trunk->settings.uri.port);
-  if (!ring(turn, leg, request_uri, from, to, forwards_left(invite)))
-    end(turn, Failure::local(EndReason::no_codec));
+  to.uri = sip::Uri::sip(party.number, trunk->settings.uri.host, trunk->settings.uri.port);
+  if (ring(turn, leg, request_uri, to)) return;
+  leg.state = Leg::State::ended;
+  branch_failed(turn, leg, Failure::local(EndReason::no_codec));
 }
 
-void Call::dial_user(Turn& turn, const sip::Message& invite) {
-  const auto bindings = turn.node.registrar.find(destination_.name, turn.at.now);
-  if (bindings.empty()) return end(turn, Failure::local(EndReason::not_registered));
+void Call::dial_user(Turn& turn, const Party& party) {
+  const std::string& user = party.destination.name;
+  const auto bindings = turn.node.registrar.find(user, turn.at.now);
+  if (bindings.empty()) return party_failed(turn, Failure::local(EndReason::not_registered));
   bool rung = false;
   for (const Binding& binding : bindings) {
-    Leg& leg = add_leg(turn, Leg::Kind::browser, destination_.name);
+    Leg& leg = add_leg(turn, Leg::Kind::browser, user);
+    leg.caller = calling_first_;
     leg.target = binding.target;
     leg.instance = binding.instance;
     leg.contact_user = binding.contact.uri.user;
     leg.media = LegMedia::browser(turn, leg.id, worker_);
     sip::Uri request_uri = binding.contact.uri;
     request_uri.headers.clear();
-    sip::NameAddress from;
-    from.uri = sip::Uri::sip(view_.caller, turn.node.settings.domain);
-    from.display_name = sip::from_of(invite).display_name;
     sip::NameAddress to;
-    to.uri = sip::Uri::sip(destination_.name, turn.node.settings.domain);
-    if (ring(turn, leg, request_uri, from, to, forwards_left(invite))) {
+    to.uri = sip::Uri::sip(user, turn.node.settings.domain);
+    if (ring(turn, leg, request_uri, to)) {
       rung = true;
     } else {
       leg.state = Leg::State::ended;
     }
   }
-  if (!rung) end(turn, Failure::local(EndReason::no_codec));
+  if (!rung) party_failed(turn, Failure::local(EndReason::no_codec));
 }
 
-bool Call::ring(Turn& turn, Leg& leg, const sip::Uri& request_uri, const sip::NameAddress& from,
-                const sip::NameAddress& to, int max_forwards) {
-  const auto codecs = sdp::codecs_to_offer(offered_by_caller(turn.node),
-                                           allowed_codecs(turn.node, leg), leg.media->profile());
+bool Call::ring(Turn& turn, Leg& leg, const sip::Uri& request_uri, const sip::NameAddress& to) {
+  const auto codecs = codecs_for(turn.node, leg);
   const bool any_audio = std::any_of(codecs.begin(), codecs.end(), [](const auto& codec) {
     return !sdp::is_telephone_event(codec);
   });
@@ -192,7 +196,8 @@ bool Call::ring(Turn& turn, Leg& leg, const sip::Uri& request_uri, const sip::Na
       caller_offer_ ? sdp::ready_direction(*caller_offer_) : sdp::Direction::sendrecv;
   const std::string offer = leg.offer(codecs, direction);
   leg.media->open(turn);
-  leg.send_invite(turn, request_uri, from, to, max_forwards, offer);
+  leg.send_invite(turn, request_uri, shown_to(turn.node, leg), to, forwards_, offer,
+                  leg.caller ? std::vector<HeaderField>{} : headers_);
   return true;
 }
 
@@ -206,14 +211,17 @@ void Call::provisional(Turn& turn, Leg& leg, const sip::ResponseReceived& event)
   }
   leg.peer_updates =
       leg.peer_updates || sip::has_token(event.response, HeaderName::allow, "UPDATE");
+  leg.rang = true;
+  if (calling_first_) return;  // the call is as far as its `to` side
   if (!view_.ringing) {
     view_.ringing = turn.at.wall;
-    turn.observe(CallRinging{view_, status});
+    turn.observe(CallRinging{view(), status});
   }
   // Early media of several ringing browsers could not be told apart: only a trunk's is played.
   const std::string_view sdp =
       leg.kind == Leg::Kind::trunk ? sdp_of(event.response) : std::string_view{};
-  if (!sdp.empty() && caller_offer_ && take_answer(turn, leg, sdp)) {
+  const bool may_hear = leg.id != from_ && (caller_offer_ || !caller_waits());
+  if (!sdp.empty() && may_hear && take_answer(turn, leg, sdp)) {
     early_ = leg.id;
     return send_provisional(turn, 183, true);
   }
@@ -222,6 +230,7 @@ void Call::provisional(Turn& turn, Leg& leg, const sip::ResponseReceived& event)
 
 void Call::send_provisional(Turn& turn, int status, bool with_sdp) {
   Leg& leg = caller();
+  if (leg.state != Leg::State::invited) return;
   last_provisional_ = status;
   repeat_provisional_at_ = turn.at.now + kRepeatProvisional;
   if (with_sdp) {
@@ -240,9 +249,9 @@ bool Call::take_answer(Turn& turn, Leg& leg, std::string_view text) {
   }
   leg.media->update(turn, *remote);
   leg.heard(sdp::ready_direction(*remote));
-  if (!caller_offer_) return true;
   Leg& to = caller();
-  if (to.answer_sdp.empty()) {
+  if (&to == &leg || (!caller_offer_ && !to.media->sdp().established())) return true;
+  if (caller_offer_ && to.answer_sdp.empty()) {
     // Frozen with the first answer: the caller sees the same one in every response (RFC 3261
     // §13.2.1).
     const auto codecs =
@@ -258,9 +267,10 @@ bool Call::take_answer(Turn& turn, Leg& leg, std::string_view text) {
 }
 
 void Call::answered(Turn& turn, Leg& leg, const sip::ResponseReceived& event) {
-  if (!leg.alive() || winner_) {
+  if (leg.state != Leg::State::inviting) {
+    const bool elsewhere = winner_ || (leg.caller && !calling_first_);
     return leg.refuse_answer(turn, event.transaction, event.response,
-                             winner_ ? kElsewhere : std::string_view{});
+                             elsewhere ? kElsewhere : std::string_view{});
   }
   const sip::Message& request = leg.outgoing[event.transaction].request;
   const std::string tag(sip::to_of(event.response).tag());
@@ -277,20 +287,31 @@ void Call::answered(Turn& turn, Leg& leg, const sip::ResponseReceived& event) {
   leg.peer_updates = sip::has_token(event.response, HeaderName::allow, "UPDATE");
   leg.ack(turn, event.transaction, *leg.dialog, sip::cseq_of(event.response).number);
   leg.timer.start(sip::SessionTimer::settled(event.response), turn.at.now);
-  winner_ = leg.id;
+  const bool first = calling_first_;
+  (first || destination_.kind == Destination::Kind::service ? from_ : winner_) = leg.id;
   ring_until_ = repeat_provisional_at_ = kNever;
   for (auto& other : legs_) {
     if (other->state != Leg::State::inviting) continue;
     cancel_leg(turn, *other, kElsewhere);
+    leg_ended(turn, *other, Failure::local(EndReason::cancelled));
   }
   const std::string_view sdp = sdp_of(event.response);
   const bool agreed = sdp.empty() ? leg.media->sdp().established() : take_answer(turn, leg, sdp);
-  if (!agreed) return end(turn, Failure::local(EndReason::no_codec));
+  if (!agreed) {
+    view_.from_failed = first;
+    return end(turn, Failure::local(EndReason::no_codec));
+  }
+  if (first) return call_to(turn, origin_->to);
+  if (leg.id == from_) return join_service(turn);
   answer_caller(turn, leg);
 }
 
 void Call::answer_caller(Turn& turn, const Leg& from) {
   Leg& leg = caller();
+  if (!caller_waits()) {
+    connected(turn);
+    return align(turn);
+  }
   if (caller_offer_) {
     leg.respond_with_sdp(turn, leg.invite, leg.invite_request, 200, leg.answer_sdp);
   } else {
@@ -305,8 +326,14 @@ void Call::answer_caller(Turn& turn, const Leg& from) {
   }
   leg.state = Leg::State::answered;
   leg.dialog->confirm();
+  connected(turn);
+}
+
+void Call::connected(Turn& turn) {
+  ring_until_ = repeat_provisional_at_ = kNever;
   view_.answered = turn.at.wall;
-  turn.observe(CallAnswered{view_});
+  if (origin_ && origin_->max_duration) end_at_ = turn.at.now + *origin_->max_duration;
+  turn.observe(CallAnswered{view()});
 }
 
 std::vector<std::string> Call::service_codecs(const Node& node) const {
@@ -319,6 +346,10 @@ std::vector<std::string> Call::service_codecs(const Node& node) const {
 
 void Call::join_service(Turn& turn) {
   Leg& leg = caller();
+  if (!caller_waits()) {
+    play_service(turn);
+    return connected(turn);
+  }
   const auto allowed = service_codecs(turn.node);
   if (caller_offer_) {
     const auto usable = sdp::codecs_to_offer(caller_offer_->codecs, allowed, leg.media->profile());
@@ -336,22 +367,23 @@ void Call::join_service(Turn& turn) {
   }
   leg.state = Leg::State::answered;
   leg.dialog->confirm();
-  ring_until_ = kNever;
-  view_.answered = turn.at.wall;
-  turn.observe(CallAnswered{view_});
+  connected(turn);
 }
 
 void Call::play_service(Turn& turn) {
   Leg& leg = caller();
-  if (destination_.name == "echo") return route_media(turn, leg.id, *leg.media, leg.id, *leg.media);
-  if (!sdp::sends(leg.media->sdp().direction()))
-    return turn.media(worker_, media::StopTone{leg.id});
+  if (destination_.name == "echo") {
+    return route_media(turn, leg.id, *leg.media, leg.id, *leg.media, passage(leg, leg));
+  }
+  if (destination_.name != "tone") return;  // silence
+  if (!sdp::sends(leg.media->sdp().direction()) || passage(leg, leg) != Passage::all)
+    return turn.media(leg.media->worker(), media::StopTone{leg.id});
   const auto& agreed = leg.media->sdp().agreed_codecs();
   const auto audio = std::find_if_not(agreed.begin(), agreed.end(), sdp::is_telephone_event);
   if (audio == agreed.end()) return;
   const sdp::Codec& codec = *audio;
   const auto law = codec.payload_type == 8 ? media::ToneCodec::pcma : media::ToneCodec::pcmu;
-  turn.media(worker_, media::StartTone{leg.id, law, codec.payload_type, 440});
+  turn.media(leg.media->worker(), media::StartTone{leg.id, law, codec.payload_type, 440});
 }
 
 void Call::refused(Turn& turn, Leg& leg, const sip::ResponseReceived& event) {
@@ -363,12 +395,14 @@ void Call::refused(Turn& turn, Leg& leg, const sip::ResponseReceived& event) {
   Failure failure = Failure::from_response(event.response.status(),
                                            std::string(event.response.reason()), retry_after);
   failure.peer_reason = reason_of(event.response);
+  if (leg.caller) failure.ended_by = EndedBy::caller;
   branch_failed(turn, leg, failure);
 }
 
 void Call::branch_failed(Turn& turn, Leg& leg, const Failure& failure) {
   if (leg.media) leg.media->close(turn);
-  const bool several = legs_.size() > 2;
+  leg_ended(turn, leg, failure);
+  const bool several = legs_.size() - attempt_ > 1;
   Failure judged = failure;
   // One device of several can't speak for the others: its "everywhere" counts as this device being
   // unavailable.
@@ -378,7 +412,7 @@ void Call::branch_failed(Turn& turn, Leg& leg, const Failure& failure) {
   const bool ringing = std::any_of(legs_.begin(), legs_.end(), [](const auto& other) {
     return other->state == Leg::State::inviting;
   });
-  if (!ringing) end(turn, *best_refusal_);
+  if (!ringing) party_failed(turn, *best_refusal_);
 }
 
 bool Call::retry(Turn& turn, Leg& leg, sip::TransactionId transaction,
@@ -413,9 +447,9 @@ bool Call::retry(Turn& turn, Leg& leg, sip::TransactionId transaction,
     return false;
   }
   sent.finished = true;
-  const bool was_reoffer = reoffer_ && reoffer_->client == transaction;
   const sip::TransactionId next = leg.send_again(turn, std::move(again), response);
-  if (was_reoffer) reoffer_->client = next;
+  if (reoffer_ && reoffer_->client == transaction) reoffer_->client = next;
+  if (digits_ && digits_->info == transaction) digits_->info = next;
   return true;
 }
 

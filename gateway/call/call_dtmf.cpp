@@ -1,4 +1,5 @@
 #include "call/call.hpp"
+#include "call/refusals.hpp"
 
 #include <algorithm>
 #include <charconv>
@@ -12,6 +13,9 @@ namespace {
 
 constexpr std::string_view kRelay = "application/dtmf-relay", kPlain = "application/dtmf";
 constexpr std::uint32_t kDefaultDuration = 160, kMinDuration = 40, kMaxDuration = 5000;  // ms
+/// What an event needs on the line beyond its duration, at most: the copies of its end, and the
+/// pause behind it.
+constexpr Duration kEventTail = milliseconds{120};
 
 struct Digit {
   char digit = 0;
@@ -73,12 +77,33 @@ const sdp::Codec* telephone_event_of(const Leg& leg) {
   return nullptr;
 }
 
-void send_info(Turn& turn, Leg& leg, const Digit& digit) {
+/// The telephone-event that digits go to this leg with. A page can't hear RTP events, so a browser
+/// gets INFO; a trunk gets events if it agreed to them.
+const sdp::Codec* events_to(const Leg& leg) {
+  return leg.kind == Leg::Kind::trunk ? telephone_event_of(leg) : nullptr;
+}
+
+/// Events of ours that wait for the leg or are on its line, as far as time alone tells.
+std::size_t events_waiting(Leg& leg, TimePoint now) {
+  while (!leg.digits_end_at.empty() && leg.digits_end_at.front() <= now)
+    leg.digits_end_at.pop_front();
+  return leg.digits_end_at.size();
+}
+
+void send_event(Turn& turn, Leg& leg, const Digit& digit, const sdp::Codec& codec) {
+  if (events_waiting(leg, turn.at.now) >= media::kMaxQueuedDigits) return;
+  const TimePoint begin = leg.digits_end_at.empty() ? turn.at.now : leg.digits_end_at.back();
+  leg.digits_end_at.push_back(begin + milliseconds{digit.duration_ms} + kEventTail);
+  turn.media(leg.media->worker(), media::SendDigit{leg.id, digit.digit, digit.duration_ms,
+                                                   codec.payload_type, codec.clock_rate});
+}
+
+sip::TransactionId send_info(Turn& turn, Leg& leg, const Digit& digit) {
   sip::Message request = leg.dialog->request(sip::Method::info);
   request.set_body(kRelay, "Signal=" + std::string(1, digit.digit) +
                                "\r\nDuration=" + std::to_string(digit.duration_ms) + "\r\n");
   if (leg.digest) leg.digest->preload(request);
-  leg.send(turn, Leg::Purpose::info, std::move(request));
+  return leg.send(turn, Leg::Purpose::info, std::move(request));
 }
 
 }  // namespace
@@ -99,26 +124,68 @@ void Call::info(Turn& turn, Leg& leg, const sip::RequestReceived& event) {
     return turn.respond(event.transaction, std::move(response));
   }
   turn.respond(event.transaction, leg.response(turn.node, request, 200));
-  turn.observe(DtmfPassed{view_, leg.caller ? "from" : "to", digit->digit, "info"});
+  turn.observe(DtmfPassed{view(), leg.caller ? "from" : "to", digit->digit, "info"});
   Leg* other = partner(leg);
   if (other == nullptr || other->state != Leg::State::confirmed) return;
-  // A page can't hear RTP events, so a browser gets INFO; a trunk gets events if it agreed to them.
-  const sdp::Codec* event_codec =
-      other->kind == Leg::Kind::trunk ? telephone_event_of(*other) : nullptr;
-  if (event_codec == nullptr) return send_info(turn, *other, *digit);
-  turn.media(worker_, media::SendDigit{other->id, digit->digit, digit->duration_ms,
-                                       event_codec->payload_type, event_codec->clock_rate});
+  if (const sdp::Codec* codec = events_to(*other)) return send_event(turn, *other, *digit, *codec);
+  send_info(turn, *other, *digit);
 }
 
 void Call::digit_from_media(Turn& turn, const media::DigitReceived& event) {
   Leg* leg = find(event.leg);
   if (leg == nullptr || ended()) return;
-  turn.observe(DtmfPassed{view_, leg->caller ? "from" : "to", event.digit, "rfc4733"});
+  turn.observe(DtmfPassed{view(), leg->caller ? "from" : "to", event.digit, "rfc4733"});
   Leg* other = partner(*leg);
   if (other == nullptr || other->state != Leg::State::confirmed ||
       telephone_event_of(*other) != nullptr)
     return;
   send_info(turn, *other, {event.digit, std::clamp(event.duration_ms, kMinDuration, kMaxDuration)});
+}
+
+void Call::execute(Turn& turn, RequestId id, const SendDtmf& request) {
+  std::string digits;
+  for (const char given : request.digits) {
+    if (const auto digit = parse_digit({&given, 1})) digits += *digit;
+  }
+  if (digits.empty() || digits.size() != request.digits.size() ||
+      digits.size() > media::kMaxQueuedDigits)
+    return turn.reply(id, invalid_field("digits", "must be 1 to 64 of 0-9 * # A-D"));
+  Leg* leg = addressed(turn, id, request.on);
+  if (leg == nullptr) return;
+  if (digits_) return turn.reply(id, in_progress("earlier digits are still being sent"));
+  const std::uint32_t duration = std::clamp(request.duration_ms, kMinDuration, kMaxDuration);
+  const sdp::Codec* codec = events_to(*leg);
+  if (codec == nullptr) {
+    if (leg->reconnect_by != kNever) return turn.reply(id, Failure::local(EndReason::browser_lost));
+    digits_ = DigitsOperation{id, leg->id, digits, duration, {}};
+    return send_next_digit(turn);
+  }
+  if (events_waiting(*leg, turn.at.now) + digits.size() > media::kMaxQueuedDigits)
+    return turn.reply(id, in_progress("earlier digits are still being sent"));
+  for (const char digit : digits) {
+    send_event(turn, *leg, {digit, duration}, *codec);
+    turn.observe(DtmfPassed{view(), leg->caller ? "from" : "to", digit, "rfc4733", true});
+  }
+  turn.reply(id, Done{});
+}
+
+void Call::send_next_digit(Turn& turn) {
+  digits_->info =
+      send_info(turn, *find(digits_->leg), {digits_->left.front(), digits_->duration_ms});
+}
+
+void Call::info_answered(Turn& turn, const sip::Message& response) {
+  if (response.status() >= 300) {
+    turn.reply(digits_->request,
+               Failure::from_response(response.status(), std::string(response.reason())));
+    return digits_.reset();
+  }
+  const Leg& leg = *find(digits_->leg);
+  turn.observe(DtmfPassed{view(), leg.caller ? "from" : "to", digits_->left.front(), "info", true});
+  digits_->left.erase(0, 1);
+  if (!digits_->left.empty()) return send_next_digit(turn);
+  turn.reply(digits_->request, Done{});
+  digits_.reset();
 }
 
 }  // namespace trunkline::call

@@ -1,4 +1,5 @@
 #include "call/call.hpp"
+#include "call/refusals.hpp"
 
 // Every end of a call, on every leg in whatever state it is.
 namespace trunkline::call {
@@ -30,11 +31,12 @@ void Call::bye(Turn& turn, Leg& leg, const sip::RequestReceived& event) {
     cancel_leg(turn, leg, {});
     return branch_failed(turn, leg, Failure::from_response(480, "Ended before the answer"));
   }
-  if (leg.state == Leg::State::invited) {
-    // The caller may end its early dialog by BYE (§15): the INVITE gets 487 (§15.1.2).
+  if (!view_.answered) {
+    // The caller may end its early dialog by BYE (§15): the INVITE gets 487 (§15.1.2). One whom we
+    // called first gives up in the same way.
     failure = Failure::local(EndReason::cancelled);
     failure.ended_by = EndedBy::caller;
-    return end(turn, failure);
+    return end(turn, failure, leg.state == Leg::State::invited ? nullptr : &leg);
   }
   end(turn, failure, &leg);
 }
@@ -42,7 +44,9 @@ void Call::bye(Turn& turn, Leg& leg, const sip::RequestReceived& event) {
 void Call::end(Turn& turn, const Failure& failure, const Leg* except) {
   if (ended()) return;
   view_.ended = turn.at.wall;
-  ring_until_ = repeat_provisional_at_ = align_at_ = kNever;
+  turn.node.traces.ended(view_.name, turn.at.now);
+  ring_until_ = repeat_provisional_at_ = align_at_ = end_at_ = kNever;
+  stop_waiting(turn.node);
   if (reoffer_) refuse_reoffer(turn, 487, {});  // RFC 3261 §15.1.2
   const std::string reason =
       failure.peer_reason.empty() ? failure.reason_header() : failure.peer_reason;
@@ -59,7 +63,11 @@ void Call::end(Turn& turn, const Failure& failure, const Leg* except) {
   for (const std::string& trunk : admitted_)
     turn.node.trunks.release(trunk);
   admitted_.clear();
-  turn.observe(CallEnded{view_, failure});
+  view_.end = failure;
+  for (auto& leg : legs_)
+    leg_ended(turn, *leg, failure);
+  turn.observe(CallEnded{view(), failure});
+  end_operations(turn);
 }
 
 void Call::end_leg(Turn& turn, Leg& leg, const Failure& failure, const std::string& reason) {
@@ -109,8 +117,29 @@ void Call::cancel_leg(Turn& turn, Leg& leg, std::string_view reason) {
   if (leg.media) leg.media->close(turn);
 }
 
+void Call::execute(Turn& turn, RequestId id, const HangupCall& request) {
+  Failure failure = Failure::local(view_.answered ? EndReason::hangup : EndReason::cancelled);
+  if (request.sip_code != 0) {
+    failure = Failure::local(EndReason::rejected);
+    failure.sip_code = request.sip_code;
+  }
+  failure.phrase = request.reason;
+  end(turn, failure);
+  turn.reply(id, view());
+}
+
+void Call::execute(Turn& turn, RequestId id, const RejectCall& request) {
+  if (view_.answered) return turn.reply(id, wrong_state("the call was answered; hang it up"));
+  Failure failure = Failure::local(EndReason::rejected);
+  failure.sip_code = request.sip_code;
+  failure.phrase = request.reason;
+  end(turn, failure);
+  turn.reply(id, view());
+}
+
 void Call::lost(Turn& turn, Leg& leg, EndReason reason) {
   const Failure failure = Failure::local(reason);
+  view_.from_failed = origin_ && leg.caller && !view_.answered;
   // Where the dialog or its path is gone there is nobody to send BYE to.
   const bool gone = reason == EndReason::dialog_lost || reason == EndReason::browser_lost ||
                     reason == EndReason::trunk_unreachable;

@@ -27,11 +27,30 @@ Duration glare_wait(Turn& turn, const Leg& leg) {
 }
 
 /// What of the peer's direction the other leg has to hear: nothing that it doesn't want itself, so
-/// that its own hold outlasts what happens on this side.
+/// that its own hold outlasts what happens on this side; and nothing at all while we hold it.
 sdp::Direction direction_for(const Leg& other, sdp::Direction peer) {
-  return sdp::common(peer, sdp::reversed(other.peer_wish));
+  const auto wanted = other.held ? sdp::Direction::sendonly : peer;
+  return sdp::common(wanted, sdp::reversed(other.peer_wish));
+}
+
+/// The direction of a leg's peer as the other leg sees it: our own hold of the one is not told to
+/// the other.
+sdp::Direction shown(const Leg& leg) {
+  return leg.held ? leg.peer_wish : leg.peer_direction;
+}
+sdp::Direction shown_after(const Leg& leg, const sdp::RemoteMedia& offer) {
+  const auto direction = sdp::ready_direction(offer);
+  return leg.held ? leg.wish_after(direction) : direction;
 }
 }  // namespace
+
+sdp::Direction Call::direction_towards(const Leg& leg, bool held) const {
+  const Leg* other = partner(leg);
+  const auto wanted = held               ? sdp::Direction::sendonly
+                      : other != nullptr ? shown(*other)
+                                         : sdp::Direction::sendrecv;
+  return sdp::common(wanted, sdp::reversed(leg.peer_wish));
+}
 
 std::vector<sdp::Codec> Call::usable_codecs(const Node& node, const Leg& leg,
                                             const std::vector<sdp::Codec>& offered) const {
@@ -115,14 +134,15 @@ void Call::reoffered(Turn& turn, Leg& leg, const sip::RequestReceived& event) {
   if (offer->ice_restart) leg.media->restart_ice(turn);
   Leg* other = partner(leg);
   const bool reachable = other != nullptr && other->alive() && other->reconnect_by == kNever;
-  if (!reachable || !far_leg_must_know(*other, *offer)) {
+  if (!reachable || !far_leg_must_know(leg, *other, *offer)) {
     return answer_reoffer(turn, leg, event.transaction, request, *offer);
   }
   pass_reoffer(turn, leg, *other, event, *offer);
 }
 
-bool Call::far_leg_must_know(const Leg& other, const sdp::RemoteMedia& offer) const {
-  if (direction_for(other, sdp::ready_direction(offer)) != other.told) return true;
+bool Call::far_leg_must_know(const Leg& leg, const Leg& other,
+                             const sdp::RemoteMedia& offer) const {
+  if (direction_for(other, shown_after(leg, offer)) != other.told) return true;
   return sdp::codecs_to_answer(offer.codecs, other.media->sdp().agreed_codecs()).empty();
 }
 
@@ -137,11 +157,11 @@ void Call::pass_reoffer(Turn& turn, Leg& leg, Leg& other, const sip::RequestRece
     return turn.respond(event.transaction,
                         leg.response(turn.node, event.request, busy ? 491 : 488));
   }
-  const std::string text = other.offer(codecs, direction_for(other, sdp::ready_direction(offer)));
+  const std::string text = other.offer(codecs, direction_for(other, shown_after(leg, offer)));
   const Duration patience =
       event.request.method() == Method::invite ? kReofferPatience : kUpdatePatience;
-  reoffer_ = Reoffer{leg.id,        other.id, event.transaction,     {},
-                     event.request, offer,    turn.at.now + patience};
+  reoffer_ = Reoffer{leg.id,        other.id, event.transaction,      {},
+                     event.request, offer,    turn.at.now + patience, Why::passed};
   reoffer_->client = other.send_reinvite(turn, text);
 }
 
@@ -158,8 +178,10 @@ void Call::answer_reoffer(Turn& turn, Leg& leg, sip::TransactionId transaction,
     return turn.respond(transaction, leg.response(turn.node, request, 488));
   }
   leg.heard(sdp::ready_direction(offer));
-  leg.answer_sdp =
-      leg.answer(codecs, other != nullptr ? other->peer_direction : sdp::Direction::sendrecv);
+  const auto wanted = leg.held           ? sdp::Direction::sendonly
+                      : other != nullptr ? shown(*other)
+                                         : sdp::Direction::sendrecv;
+  leg.answer_sdp = leg.answer(codecs, wanted);
   leg.media->update(turn, offer);
   if (offer.ice_restart) {
     leg.media_gone = false;
@@ -178,7 +200,9 @@ void Call::offer_in_answer(Turn& turn, Leg& leg, const sip::RequestReceived& eve
                        : sdp::codecs_to_offer(service_codecs(turn.node), leg.media->profile());
   // RFC 6337 §5.1: a fresh offer does not repeat the peer's hold, of which the other side's
   // direction may be the echo.
-  const auto direction = other != nullptr ? other->peer_wish : sdp::Direction::sendrecv;
+  const auto direction = leg.held           ? sdp::Direction::sendonly
+                         : other != nullptr ? other->peer_wish
+                                            : sdp::Direction::sendrecv;
   leg.offered_in = event.transaction;
   leg.respond_with_sdp(turn, event.transaction, event.request, 200, leg.offer(codecs, direction));
 }
@@ -201,16 +225,17 @@ void Call::reoffer_answered(Turn& turn, Leg& other, const sip::Message& response
   const auto answer = other.media->answered(sdp_of(response));
   if (!answer) {
     other.rollback();
-    if (leg == nullptr) return end_if_deaf(turn);
+    if (leg == nullptr)
+      return own_offer_refused(turn, other, pending, Failure::local(EndReason::no_codec));
     leg->rollback();
     return turn.respond(pending.server, leg->response(turn.node, pending.request, 488));
   }
   other.media->update(turn, *answer);
+  const auto wish = other.peer_wish;
   other.heard(sdp::ready_direction(*answer));
-  if (leg == nullptr) {
-    reroute(turn);
-    return observe_hold(turn);
-  }
+  // That it takes our hold says nothing about a hold of its own.
+  if (pending.why == Why::hold && holding_->hold) other.peer_wish = wish;
+  if (leg == nullptr) return own_offer_agreed(turn, other, pending);
   answer_reoffer(turn, *leg, pending.server, pending.request, pending.offer);
 }
 
@@ -223,19 +248,38 @@ void Call::refuse_reoffer(Turn& turn, int status, std::string_view phrase) {
   }
 }
 
-void Call::reoffer_refused(Turn& turn, Leg& other, int status, std::string_view phrase) {
-  Failure failure = Failure::from_response(status, std::string(phrase));
-  const int relayed = failure.relayed_code();
-  const bool own = !reoffer_->from;
-  refuse_reoffer(turn, relayed, relayed == status ? phrase : std::string_view{});
+void Call::reoffer_refused(Turn& turn, Leg& other, const Failure& failure) {
+  const Reoffer refused = *reoffer_;
+  const int status = failure.sip_code, relayed = failure.relayed_code();
+  refuse_reoffer(turn, relayed, relayed == status ? failure.phrase : std::string{});
   // RFC 5057 §5: only these end the dialog; after any other refusal the session stands as it was
   // (RFC 3261 §14.1).
   if (status == 481 || status == 408) return lost(turn, other, EndReason::dialog_lost);
-  if (!own) return;
-  if (status == 491) {
-    align_at_ = turn.at.now + glare_wait(turn, other);
-  } else if (other.reconnect_by != kNever) {
-    align_at_ = turn.at.now + kAlignLater;
+  if (!refused.from) own_offer_refused(turn, other, refused, failure);
+}
+
+void Call::offer_of_ours(Turn& turn, Leg& leg, const std::string& text, Why why) {
+  reoffer_ = Reoffer{{}, leg.id, {}, {}, {}, {}, turn.at.now + kReofferPatience, why};
+  reoffer_->client = leg.send_reinvite(turn, text);
+}
+
+void Call::own_offer_agreed(Turn& turn, Leg& leg, const Reoffer& agreed) {
+  if (agreed.why == Why::hold) return hold_agreed(turn, leg);
+  reroute(turn);
+  observe_hold(turn);
+}
+
+void Call::own_offer_refused(Turn& turn, Leg& leg, const Reoffer& refused, const Failure& failure) {
+  const bool collided = failure.remote && failure.sip_code == 491;
+  // What we took back ourselves was never answered.
+  const bool silent = refused.give_up_at == kNever;
+  const TimePoint again = turn.at.now + (collided ? glare_wait(turn, leg) : kAlignLater);
+  if (refused.why == Why::hold) {
+    return hold_refused(turn, silent ? Failure::local(EndReason::no_response) : failure,
+                        collided ? again : kNever);
+  }
+  if (collided || leg.reconnect_by != kNever) {
+    align_at_ = again;
   } else {
     end_if_deaf(turn);
   }
@@ -263,8 +307,8 @@ bool Call::align(Turn& turn, Leg& leg, const Leg& other) {
   if (!leg.media->sdp().established() || !other.media->sdp().established()) return false;
   // An answer that came in an ACK, or after the first one was already passed on, has yet to reach
   // this side.
-  const auto direction = direction_for(leg, other.peer_direction);
-  const bool deaf = !shares_codec(*other.media, *leg.media);
+  const auto direction = direction_for(leg, shown(other));
+  const bool deaf = !hears(*other.media, *leg.media);
   if (!deaf && direction == leg.told) return false;
   if (!may_offer(leg) || leg.reconnect_by != kNever) {
     align_at_ = turn.at.now + kAlignLater;
@@ -273,9 +317,7 @@ bool Call::align(Turn& turn, Leg& leg, const Leg& other) {
   const auto codecs = sdp::codecs_to_offer(other.media->sdp().agreed_codecs(),
                                            allowed_codecs(turn.node, leg), leg.media->profile());
   if (codecs.empty()) return end_if_deaf(turn), true;
-  const std::string text = leg.offer(codecs, direction);
-  reoffer_ = Reoffer{{}, leg.id, {}, {}, {}, {}, turn.at.now + kReofferPatience};
-  reoffer_->client = leg.send_reinvite(turn, text);
+  offer_of_ours(turn, leg, leg.offer(codecs, direction), Why::align);
   return true;
 }
 
@@ -286,19 +328,22 @@ void Call::end_if_deaf(Turn& turn) {
 }
 
 void Call::reroute(Turn& turn) {
-  if (Leg* other = partner(caller()))
-    return route_media(turn, caller().id, *caller().media, other->id, *other->media);
+  Leg* other = partner(caller());
+  if (other == nullptr && early_) other = find(early_);
+  if (other != nullptr)
+    return route_media(turn, caller().id, *caller().media, other->id, *other->media,
+                       passage(caller(), *other), passage(*other, caller()));
   if (destination_.kind == Destination::Kind::service) play_service(turn);
 }
 
 void Call::observe_hold(Turn& turn) {
-  const bool held = std::any_of(legs_.begin(), legs_.end(), [](const auto& leg) {
-    return leg->alive() && leg->media && leg->media->sdp().established() &&
-           leg->peer_direction != sdp::Direction::sendrecv;
+  const bool held = std::any_of(legs_.begin(), legs_.end(), [this](const auto& leg) {
+    return joined(*leg) && leg->media && leg->media->sdp().established() &&
+           (leg->held || leg->peer_direction != sdp::Direction::sendrecv);
   });
   if (held == held_ || !view_.answered) return;
   held_ = held;
-  turn.observe(CallHeld{view_, held});
+  turn.observe(CallHeld{view(), held});
 }
 
 }  // namespace trunkline::call

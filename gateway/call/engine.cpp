@@ -1,11 +1,18 @@
 #include "call/engine.hpp"
 
 #include "call/engine_impl.hpp"
+#include "sip/endpoint.hpp"
+
+#include <algorithm>
 
 namespace trunkline::call {
 
 using sip::HeaderName;
 using sip::Method;
+
+namespace {
+constexpr std::size_t kSecretLength = 43;  // 256 bits
+}
 
 Engine::Engine() = default;
 Engine::~Engine() = default;
@@ -15,7 +22,13 @@ Result<std::unique_ptr<Engine>> Engine::make(Settings settings, MediaResources m
   if (media.workers.empty()) return fail("no media worker");
   auto router = Router::make(settings.routes, settings.users, settings.trunks);
   if (!router) return fail(router.error());
-  if (settings.digest_secret.empty()) settings.digest_secret = random.token(43);
+  for (const RouteSettings& route : settings.routes) {
+    if (route.target == "service:policy" && !settings.policy.enabled)
+      return fail("routes: service:policy needs policy.endpoint");
+  }
+  if (settings.digest_secret.empty()) settings.digest_secret = random.token(kSecretLength);
+  if (settings.credentials.secret.empty())
+    settings.credentials.secret = random.token(kSecretLength);
   std::unique_ptr<Engine> engine(new Engine);
   engine->impl_ =
       std::make_unique<Impl>(std::move(settings), std::move(media), random, std::move(*router));
@@ -33,14 +46,38 @@ void Engine::receive(const media::Event& event, Moment at, Effects& out) {
   impl_->receive(turn, event);
 }
 
+void Engine::execute(const Request& request, RequestId id, Moment at, Effects& out) {
+  Turn turn{impl_->node, at, out};
+  std::visit([&](const auto& specific) { impl_->execute(turn, id, specific); }, request);
+  impl_->count();
+}
+
+void Engine::receive(const PolicyAnswer& answer, QuestionId id, Moment at, Effects& out) {
+  Turn turn{impl_->node, at, out};
+  impl_->receive(turn, answer, id);
+  impl_->count();
+}
+
 void Engine::on_deadline(Moment at, Effects& out) {
   Turn turn{impl_->node, at, out};
   impl_->on_deadline(turn);
   impl_->count();
 }
 
+void Engine::passed(const PassingMessage& message) {
+  Node& node = impl_->node;
+  PassingMessage known = message;
+  if (known.local.empty()) {
+    known.local =
+        node.contact_address(known.transport, known.remote.ip.is_v6()).value_or(SocketAddress{});
+  }
+  node.traces.record(known);
+}
+
 TimePoint Engine::deadline() const {
   TimePoint first = std::min(impl_->drain_at, impl_->node.registrar.deadline());
+  if (!impl_->unidentified.empty())
+    first = std::min(first, impl_->unidentified.begin()->second.until);
   if (!impl_->deadlines.empty()) first = std::min(first, impl_->deadlines.begin()->first);
   return first;
 }
@@ -86,8 +123,10 @@ const MetricSource& Engine::metrics() const {
 Engine::Impl::Impl(Settings settings, MediaResources media, Random& random, Router chosen)
     : node(std::move(settings), std::move(media), random),
       router(std::move(chosen)),
-      authenticator(node.settings.domain, node.settings.users, node.settings.digest_secret,
-                    random) {}
+      credentials(node.settings.credentials.secret),
+      authenticator(node.settings.domain, node.settings.users, node.settings.digest_secret, random,
+                    &credentials,
+                    node.settings.policy.enabled && node.settings.policy.authenticate_users) {}
 
 void Engine::Impl::count() {
   lingering.set(static_cast<std::int64_t>(calls.size()));
@@ -118,6 +157,13 @@ Call* Engine::Impl::call_of(LegId leg) {
   return entry == calls.end() ? nullptr : entry->second.call.get();
 }
 
+Engine::Impl::Entry& Engine::Impl::take_in(std::unique_ptr<Call> call) {
+  const CallId id = call->id();
+  names.emplace(call->name(), id);
+  ++live;
+  return calls.emplace(id, Entry{std::move(call)}).first->second;
+}
+
 void Engine::Impl::settle(Call& call) {
   const auto found = calls.find(call.id());
   Entry& entry = found->second;
@@ -130,6 +176,9 @@ void Engine::Impl::settle(Call& call) {
     deadlines.erase({entry.deadline, call.id()});
     away.erase(call.id());
     call.forget(node);
+    names.erase(call.name());
+    if (const auto asked = made.find(entry.request_id); asked != made.end())
+      asked->second.view = call.view();
     calls.erase(found);
     return;
   }
@@ -143,6 +192,7 @@ void Engine::Impl::settle(Call& call) {
 void Engine::Impl::on_deadline(Turn& turn) {
   node.registrar.on_deadline(turn.at.now, turn.out.observations);
   if (turn.at.now >= drain_at) end_all(turn);
+  ask_no_longer(turn);
   while (!deadlines.empty() && deadlines.begin()->first <= turn.at.now) {
     const auto [due, id] = *deadlines.begin();
     Entry& entry = calls.find(id)->second;
@@ -186,12 +236,25 @@ void Engine::Impl::receive(Turn& turn, const sip::AckReceived& event) {
   to_call(turn, event);
 }
 void Engine::Impl::receive(Turn& turn, const sip::CancelReceived& event) {
+  const auto aside = std::ranges::find_if(unidentified, [&](const auto& entry) {
+    return entry.second.event.transaction == event.transaction;
+  });
+  if (aside != unidentified.end()) {
+    turn.respond(event.transaction,
+                 sip::make_response(aside->second.event.request, 487, node.random.token(12)));
+    unidentified.erase(aside);
+    return;
+  }
   to_call(turn, event);
 }
 void Engine::Impl::receive(Turn& turn, const sip::ResponseReceived& event) {
+  if (event.response.status() >= 200)
+    probed(turn, event.transaction, event.response.status(), event.response.reason());
   to_call(turn, event);
 }
 void Engine::Impl::receive(Turn& turn, const sip::RequestFailed& event) {
+  probed(turn, event.transaction, 0,
+         event.cause == sip::RequestFailed::Cause::timeout ? "no answer" : "unreachable");
   to_call(turn, event);
 }
 void Engine::Impl::receive(Turn& turn, const sip::AckMissing& event) {
@@ -212,6 +275,8 @@ void Engine::Impl::receive(Turn& turn, const media::Event& event) {
 
 void Engine::Impl::receive(Turn& turn, const sip::FlowClosed& event) {
   node.registrar.flow_closed(event.flow, turn.out.observations);
+  std::erase_if(unidentified,
+                [&](const auto& entry) { return entry.second.event.source.flow == event.flow; });
   std::vector<CallId> ids;
   for (const auto& [id, entry] : calls)
     ids.push_back(id);

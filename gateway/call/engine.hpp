@@ -2,8 +2,10 @@
 #include "base/metrics.hpp"
 #include "base/random.hpp"
 #include "base/result.hpp"
+#include "call/control.hpp"
 #include "call/observer.hpp"
 #include "call/settings.hpp"
+#include "call/trace.hpp"
 #include "media/api.hpp"
 #include "sip/effects.hpp"
 
@@ -20,18 +22,33 @@ struct MediaCommand {
   media::Command command;
 };
 
+/// A request of the API that waits for its reply, and a question that waits for the policy
+/// service's answer. The driver numbers the requests, the engine the questions.
+using RequestId = Id<struct RequestTag>;
+using QuestionId = Id<struct QuestionTag>;
+struct ControlReply {
+  RequestId request;
+  Reply reply;
+};
+struct AskPolicy {
+  QuestionId id;
+  PolicyQuestion question;
+};
+
 /// What one input to the engine produced. The driver gives `sip` to the endpoint, `media` to the
-/// workers and `observations` to the observers, in this order, before the next input.
+/// workers, `observations` to the observers, `replies` and `questions` to whom they are for, in
+/// this order, before the next input.
 struct Effects {
   std::vector<sip::Command> sip;
   std::vector<MediaCommand> media;
   std::vector<Observation> observations;
-  void clear() {
-    sip.clear();
-    media.clear();
-    observations.clear();
+  std::vector<ControlReply> replies;
+  std::vector<AskPolicy> questions;
+  void clear() { *this = {}; }
+  bool empty() const {
+    return sip.empty() && media.empty() && observations.empty() && replies.empty() &&
+           questions.empty();
   }
-  bool empty() const { return sip.empty() && media.empty() && observations.empty(); }
 };
 
 /// All calls, registrations and trunks of the node: the transaction user above sip::Endpoint (RFC
@@ -45,8 +62,16 @@ class Engine {
 
   void receive(const sip::Event& event, Moment at, Effects& out);
   void receive(const media::Event& event, Moment at, Effects& out);
+  /// A request of the API. Its one reply comes with this input's effects or with those of a later
+  /// one.
+  void execute(const Request& request, RequestId id, Moment at, Effects& out);
+  /// An answer to `AskPolicy`; one to a question that is over is ignored.
+  void receive(const PolicyAnswer& answer, QuestionId id, Moment at, Effects& out);
   void on_deadline(Moment at, Effects& out);
   TimePoint deadline() const;
+  /// A message as it passes: before `sip::Endpoint` takes it, and when it is handed to the sockets.
+  /// For GetTrace.
+  void passed(const PassingMessage& message);
 
   /// New addresses of a trunk's host name, from the resolver. A trunk whose URI holds an address
   /// needs none.

@@ -1,22 +1,59 @@
 #pragma once
 #include "call/authenticator.hpp"
 #include "call/call.hpp"
+#include "call/credentials.hpp"
 #include "call/engine.hpp"
 #include "call/node.hpp"
 #include "call/router.hpp"
 
+#include <deque>
+#include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
+#include <string_view>
 #include <unordered_map>
 #include <utility>
 #include <vector>
 
 namespace trunkline::call {
 
-/// The engine's insides, split over engine.cpp (dispatch, deadlines) and engine_requests.cpp (who
-/// may ask for what).
+/// There is no such call, trunk or user.
+Refusal not_found(std::string_view what, std::string_view name);
+/// What a caller who is refused for want of capacity is asked to wait, in seconds: long enough to
+/// matter, short enough to be tried again.
+inline constexpr std::uint32_t kRetryAfter = 5;
+/// Ended calls whose last transactions still run out (up to 64*T1): a bound on memory, far above
+/// any call rate.
+inline constexpr std::size_t kMaxEndedCalls = 20000;
+
+Refusal refusal(Refusal::Kind kind, std::string reason, std::string message,
+                std::string field = {});
+
+/// The engine's insides, split over engine.cpp (dispatch, deadlines), engine_requests.cpp (who may
+/// ask for what), engine_control.cpp and engine_originate.cpp (what the API asks for).
 struct Engine::Impl final : MetricSource {
+  struct Entry {
+    std::unique_ptr<Call> call;
+    TimePoint deadline = kNever;
+    bool live = true;          ///< not yet ended; counted in `live`
+    std::string request_id{};  ///< of the CreateCall that made it
+  };
+  /// A CreateCall with a request_id, and the call that it made as it was when it was forgotten.
+  struct Made {
+    CreateCall request;
+    CallView view;
+    TimePoint until;
+  };
+
+  /// A request of a user whose HA1 the policy service has been asked for.
+  struct Waiting {
+    sip::RequestReceived event;
+    std::string user;
+    TimePoint until;
+  };
+
   Impl(Settings settings, MediaResources media, Random& random, Router chosen);
 
   void receive(Turn& turn, const sip::RequestReceived& event);
@@ -28,6 +65,7 @@ struct Engine::Impl final : MetricSource {
   void receive(Turn& turn, const sip::TransactionEnded& event);
   void receive(Turn& turn, const sip::FlowClosed& event);
   void receive(Turn& turn, const media::Event& event);
+  void receive(Turn& turn, const PolicyAnswer& answer, QuestionId id);
   void on_deadline(Turn& turn);
   void end_all(Turn& turn);
   void count();
@@ -47,24 +85,81 @@ struct Engine::Impl final : MetricSource {
               std::string detail = {},
               std::vector<std::pair<sip::HeaderName, std::string>> headers = {});
 
+  // ---- engine_control.cpp
+  void execute(Turn& turn, RequestId id, const CreateCall& request);
+  void execute(Turn& turn, RequestId id, const ListRegistrations& request);
+  void execute(Turn& turn, RequestId id, const DeleteRegistration& request);
+  void execute(Turn& turn, RequestId id, const CreateCredential& request);
+  void execute(Turn& turn, RequestId id, const ListTrunks& request);
+  void execute(Turn& turn, RequestId id, const SetTrunkEnabled& request);
+  void execute(Turn& turn, RequestId id, const PingTrunk& request);
+  void execute(Turn& turn, RequestId id, const ExplainRoute& request);
+  void execute(Turn& turn, RequestId id, const GetNode& request);
+  void execute(Turn& turn, RequestId id, const Drain& request);
+  void execute(Turn& turn, RequestId id, const Undrain& request);
+  void execute(Turn& turn, RequestId id, const GetTrace& request);
+  void execute(Turn& turn, RequestId id, const AnswerCall& request);
+  // ---- engine_probe.cpp
+  void probed(Turn& turn, sip::TransactionId transaction, int status, std::string_view phrase);
+  /// All requests on one call.
+  template <class OnCall>
+  void execute(Turn& turn, RequestId id, const OnCall& request);
+  Call* find_call(std::string_view name);
+  void explain_destination(Turn& turn, const Destination& destination, const std::string& dialled,
+                           RouteExplanation& told);
+  /// The call if it has not ended; else null, and the request is refused.
+  Call* live_call(Turn& turn, RequestId id, const std::string& name);
+  /// The one who is meant by "user:NAME", "trunk:NAME", "api" or a peer's ADDR:PORT.
+  std::optional<Caller> source_of(std::string_view text);
+
+  // ---- engine_originate.cpp
+  /// Whom a text of the API or of the policy service means: "user:NAME", "service:NAME", a number
+  /// or a SIP URI - these by `trunk` if it is named, else by the routes for `caller`. `field` is
+  /// what a refusal complains of.
+  Result<Party, Refusal> party_of(std::string_view text, std::string_view trunk,
+                                  const Caller& caller, std::string_view field, TimePoint now);
+  Result<Origination, Refusal> read(const CreateCall& request, TimePoint now);
+  /// The router's choice, and after it a registered user whom no list knows.
+  RouteDecision route(const Caller& caller, std::string_view dialled, TimePoint now) const;
+  std::optional<Reply> made_before(const CreateCall& request, TimePoint now);
+  void remember(const CreateCall& request, const CallView& view, TimePoint now);
+
+  // ---- engine_policy.cpp
+  /// A target that the policy service named for a call; nothing if it can't be meant.
+  std::optional<Party> target_of(const std::string& text, const Call& call, TimePoint now);
+  void decided(Turn& turn, Call& call, const PolicyAnswer& answer);
+  void route(Turn& turn, Call& call, const RouteTargets& targets);
+  /// Puts a request aside until the policy service has said who its sender is.
+  void ask_who(Turn& turn, const sip::RequestReceived& event, const std::string& user);
+  void told_who(Turn& turn, const Waiting& asked, const PolicyAnswer& answer);
+  void ask_no_longer(Turn& turn);
+
+  Entry& take_in(std::unique_ptr<Call> call);
   template <class Event>
   void to_call(Turn& turn, const Event& event);
   Call* call_of(LegId leg);
   /// After every input to a call: its new deadline, or its end.
   void settle(Call& call);
 
-  struct Entry {
-    std::unique_ptr<Call> call;
-    TimePoint deadline = kNever;
-    bool live = true;  ///< not yet ended; counted in `live`
-  };
   Node node;
   Router router;
+  Credentials credentials;
   Authenticator authenticator;
   std::unordered_map<CallId, Entry> calls;
+  std::unordered_map<std::string, CallId> names;  ///< by CallView::name
   std::set<std::pair<TimePoint, CallId>> deadlines;
   std::size_t live = 0;
-  std::set<CallId> away;  ///< calls with a browser whose connection is gone
+  /// An OPTIONS of ours to a trunk that has no final response yet.
+  struct Probe {
+    std::string trunk;
+    RequestId request;
+    TimePoint sent;
+  };
+  std::unordered_map<sip::TransactionId, Probe> probes;
+  std::unordered_map<std::string, Made> made;  ///< by request_id
+  std::deque<std::string> made_order;          ///< oldest first
+  std::map<QuestionId, Waiting> unidentified;  ///< the oldest first
+  std::set<CallId> away;                       ///< calls with a browser whose connection is gone
   bool draining = false;
   TimePoint drain_at = kNever;
   Cell lingering, dialogs, legs, transactions;

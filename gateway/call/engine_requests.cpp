@@ -12,13 +12,6 @@ using sip::Method;
 
 namespace {
 
-constexpr std::uint32_t kRetryAfter =
-    5;  // seconds: long enough to matter, short enough to be tried again
-
-/// Ended calls whose last transactions still run out (up to 64*T1): a bound on memory, far above
-/// any call rate.
-constexpr std::size_t kMaxEndedCalls = 20000;
-
 bool same_host(std::string_view one, std::string_view other) {
   return std::equal(
       one.begin(), one.end(), other.begin(), other.end(),
@@ -77,6 +70,7 @@ void Engine::Impl::in_dialog(Turn& turn, const sip::RequestReceived& event, LegI
     // A page that reconnected may come back over a new connection, but must show who it is.
     auto decision = authenticator.authenticate(event.request, leg->local_tag, turn.at,
                                                turn.out.observations, event.source.remote.text());
+    if (!decision.ask.empty()) return ask_who(turn, event, decision.ask);
     if (decision.response) return turn.respond(event.transaction, std::move(*decision.response));
     if (decision.user != leg->peer)
       return refuse(turn, event, 403, "auth", "another user's dialog");
@@ -96,6 +90,7 @@ void Engine::Impl::from_browser(Turn& turn, const sip::RequestReceived& event) {
   const std::string to_tag = node.random.token(12);
   auto decision = authenticator.authenticate(event.request, to_tag, turn.at, turn.out.observations,
                                              event.source.remote.text());
+  if (!decision.ask.empty()) return ask_who(turn, event, decision.ask);
   if (decision.response) return turn.respond(event.transaction, std::move(*decision.response));
   const sip::Uri from = sip::from_of(event.request).uri;
   // RFC 3261 §26.3.2.1: a user speaks for itself only.
@@ -207,20 +202,18 @@ void Engine::Impl::invite(Turn& turn, const sip::RequestReceived& event, const C
   if (live >= node.settings.max_calls || calls.size() - live >= kMaxEndedCalls) {
     return refuse(turn, event, 503, "limit", "limits.max_calls", later);
   }
+  if (caller.kind == Caller::Kind::trunk && !node.trunks.find(caller.name)->enabled)
+    return refuse(turn, event, 503, "limit", "trunk " + caller.name + " is disabled", later);
   const auto uri = sip::Uri::parse(event.request.request_uri());
   const std::string dialled = uri->unescaped_user();
-  RouteDecision decision = router.route(caller, dialled);
+  RouteDecision decision = route(caller, dialled, turn.at.now);
   if (decision.destination.kind == Destination::Kind::none) {
-    std::string steps;
-    for (const RouteStep& step : decision.steps)
-      steps += (steps.empty() ? "" : "; ") + step.rule + ": " + step.why;
-    return refuse(turn, event, 404, "no_route", std::move(steps));
+    return refuse(turn, event, 404, "no_route", explain(caller, dialled, decision));
   }
   const CallId id = node.call_ids.next();
   auto call = std::make_unique<Call>(turn, id, caller, std::move(decision.destination), event);
   Call& started = *call;
-  calls.emplace(id, Entry{std::move(call)});
-  ++live;
+  take_in(std::move(call));
   started.start(turn, event);
   settle(started);
 }

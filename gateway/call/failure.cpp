@@ -4,6 +4,7 @@
 #include "sip/status.hpp"
 #include "sip/syntax.hpp"
 
+#include <algorithm>
 #include <array>
 
 namespace trunkline::call {
@@ -72,6 +73,13 @@ constexpr auto kFaces = std::to_array<EndFaces>({
      "DIALOG_GONE", "SIP;cause=481;text=\"Dialog lost\""},
     {EndReason::session_expired, "session_expired", 408, 408, Fault::indeterminate,
      Grpc::deadline_exceeded, "SESSION_EXPIRED", "Q.850;cause=102;text=\"Session expired\""},
+    // The call went as it was asked for.
+    {EndReason::max_duration, "max_duration", 200, 200, Fault::success, Grpc::ok, "",
+     "Q.850;cause=16;text=\"Maximum duration reached\""},
+    {EndReason::trunk_disabled, "trunk_disabled", 503, 503, Fault::server, Grpc::unavailable,
+     "NO_TRUNK", "Q.850;cause=34;text=\"Trunk is disabled\""},
+    {EndReason::policy_failed, "policy_failed", 503, 503, Fault::upstream, Grpc::unavailable,
+     "POLICY_UNAVAILABLE", "Q.850;cause=41;text=\"No routing decision\""},
     {EndReason::internal, "internal", 500, 500, Fault::server, Grpc::internal, "INTERNAL_INVARIANT",
      "Q.850;cause=41;text=\"Temporary failure\""},
 });
@@ -108,6 +116,19 @@ int relay(int code) {
 /// ATIS-1000099: the network, not the callee, refused the call.
 bool blocked_by_network(const Failure& failure) {
   return failure.sip_code == 603 && sip::equals_ignoring_case(failure.phrase, "Network Blocked");
+}
+
+/// A Q.850 cause that says that the network, not the callee, was not there.
+bool network_cause(std::string_view reasons) {
+  static constexpr std::array kCauses{34, 38, 41, 42, 44, 47};
+  sip::ListCursor list(reasons);
+  while (const auto element = list.next()) {
+    const auto reason = sip::Reason::parse(*element);
+    if (reason && sip::equals_ignoring_case(reason->protocol, "Q.850") &&
+        std::ranges::find(kCauses, reason->cause) != kCauses.end())
+      return true;
+  }
+  return false;
 }
 
 /// Cut so that no UTF-8 sequence is torn apart.
@@ -199,8 +220,48 @@ std::string Failure::grpc_reason() const {
 }
 
 int Failure::relayed_code() const {
+  if (reason == EndReason::policy_failed) return sip_code;
   if (reason != EndReason::rejected) return faces(reason).relayed_code;
   return remote ? relay(sip_code) : sip_code;
+}
+
+bool Failure::allows_failover(bool rang) const {
+  switch (reason) {
+    case EndReason::rejected:
+      // The conditions of the table: `failover_condition`.
+      if (!remote) return false;
+      if (sip_code == 408) return !rang;
+      if (sip_code == 480) return !rang && network_cause(peer_reason);
+      return map_status(sip_code).failover;
+    case EndReason::no_response:
+      return !rang;
+    case EndReason::trunk_unreachable:
+    case EndReason::trunk_disabled:
+    case EndReason::limit:
+    case EndReason::not_registered:
+    case EndReason::no_route:
+    case EndReason::no_codec:
+    case EndReason::no_ports:
+      return true;
+    case EndReason::hangup:
+    case EndReason::cancelled:
+    case EndReason::ring_timeout:
+    case EndReason::bad_offer:
+    case EndReason::draining:
+    case EndReason::media_timeout:
+    case EndReason::ice_failed:
+    case EndReason::dtls_failed:
+    case EndReason::browser_lost:
+    case EndReason::ack_missing:
+    case EndReason::dialog_lost:
+    case EndReason::session_expired:
+    case EndReason::max_duration:
+    case EndReason::policy_failed:
+    case EndReason::internal:
+    case EndReason::count_:
+      break;
+  }
+  return false;
 }
 
 std::string Failure::reason_header() const {

@@ -81,6 +81,9 @@ enum class EndReason : std::uint8_t {
   ack_missing,
   dialog_lost,
   session_expired,
+  max_duration,    ///< the time that CreateCall gave it is over
+  trunk_disabled,  ///< by the API
+  policy_failed,   ///< the policy service gave no usable answer; sip_code: the configured fallback
   internal,
   count_
 };
@@ -107,6 +110,9 @@ struct Failure {
   Fault fault() const;
   GrpcCode grpc_code() const;
   std::string grpc_reason() const;  ///< ErrorInfo.reason; empty for success
+  /// Whether another target of the same call may be tried (status-mapping, column "Another trunk").
+  /// `rang`: a 18x had come.
+  bool allows_failover(bool rang) const;
   /// What the other leg's caller is told (status-mapping, "what the caller's SIP leg gets"): a
   /// trunk's 401/407 becomes 403, its 503 becomes 500; not registered 480; no codec 488; ring
   /// time-out 480; trunk unreachable 500 …

@@ -42,10 +42,14 @@ std::string Leg::answer(const std::vector<sdp::Codec>& codecs, sdp::Direction di
 void Leg::heard(sdp::Direction direction) {
   peer_direction = direction;
   agreed_told_ = told;
+  peer_wish = wish_after(direction);
+}
+
+sdp::Direction Leg::wish_after(sdp::Direction direction) const {
   // Where we ourselves left it no choice, what it says tells nothing about what it wants.
   const bool sends = sdp::sends(direction) || (!sdp::receives(told) && sdp::sends(peer_wish));
   const bool receives = sdp::receives(direction) || (!sdp::sends(told) && sdp::receives(peer_wish));
-  peer_wish = sdp::make_direction(sends, receives);
+  return sdp::make_direction(sends, receives);
 }
 
 void Leg::rollback() {
@@ -67,10 +71,7 @@ std::string Leg::contact(const Node& node) const {
     // ours.
     return "<sip:trunkline@" + node.settings.domain + ";transport=ws>";
   }
-  const auto address = node.contact_address(target.transport, target.remote.ip.is_v6());
-  const std::string host = address ? address->text() : node.settings.domain;
-  return "<sip:trunkline@" + host +
-         ";transport=" + std::string(sip::transport_label(target.transport)) + ">";
+  return node.contact(target);
 }
 
 void Leg::add_session_request(Node& node, sip::Message& request) const {
@@ -88,7 +89,8 @@ void Leg::add_session_request(Node& node, sip::Message& request) const {
 }
 
 void Leg::send_invite(Turn& turn, const sip::Uri& request_uri, const sip::NameAddress& from,
-                      const sip::NameAddress& to, int max_forwards, std::string_view sdp) {
+                      const sip::NameAddress& to, int max_forwards, std::string_view sdp,
+                      const std::vector<HeaderField>& headers) {
   state = State::inviting;
   call_id = turn.node.random.token(24);
   local_tag = turn.node.random.token(12);
@@ -106,6 +108,8 @@ void Leg::send_invite(Turn& turn, const sip::Uri& request_uri, const sip::NameAd
   request.add(HeaderName::allow, kAllow);
   request.add(HeaderName::supported, kSupported);
   add_session_request(turn.node, request);
+  for (const HeaderField& header : headers)
+    request.add(header.name, header.value);
   if (digest) digest->preload(request);
   request.set_body("application/sdp", sdp);
   register_dialog(turn.node);
@@ -245,8 +249,13 @@ void Leg::agree_session(Turn& turn, const sip::SessionTimer::Agreement& agreemen
   if (!agreement.we_refresh) made.add(HeaderName::require, "timer");  // RFC 4028 §9
 }
 
+std::string Leg::party() const {
+  return (kind == Kind::trunk ? "trunk:" : "user:") + peer;
+}
+
 void Leg::register_dialog(Node& node) {
   node.dialogs[dialog_key(call_id, local_tag)] = id;
+  node.traces.add_leg(call, {name(), party(), caller, call_id});
 }
 
 void Leg::forget(Node& node) {

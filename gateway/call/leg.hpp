@@ -1,5 +1,6 @@
 #pragma once
 #include "base/ids.hpp"
+#include "call/failure.hpp"
 #include "call/leg_media.hpp"
 #include "call/node.hpp"
 #include "sip/dialog.hpp"
@@ -9,6 +10,7 @@
 #include "sip/session_timer.hpp"
 
 #include <cstdint>
+#include <deque>
 #include <map>
 #include <optional>
 #include <string>
@@ -48,14 +50,15 @@ class Leg {
     bool finished = false;         ///< had its final response; kept until the transaction ends
   };
 
-  Leg(LegId leg, Kind leg_kind, std::string peer_name)
-      : id(leg), kind(leg_kind), peer(std::move(peer_name)) {}
+  Leg(LegId leg, Kind leg_kind, std::string peer_name, std::string call_name)
+      : id(leg), kind(leg_kind), peer(std::move(peer_name)), call(std::move(call_name)) {}
 
   const LegId id;
   const Kind kind;
   const std::string peer;  ///< user or trunk name
+  std::string call;        ///< CallView::name of the call that it belongs to
   State state = State::inviting;
-  bool caller = false;  ///< they called us
+  bool caller = false;  ///< on the `from` side of the call
 
   sip::Target target;  ///< flow or trunk address
   std::string local_tag, call_id;
@@ -96,6 +99,16 @@ class Leg {
   sdp::Direction told =
       sdp::Direction::sendrecv;  ///< our direction in the last description that the peer got
 
+  bool rang = false;  ///< it answered with 180 or another sign of life
+  bool held = false;  ///< by us, and its peer has agreed: nothing passes to it or from it
+  bool muted_from = false, muted_to = false;
+  std::string srtp_profile;             ///< of its DTLS association; empty: none yet
+  std::deque<TimePoint> digits_end_at;  ///< when the events that we send it will be over
+  std::optional<Failure> end;           ///< set with its one LegEnded
+
+  std::string party() const;  ///< "user:alice", "trunk:carrier"
+  /// The leg_id of the API.
+  std::string name() const { return std::to_string(id.value); }
   bool alive() const { return state != State::ended; }
   /// An offer of ours in this leg.
   std::string offer(const std::vector<sdp::Codec>& codecs, sdp::Direction direction);
@@ -103,6 +116,8 @@ class Leg {
   std::string answer(const std::vector<sdp::Codec>& codecs, sdp::Direction direction);
   /// The direction of an offer or answer of the peer's that now holds.
   void heard(sdp::Direction direction);
+  /// What `peer_wish` is once the peer says this.
+  sdp::Direction wish_after(sdp::Direction direction) const;
   /// The open offer came to nothing.
   void rollback();
   /// The peer is here again, over this flow.
@@ -110,9 +125,11 @@ class Leg {
   /// Our URI on this leg, for Contact.
   std::string contact(const Node& node) const;
 
-  /// The first INVITE of ours to this peer. `from` and `to` are URIs without tag.
+  /// The first INVITE of ours to this peer. `from` and `to` are URIs without tag; `headers` come on
+  /// top of ours.
   void send_invite(Turn& turn, const sip::Uri& request_uri, const sip::NameAddress& from,
-                   const sip::NameAddress& to, int max_forwards, std::string_view sdp);
+                   const sip::NameAddress& to, int max_forwards, std::string_view sdp,
+                   const std::vector<HeaderField>& headers);
   /// A request inside the dialog.
   sip::TransactionId send(Turn& turn, Purpose purpose, sip::Message request);
   /// Sends the same request again after a 401, 407 or 422 was dealt with: next CSeq, new

@@ -145,27 +145,39 @@ Result<sdp::RemoteMedia, sdp::Rejection> LegMedia::answered(std::string_view tex
 
 namespace {
 
-void route_one_way(Turn& turn, LegId from, const LegMedia& source, LegId to, const LegMedia& sink) {
+void route_one_way(Turn& turn, LegId from, const LegMedia& source, LegId to, const LegMedia& sink,
+                   Passage passage) {
   const bool flows = sdp::receives(source.sdp().direction()) && sdp::sends(sink.sdp().direction());
-  if (!flows) {
-    turn.media(source.worker(), media::ClearRoute{from, to});
-    return;
-  }
   media::SetRoute route{from, to, {}};
   for (const auto& pair :
        sdp::route_codecs(source.sdp().receive_codecs(), sink.sdp().agreed_codecs())) {
+    const bool event = sdp::is_telephone_event(pair.from);
+    if (passage == Passage::events && !event) continue;
     route.payloads.push_back({pair.from.payload_type, pair.to.payload_type, pair.from.clock_rate,
-                              pair.to.clock_rate, sdp::is_telephone_event(pair.from)});
+                              pair.to.clock_rate, event});
+  }
+  const bool empty = passage == Passage::events && route.payloads.empty();
+  if (!flows || empty || passage == Passage::nothing) {
+    turn.media(source.worker(), media::ClearRoute{from, to});
+    return;
   }
   turn.media(source.worker(), std::move(route));
 }
 
 }  // namespace
 
-void route_media(Turn& turn, LegId one, const LegMedia& first, LegId other,
-                 const LegMedia& second) {
-  route_one_way(turn, one, first, other, second);
-  if (one != other) route_one_way(turn, other, second, one, first);
+void route_media(Turn& turn, LegId one, const LegMedia& first, LegId other, const LegMedia& second,
+                 Passage forth, Passage back) {
+  route_one_way(turn, one, first, other, second, forth);
+  if (one != other) route_one_way(turn, other, second, one, first, back);
+}
+
+bool hears(const LegMedia& to, const LegMedia& from) {
+  for (const sdp::Codec& codec : from.sdp().agreed_codecs()) {
+    if (!sdp::is_telephone_event(codec))
+      return sdp::find_codec(to.sdp().agreed_codecs(), codec) != nullptr;
+  }
+  return false;
 }
 
 bool shares_codec(const LegMedia& from, const LegMedia& to) {

@@ -27,6 +27,7 @@ class LegMedia {
   const sdp::OfferAnswer& sdp() const { return *sdp_; }
   sdp::Profile profile() const { return profile_; }
   std::size_t worker() const { return worker_; }
+  bool is_open() const { return open_; }
 
   /// Creates the leg on its worker, ready to receive.
   void open(Turn& turn);
@@ -62,10 +63,19 @@ class LegMedia {
   bool open_ = false, lent_ = false;
 };
 
+/// What may pass in one direction between two legs.
+enum class Passage : std::uint8_t {
+  all,
+  events,  ///< telephone events, no audio
+  nothing
+};
 /// Routes the audio between two legs as their directions and codecs allow now; replaces what was
-/// routed before.
-void route_media(Turn& turn, LegId one, const LegMedia& first, LegId other, const LegMedia& second);
+/// routed before. `forth`: from `one` to `other`.
+void route_media(Turn& turn, LegId one, const LegMedia& first, LegId other, const LegMedia& second,
+                 Passage forth = Passage::all, Passage back = Passage::all);
 /// Whether audio received on `from` has a codec that `to` agreed to.
 bool shares_codec(const LegMedia& from, const LegMedia& to);
+/// Whether `to` agreed to the codec that the peer of `from` agreed to first, and so will send.
+bool hears(const LegMedia& to, const LegMedia& from);
 
 }  // namespace trunkline::call

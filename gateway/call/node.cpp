@@ -51,6 +51,13 @@ std::optional<SocketAddress> Node::contact_address(sip::Transport transport, boo
   return std::nullopt;
 }
 
+std::string Node::contact(const sip::Target& peer) const {
+  const auto address = contact_address(peer.transport, peer.remote.ip.is_v6());
+  const std::string host = address ? address->text() : settings.domain;
+  return "<sip:trunkline@" + host +
+         ";transport=" + std::string(sip::transport_label(peer.transport)) + ">";
+}
+
 std::string dialog_key(std::string_view call_id, std::string_view local_tag) {
   std::string key(call_id);
   key += '\n';  // can stand in neither

@@ -6,6 +6,7 @@
 #include "call/port_pool.hpp"
 #include "call/registrar.hpp"
 #include "call/settings.hpp"
+#include "call/trace.hpp"
 #include "call/trunks.hpp"
 
 #include <cstddef>
@@ -26,6 +27,7 @@ struct Node {
   Random& random;
   Trunks trunks;
   Registrar registrar;
+  Traces traces;
 
   IdSequence<CallId> call_ids;
   IdSequence<LegId> leg_ids;
@@ -34,6 +36,10 @@ struct Node {
   std::unordered_map<LegId, CallId> legs;
   /// Which leg a dialog belongs to: `dialog_key(Call-ID, our tag)`.
   std::unordered_map<std::string, LegId> dialogs;
+
+  /// The calls that wait for the policy service, by what it was asked.
+  std::unordered_map<QuestionId, CallId> questions;
+  IdSequence<QuestionId> question_ids;
 
   /// A client transaction id. The endpoint's own ids count from 1; these have the top bit set.
   sip::TransactionId next_transaction() {
@@ -47,6 +53,8 @@ struct Node {
   void give_back_port(std::size_t worker, const SocketAddress& local, TimePoint now);
   /// Our signalling address for a leg over this transport towards a peer of this family.
   std::optional<SocketAddress> contact_address(sip::Transport transport, bool ipv6) const;
+  /// Our URI towards a peer that is no browser, for Contact.
+  std::string contact(const sip::Target& peer) const;
 
   Cell ports_used;
 
@@ -68,6 +76,7 @@ struct Turn {
     out.media.push_back({worker, std::move(command)});
   }
   void observe(Observation observation) { out.observations.push_back(std::move(observation)); }
+  void reply(RequestId request, Reply reply) { out.replies.push_back({request, std::move(reply)}); }
   void respond(sip::TransactionId transaction, sip::Message response) {
     out.sip.push_back(sip::Respond{transaction, std::move(response)});
   }

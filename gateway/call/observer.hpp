@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <variant>
@@ -21,6 +22,28 @@ enum class Direction : std::uint8_t {
 };                                                      ///< relative to the gateway's trunks
 std::string_view direction_label(Direction direction);  ///< "in", "out", "internal"
 
+enum class CallState : std::uint8_t {
+  created,
+  parked,
+  ringing,
+  early_media,
+  answered,
+  held,
+  ended
+};
+enum class LegState : std::uint8_t { calling, ringing, early_media, answered, held, ended };
+
+/// One leg of a call, at one moment.
+struct LegView {
+  std::string id;     ///< stable in the call's life: the leg_id of the API
+  bool from = false;  ///< the `from` side; else one of those called for it
+  std::string party;  ///< "user:alice", "trunk:carrier"
+  std::string sip_call_id;
+  LegState state = LegState::calling;
+  bool muted_from = false, muted_to = false;
+  std::optional<Failure> end;
+};
+
 /// A call as seen from outside, at one moment.
 struct CallView {
   CallId id;
@@ -32,6 +55,13 @@ struct CallView {
   std::string caller, dialled;
   std::chrono::system_clock::time_point created;
   std::optional<std::chrono::system_clock::time_point> ringing, answered, ended;
+  CallState state = CallState::created;
+  std::vector<LegView> legs;
+  std::map<std::string, std::string> metadata;  ///< of CreateCall
+  std::optional<Failure> end;                   ///< with `ended`
+  /// With `end`, in a call that the API made: its `from` party was not reached, or lost before `to`
+  /// answered.
+  bool from_failed = false;
 };
 
 struct CallStarted {
@@ -50,9 +80,31 @@ struct CallHeld {
 };
 struct DtmfPassed {
   CallView call;
-  std::string leg;  ///< "from" or "to": where it came from
+  std::string leg;  ///< "from" or "to": where it came from; if `sent`, where it went
   char digit = '0';
   std::string method;  ///< "info" or "rfc4733"
+  bool sent = false;   ///< by the API, rather than received from the leg's peer
+};
+/// The call waits for AnswerCall or RejectCall.
+struct CallParked {
+  CallView call;
+};
+/// A transfer came to its end, good or bad.
+struct CallTransferred {
+  CallView call;
+  std::string leg, target;
+  std::optional<Failure> failure;  ///< nothing: the party is connected with the target
+};
+/// Something of a leg's media: "connected" (ICE and DTLS), "flowing" (first packet), or a failure's
+/// label.
+struct MediaChanged {
+  CallView call;
+  std::string leg, what;
+};
+/// Exactly one for each leg that a call had, before its CallEnded.
+struct LegEnded {
+  CallView call;
+  LegView leg;
 };
 /// Exactly one for each CallStarted.
 struct CallEnded {
@@ -66,15 +118,27 @@ struct RequestRefused {
   std::string method, reason, source, dialled, detail;
   int code = 0;
 };
+/// A registered contact of a user.
+struct Registration {
+  /// `id` is the binding's own, refreshes included; `source` is the peer's ADDR:PORT.
+  std::string id, user, contact, instance, user_agent, transport, source;
+  std::chrono::system_clock::time_point registered, expires;
+};
 struct RegistrationChanged {
   enum class Kind { added, refreshed, removed, expired, flow_lost } kind;
-  std::string user, contact, user_agent;
+  Registration registration;
 };
 /// The outcome of one REGISTER or other authenticated request: label of
 /// trunkline_registrations_total / sip_auth_total.
 struct AuthenticationResult {
   std::string result;  ///< ok, challenge, bad, stale, replay, unknown_user
   std::string user, source;
+};
+/// The policy service gave no answer that can be used.
+struct PolicyFault {
+  std::string question;  ///< "route" or "authenticate"
+  std::string why;       ///< "unavailable", "timeout", "invalid"
+  std::string call;
 };
 struct TrunkChanged {
   std::string trunk;
@@ -83,8 +147,9 @@ struct TrunkChanged {
 };
 
 using Observation =
-    std::variant<CallStarted, CallRinging, CallAnswered, CallHeld, DtmfPassed, CallEnded,
-                 RequestRefused, RegistrationChanged, AuthenticationResult, TrunkChanged>;
+    std::variant<CallStarted, CallRinging, CallAnswered, CallHeld, DtmfPassed, CallParked,
+                 CallTransferred, MediaChanged, LegEnded, CallEnded, RequestRefused,
+                 RegistrationChanged, AuthenticationResult, PolicyFault, TrunkChanged>;
 
 /// Takes observations. Called on the signalling thread: must not block.
 class Observer {

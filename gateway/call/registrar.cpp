@@ -77,8 +77,7 @@ std::string observed_contact(const Binding& binding) {
 
 void observe(RegistrationChanged::Kind kind, const Binding& binding,
              std::vector<Observation>& out) {
-  out.push_back(
-      RegistrationChanged{kind, binding.user, observed_contact(binding), binding.user_agent});
+  out.push_back(RegistrationChanged{kind, describe(binding)});
 }
 
 /// Whether a registration of `next` is about the same contact as `old`: by instance and reg-id (RFC
@@ -132,7 +131,7 @@ sip::Message Registrar::receive(const sip::Message& request, const std::string& 
   if (is_removal_of_all(contacts)) {
     refusal = remove_all(request, user, change);
   } else if (!contacts.empty()) {
-    refusal = update(request, contacts, user, source, at.now, change);
+    refusal = update(request, contacts, user, source, at, change);
   }
   if (refusal) {
     sip::Message response = sip::make_response(request, refusal->status, to_tag, refusal->phrase);
@@ -190,8 +189,8 @@ std::optional<Registrar::Refusal> Registrar::remove_all(const sip::Message& requ
 std::optional<Registrar::Refusal> Registrar::update(const sip::Message& request,
                                                     const std::vector<std::string_view>& contacts,
                                                     const std::string& user,
-                                                    const sip::Target& source, TimePoint now,
-                                                    Change& change) const {
+                                                    const sip::Target& source, Moment at,
+                                                    Change& change) {
   // As many may be added as removed by one request; beyond that it is work that nobody needs.
   if (contacts.size() > 2 * settings_.max_contacts) return Refusal{403, "Too Many Contacts"};
   const std::vector<Binding> before = bindings_of(user);
@@ -199,7 +198,7 @@ std::optional<Registrar::Refusal> Registrar::update(const sip::Message& request,
   std::size_t added = 0;
   bool has_reg_id = false;
   for (const std::string_view value : contacts) {
-    auto wish = read(request, value, user, source, now);
+    auto wish = read(request, value, user, source, at);
     if (!wish) return wish.error();
     if (std::ranges::any_of(before, [&](const Binding& old) {
           return same_contact(wish->binding, old) && out_of_order(wish->binding, old);
@@ -225,7 +224,7 @@ Result<Registrar::Wish, Registrar::Refusal> Registrar::read(const sip::Message& 
                                                             std::string_view value,
                                                             const std::string& user,
                                                             const sip::Target& source,
-                                                            TimePoint now) const {
+                                                            Moment at) const {
   auto contact = sip::NameAddress::parse(value);
   const std::string_view call_id = sip::call_id_of(request);
   // A URI with header fields would let a user inject a Route into calls to him (RFC 4475 §3.3.14).
@@ -248,7 +247,9 @@ Result<Registrar::Wish, Registrar::Refusal> Registrar::read(const sip::Message& 
   if (!binding.instance.empty()) binding.reg_id = reg_id_of(*contact);
   binding.call_id = call_id;
   binding.sequence = sip::cseq_of(request).number;
-  binding.expires = now + seconds{wish.seconds};
+  binding.expires = at.now + seconds{wish.seconds};
+  binding.registered = at.wall;
+  binding.expires_at = at.wall + seconds{wish.seconds};
   binding.user_agent =
       request.header(HeaderName::user_agent).value_or("").substr(0, kMaxUserAgentSize);
   binding.contact = std::move(*contact);
@@ -257,9 +258,16 @@ Result<Registrar::Wish, Registrar::Refusal> Registrar::read(const sip::Message& 
 
 void Registrar::apply(Wish wish, Change& change) {
   using Kind = RegistrationChanged::Kind;
-  const bool known = std::erase_if(change.bindings, [&](const Binding& old) {
-                       return same_contact(wish.binding, old);
-                     }) > 0;
+  const auto same = [&](const Binding& old) { return same_contact(wish.binding, old); };
+  const auto old = std::ranges::find_if(change.bindings, same);
+  const bool known = old != change.bindings.end();
+  if (known) {
+    wish.binding.id = old->id;
+    wish.binding.registered = old->registered;
+  } else {
+    wish.binding.id = std::to_string(++last_id_);
+  }
+  std::erase_if(change.bindings, same);
   if (wish.seconds == 0) {
     if (known) observe(Kind::removed, wish.binding, change.observations);
     return;
@@ -336,6 +344,46 @@ void Registrar::drop(const std::string& user, RegistrationChanged::Kind kind, Go
     }
   }
   replace(user, std::move(kept));
+}
+
+Registration describe(const Binding& binding) {
+  Registration told;
+  told.id = binding.id;
+  told.user = binding.user;
+  told.contact = observed_contact(binding);
+  told.instance = binding.instance;
+  told.user_agent = binding.user_agent;
+  told.transport = sip::transport_label(binding.target.transport);
+  told.source = binding.target.remote.text();
+  told.registered = binding.registered;
+  told.expires = binding.expires_at;
+  return told;
+}
+
+std::vector<Registration> Registrar::list(std::string_view user, TimePoint now) const {
+  std::vector<Registration> all;
+  const auto add = [&](const std::vector<Binding>& bindings) {
+    for (const Binding& binding : bindings) {
+      if (binding.expires > now) all.push_back(describe(binding));
+    }
+  };
+  if (const auto found = bindings_.find(user); found != bindings_.end()) add(found->second);
+  if (!user.empty()) return all;
+  for (const auto& [name, bindings] : bindings_)
+    add(bindings);
+  return all;
+}
+
+std::vector<Registration> Registrar::remove(const std::string& user, std::string_view id,
+                                            std::vector<Observation>& out) {
+  std::vector<Registration> removed;
+  const auto gone = [&](const Binding& binding) {
+    if (!id.empty() && binding.id != id) return false;
+    removed.push_back(describe(binding));
+    return true;
+  };
+  drop(user, RegistrationChanged::Kind::removed, gone, out);
+  return removed;
 }
 
 TimePoint Registrar::deadline() const {

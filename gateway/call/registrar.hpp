@@ -1,5 +1,6 @@
 #pragma once
 #include "base/result.hpp"
+#include "call/control.hpp"
 #include "call/observer.hpp"
 #include "call/settings.hpp"
 #include "sip/effects.hpp"
@@ -29,7 +30,11 @@ struct Binding {
   std::uint32_t sequence = 0;
   TimePoint expires = kNever;
   std::string user_agent;
+  std::string id;  ///< of the binding while it lives, refreshes included: what the API calls it
+  std::chrono::system_clock::time_point registered, expires_at;  ///< wall clock
 };
+/// What the API tells of a binding.
+Registration describe(const Binding& binding);
 
 /// The location service of the browser users, in memory (RFC 3261 §10.3; RFC 5626 §6 for instance
 /// and reg-id). Sans I/O.
@@ -55,6 +60,11 @@ class Registrar {
   void on_deadline(TimePoint now, std::vector<Observation>& out);
   TimePoint deadline() const;
   std::size_t size() const;
+  /// All live bindings, or those of one user, in the order of the users' names.
+  std::vector<Registration> list(std::string_view user, TimePoint now) const;
+  /// Removes the bindings of a user, or the one of them with this id; what was removed.
+  std::vector<Registration> remove(const std::string& user, std::string_view id,
+                                   std::vector<Observation>& out);
 
  private:
   struct Refusal;
@@ -69,12 +79,11 @@ class Registrar {
                                     Change& change) const;
   std::optional<Refusal> update(const sip::Message& request,
                                 const std::vector<std::string_view>& contacts,
-                                const std::string& user, const sip::Target& source, TimePoint now,
-                                Change& change) const;
+                                const std::string& user, const sip::Target& source, Moment at,
+                                Change& change);
   Result<Wish, Refusal> read(const sip::Message& request, std::string_view value,
-                             const std::string& user, const sip::Target& source,
-                             TimePoint now) const;
-  static void apply(Wish wish, Change& change);
+                             const std::string& user, const sip::Target& source, Moment at) const;
+  void apply(Wish wish, Change& change);
   void replace(const std::string& user, std::vector<Binding> next);
   template <class Gone>
   void drop(const std::string& user, RegistrationChanged::Kind kind, Gone gone,
@@ -87,6 +96,7 @@ class Registrar {
       expiries_;                                    ///< which user has a binding that ends then
   std::set<std::pair<FlowId, std::string>> flows_;  ///< which users have a binding on the flow
   std::size_t size_ = 0;
+  std::uint64_t last_id_ = 0;
 };
 
 }  // namespace trunkline::call

@@ -13,7 +13,7 @@ constexpr std::int64_t kExpressionMemory = 1 << 20;
 /// The whole match and \1 to \9.
 constexpr int kGroups = 10;
 
-constexpr std::array<std::string_view, 2> kServices = {"echo", "tone"};
+constexpr std::array<std::string_view, 3> kServices = {"echo", "tone", "policy"};
 
 RE2::Options expression_options() {
   RE2::Options options;
@@ -57,6 +57,28 @@ std::string text_of(const Caller& caller) {
 }
 
 }  // namespace
+
+std::string Destination::text() const {
+  switch (kind) {
+    case Kind::none:
+      return {};
+    case Kind::user:
+      return "user:" + name;
+    case Kind::trunk:
+      return "trunk:" + name;
+    case Kind::service:
+      return "service:" + name;
+  }
+  return {};
+}
+
+std::string explain(const Caller& caller, std::string_view dialled, const RouteDecision& decision) {
+  std::string text = text_of(caller) + " calls '" + std::string(dialled) + "'";
+  for (const RouteStep& step : decision.steps)
+    text += "\n" + step.rule + ": " + step.why;
+  if (decision.destination.kind == Destination::Kind::none) text += "\nno rule gives a target: 404";
+  return text;
+}
 
 struct Router::Rule {
   std::string label;                 ///< "route 2: from any match ^echo$"
@@ -140,7 +162,7 @@ Result<void> Router::check_target(std::string_view text) const {
   switch (target.kind) {
     case Destination::Kind::none:
       return fail("target: '" + std::string(text) +
-                  "' is none of trunk:NAME, user:NAME, service:echo, service:tone");
+                  "' is none of trunk:NAME, user:NAME, service:echo, service:tone, service:policy");
     case Destination::Kind::trunk:
       if (!captures && !trunks_.contains(name))
         return fail("target: there is no trunk '" + name + "'");

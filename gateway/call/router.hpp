@@ -19,7 +19,14 @@ struct Caller {
 /// Where a call goes.
 struct Destination {
   enum class Kind { none, user, trunk, service } kind = Kind::none;
-  std::string name;  ///< user or trunk name; "echo" or "tone"
+  std::string name;          ///< user or trunk name; "echo", "tone" or "policy"
+  std::string text() const;  ///< "user:alice"; empty: none
+};
+
+/// A party to be called: where it is, and what is dialled there (for a user its name).
+struct Party {
+  Destination destination;
+  std::string number;
 };
 
 /// One rule that was looked at, and why it was taken or not: for explanations and logs.
@@ -32,6 +39,10 @@ struct RouteDecision {
   Destination destination;
   std::vector<RouteStep> steps;
 };
+
+/// The decision in words, one rule a line: what ExplainRoute shows and what is logged of a call
+/// that is refused.
+std::string explain(const Caller& caller, std::string_view dialled, const RouteDecision& decision);
 
 /// Chooses the destination of a dialled name (contract: routes; the first that matches wins; then,
 /// for a user as caller, a user of the domain; then none). RE2: linear in the input, bounded in

@@ -47,7 +47,7 @@ struct TrunkSettings {
 struct RouteSettings {
   std::string from;    ///< "user", "trunk:NAME" or "any"
   std::string match;   ///< RE2 on the unescaped user part of the Request-URI
-  std::string target;  ///< "trunk:NAME", "user:NAME" (captures \1…) or "service:echo|tone"
+  std::string target;  ///< "trunk:NAME", "user:NAME" (captures \1…) or "service:echo|tone|policy"
 };
 
 /// Where our own SIP address for a leg comes from: the advertised address of the listener of that
@@ -63,6 +63,20 @@ struct RegistrarSettings {
   std::size_t max_registrations = 20000;  ///< of all; one more is refused with 503 and Retry-After
 };
 
+/// The user's own service that decides about calls and users (contract: policy).
+struct PolicySettings {
+  bool enabled = false;
+  Duration timeout = milliseconds{500};
+  int fallback_reject = 503;        ///< SIP code where it gives no usable answer
+  bool authenticate_users = false;  ///< asks it for users that `users` does not name
+};
+
+/// Short-lived credentials (contract: credentials).
+struct CredentialSettings {
+  std::string secret;  ///< of all replicas; made at start when empty
+  Duration max_ttl = std::chrono::hours{24};
+};
+
 /// What the call layer is told by the configuration.
 struct Settings {
   std::string node, domain;
@@ -73,11 +87,11 @@ struct Settings {
   std::vector<std::string> browser_codecs{"PCMU", "PCMA", "opus", "G722"};
   std::string digest_secret;  ///< nonces of all replicas; made at start when empty
   RegistrarSettings registrar;
+  PolicySettings policy;
+  CredentialSettings credentials;
   std::size_t max_calls = 1000;
   Duration ring_timeout =
       seconds{180};  ///< from the INVITE to a final response; then CANCEL and 480
-  Duration setup_timeout =
-      seconds{40};  ///< no response at all worth waiting for (sip 64*T1 comes first)
   Duration reconnect_grace = seconds{60};  ///< contract: websocket.grace
   Duration drain_timeout = seconds{300};
 };

@@ -48,7 +48,8 @@ Trunks::Trunks(const std::vector<TrunkSettings>& settings) {
   trunks_.reserve(settings.size());
   for (const TrunkSettings& one : settings) {
     const double rate = one.max_calls_per_second;
-    Trunk& trunk = trunks_.emplace_back(Trunk{one, {}, 0, RateLimit(rate, rate)});
+    Trunk& trunk =
+        trunks_.emplace_back(Trunk{one, {}, 0, std::nullopt, true, RateLimit(rate, rate)});
     if (const auto ip = IpAddress::parse(one.uri.host)) trunk.addresses = {{*ip, port_of(one.uri)}};
   }
 }
@@ -88,6 +89,7 @@ std::optional<sip::Target> Trunks::target(const Trunk& trunk) {
 }
 
 Trunks::Admission Trunks::admit(Trunk& trunk, TimePoint now) {
+  if (!trunk.enabled) return Admission::disabled;
   if (trunk.calls >= trunk.settings.max_calls) return Admission::calls;
   if (!trunk.call_rate.allow(now)) return Admission::rate;
   ++trunk.calls;

@@ -19,6 +19,8 @@ struct Trunk {
   TrunkSettings settings;
   std::vector<SocketAddress> addresses;  ///< what the URI's host resolves to now; the first is used
   std::uint32_t calls = 0;
+  std::optional<bool> up;  ///< whether it answered when it was last asked; nothing: never asked
+  bool enabled = true;     ///< by the API: a disabled one takes no new calls in either direction
   RateLimit call_rate;
 };
 
@@ -40,7 +42,7 @@ class Trunks {
   /// that trunks don't have.
   static std::optional<sip::Target> target(const Trunk& trunk);
 
-  enum class Admission { ok, calls, rate };
+  enum class Admission { ok, calls, rate, disabled };
   /// Takes one call's place on the trunk (given back with `release`).
   Admission admit(Trunk& trunk, TimePoint now);
   void release(std::string_view name);

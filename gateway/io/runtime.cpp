@@ -2,6 +2,7 @@
 
 #include "base/log.hpp"
 #include "call/engine.hpp"
+#include "io/control_queue.hpp"
 #include "io/counters.hpp"
 #include "io/media_workers.hpp"
 #include "io/resolver.hpp"
@@ -31,6 +32,7 @@ constexpr seconds kAliveWithin{5};
 constexpr seconds kEndGrace{1};           // for the answers to the last BYEs
 constexpr milliseconds kCloseGrace{200};  // for the close frames of the WebSockets
 constexpr int kEventsPerTurn = 1024;
+constexpr std::size_t kMaxPendingRequests = 10000;  // of the API, without a reply yet
 
 std::string_view state_label(NodeState state) {
   switch (state) {
@@ -67,6 +69,8 @@ struct Runtime::Impl final : SignallingOutput, MetricSource {
     for (call::Observer* observer : observers)
       observer->observe(observation);
   }
+  void reply(call::ControlReply reply) override { requests.reply(std::move(reply)); }
+  void ask(call::AskPolicy question) override;
   void settled() override;
 
   void wait_for_media();
@@ -98,6 +102,15 @@ struct Runtime::Impl final : SignallingOutput, MetricSource {
   TimePoint armed_for = kNever;
   bool draining = false;
   bool ending = false;
+  call::Policy* policy = nullptr;
+  ControlQueue requests{[this] {
+                          boost::asio::post(context, [this] {
+                            requests.take([this](call::RequestId id, call::Request request) {
+                              loop.control(id, std::move(request));
+                            });
+                          });
+                        },
+                        kMaxPendingRequests};
   const std::time_t started = std::time(nullptr);
   std::atomic<NodeState> state{NodeState::starting};
   Cell last_beat, busy_microseconds;
@@ -218,6 +231,19 @@ void Runtime::Impl::settled() {
   if (ending && endpoint.transactions() == 0) end();
 }
 
+void Runtime::Impl::ask(call::AskPolicy question) {
+  const call::QuestionId id = question.id;
+  // The handler may run on any thread, and on this one before `ask` returns: what it says waits its
+  // turn.
+  const auto answered = [this, id](call::PolicyAnswer answer) {
+    boost::asio::post(context, [this, id, given = std::move(answer)]() mutable {
+      loop.answered(id, std::move(given));
+    });
+  };
+  if (policy == nullptr) return answered(call::PolicyFailed{"unavailable"});
+  policy->ask(std::move(question.question), answered);
+}
+
 void Runtime::Impl::arm() {
   const TimePoint due = loop.deadline();
   if (due == armed_for) return;
@@ -267,11 +293,16 @@ void Runtime::Impl::beat() {
 }
 
 void Runtime::Impl::follow_state() {
+  if (draining || ending) return;
   const NodeState now = state.load(std::memory_order_relaxed);
-  if (now != NodeState::ready && now != NodeState::overloaded) return;
+  if (now == NodeState::starting || now == NodeState::stopped) return;
+  if (engine->draining()) {  // asked for by the API: the node stays, and may be told to go on
+    state = NodeState::draining;
+    return;
+  }
   const bool full = engine->calls() >= settings.call.max_calls;
-  if (full != (now == NodeState::overloaded))
-    state = full ? NodeState::overloaded : NodeState::ready;
+  const NodeState next = full ? NodeState::overloaded : NodeState::ready;
+  if (now != next) state = next;
 }
 
 // ------------------------------------------------------------------------------------ ending
@@ -338,6 +369,7 @@ void Runtime::run() {
     }
   }
   impl_->state = NodeState::stopped;
+  impl_->requests.stop();
   impl_->workers->stop();
 }
 
@@ -361,6 +393,18 @@ void Runtime::stop() {
 
 NodeState Runtime::state() const {
   return impl_->state;
+}
+
+void Runtime::add_observer(call::Observer& observer) {
+  impl_->observers.push_back(&observer);
+}
+
+call::Control& Runtime::control() {
+  return impl_->requests;
+}
+
+void Runtime::set_policy(call::Policy& policy) {
+  impl_->policy = &policy;
 }
 
 bool Runtime::healthy() const {

@@ -1,6 +1,7 @@
 #pragma once
 #include "base/metrics.hpp"
 #include "base/result.hpp"
+#include "call/control.hpp"
 #include "call/observer.hpp"
 #include "call/settings.hpp"
 #include "io/settings.hpp"
@@ -46,6 +47,13 @@ class Runtime {
   /// `run()` returns.
   void stop();
   NodeState state() const;
+  /// One more observer, which must outlive the runtime; before `run`.
+  void add_observer(call::Observer& observer);
+  /// Where requests of the API go (call::Control). Lives as long as the runtime.
+  call::Control& control();
+  /// Who answers the policy questions; before `run`, and to outlive it. Without one each question
+  /// fails at once.
+  void set_policy(call::Policy& policy);
   /// The signalling loop and every worker have turned within the last seconds.
   bool healthy() const;
   /// All metrics of the core and of io. Safe from any thread.

@@ -44,6 +44,12 @@ void SignallingLoop::send_failed(sip::TransactionId transaction) {
 void SignallingLoop::media(media::Event event) {
   submit(std::move(event));
 }
+void SignallingLoop::control(call::RequestId id, call::Request request) {
+  submit(Control{id, std::move(request)});
+}
+void SignallingLoop::answered(call::QuestionId id, call::PolicyAnswer answer) {
+  submit(Answered{id, std::move(answer)});
+}
 void SignallingLoop::on_deadline() {
   submit(Deadline{});
 }
@@ -72,13 +78,25 @@ void SignallingLoop::submit(Input input) {
   }
 }
 
+void SignallingLoop::trace(bool sent, const sip::Target& peer, std::string_view bytes) {
+  call::PassingMessage message;
+  message.sent = sent;
+  message.transport = peer.transport;
+  message.remote = peer.remote;
+  message.bytes = bytes;
+  message.at = std::chrono::system_clock::now();
+  engine_->passed(message);
+}
+
 void SignallingLoop::handle(Received& input) {
+  trace(false, input.source, input.bytes);
   sip::Effects effects;
   endpoint_.receive(std::move(input.bytes), input.source, Clock::now(), effects);
   apply(effects);
 }
 
 void SignallingLoop::handle(Broken& input) {
+  trace(false, input.source, input.bytes);
   sip::Effects effects;
   endpoint_.receive_broken(std::move(input.bytes), input.reason, input.source, Clock::now(),
                            effects);
@@ -100,6 +118,18 @@ void SignallingLoop::handle(SendFailed& input) {
 void SignallingLoop::handle(media::Event& input) {
   call::Effects effects;
   engine_->receive(input, moment(), effects);
+  apply(effects);
+}
+
+void SignallingLoop::handle(Control& input) {
+  call::Effects effects;
+  engine_->execute(input.request, input.id, moment(), effects);
+  apply(effects);
+}
+
+void SignallingLoop::handle(Answered& input) {
+  call::Effects effects;
+  engine_->receive(input.answer, input.id, moment(), effects);
   apply(effects);
 }
 
@@ -143,6 +173,7 @@ void SignallingLoop::settle() {
 void SignallingLoop::apply(sip::Effects& effects) {
   for (sip::Transmission& transmission : effects.transmissions) {
     if (auto* send = std::get_if<sip::SendBytes>(&transmission)) {
+      trace(true, send->target, send->bytes);
       output_.send(std::move(*send));
     } else if (const auto* close = std::get_if<sip::CloseFlow>(&transmission)) {
       output_.close(*close);
@@ -162,6 +193,10 @@ void SignallingLoop::apply(call::Effects& effects) {
     output_.post(std::move(command));
   for (const call::Observation& observation : effects.observations)
     output_.observe(observation);
+  for (call::ControlReply& reply : effects.replies)
+    output_.reply(std::move(reply));
+  for (call::AskPolicy& question : effects.questions)
+    output_.ask(std::move(question));
 }
 
 }  // namespace trunkline::io

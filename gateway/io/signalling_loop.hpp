@@ -9,6 +9,7 @@
 #include <deque>
 #include <functional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -24,6 +25,8 @@ class SignallingOutput {
   virtual void close(const sip::CloseFlow& order) = 0;
   virtual void post(call::MediaCommand command) = 0;
   virtual void observe(const call::Observation& observation) = 0;
+  virtual void reply(call::ControlReply reply) = 0;
+  virtual void ask(call::AskPolicy question) = 0;
   /// After each input that was handled to its end, and before the next.
   virtual void settled() = 0;
 };
@@ -45,6 +48,8 @@ class SignallingLoop final : public SignallingInput {
   void closed(FlowId flow) override;
   void send_failed(sip::TransactionId transaction) override;
   void media(media::Event event);
+  void control(call::RequestId id, call::Request request);
+  void answered(call::QuestionId id, call::PolicyAnswer answer);
   /// Fires what is due.
   void on_deadline();
   void drain();
@@ -69,11 +74,19 @@ class SignallingLoop final : public SignallingInput {
   struct SendFailed {
     sip::TransactionId transaction;
   };
+  struct Control {
+    call::RequestId id;
+    call::Request request;
+  };
+  struct Answered {
+    call::QuestionId id;
+    call::PolicyAnswer answer;
+  };
   struct Deadline {};
   struct Drain {};
   struct EndAll {};
-  using Input =
-      std::variant<Received, Broken, Closed, SendFailed, media::Event, Deadline, Drain, EndAll>;
+  using Input = std::variant<Received, Broken, Closed, SendFailed, media::Event, Control, Answered,
+                             Deadline, Drain, EndAll>;
 
   void submit(Input input);
   void handle(Received& input);
@@ -81,10 +94,13 @@ class SignallingLoop final : public SignallingInput {
   void handle(Closed& input);
   void handle(SendFailed& input);
   void handle(media::Event& input);
+  void handle(Control& input);
+  void handle(Answered& input);
   void handle(Deadline& input);
   void handle(Drain& input);
   void handle(EndAll& input);
   void settle();
+  void trace(bool sent, const sip::Target& peer, std::string_view bytes);
   void apply(sip::Effects& effects);
   void apply(call::Effects& effects);
 

@@ -1,8 +1,8 @@
 #include "io/websocket_connection.hpp"
 
 #include "base/time.hpp"
+#include "base/utf8.hpp"
 #include "io/byte_stream.hpp"
-#include "io/utf8.hpp"
 
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/post.hpp>

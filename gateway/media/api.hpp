@@ -122,7 +122,10 @@ struct StartTone {
 struct StopTone {
   LegId to;
 };
-/// Sends one telephone event (RFC 4733) to a leg, after those already queued (at most 32).
+/// Telephone events that may wait for one leg: the longest string of digits that the API takes.
+inline constexpr std::size_t kMaxQueuedDigits = 64;
+/// Sends one telephone event (RFC 4733) to a leg, after those already queued; one more than
+/// `kMaxQueuedDigits` is dropped.
 struct SendDigit {
   LegId to;
   char digit = '0';  ///< 0-9 * # A-D
@@ -130,9 +133,16 @@ struct SendDigit {
   std::uint8_t payload_type = 101;
   std::uint32_t clock = 8000;  ///< Hz of that payload type
 };
+/// Asks for the leg's statistics as they are now: `StatisticsReported` follows at once, of a leg
+/// that the worker does not have with zeros.
+struct QueryStatistics {
+  LegId leg;
+  std::uint64_t query = 0;  ///< repeated in the report
+};
 
-using Command = std::variant<AddBrowserLeg, UpdateBrowserLeg, AddTrunkLeg, UpdateTrunkLeg,
-                             RemoveLeg, SetRoute, ClearRoute, StartTone, StopTone, SendDigit>;
+using Command =
+    std::variant<AddBrowserLeg, UpdateBrowserLeg, AddTrunkLeg, UpdateTrunkLeg, RemoveLeg, SetRoute,
+                 ClearRoute, StartTone, StopTone, SendDigit, QueryStatistics>;
 
 // ---------------------------------------------------------------- events from a worker
 
@@ -143,6 +153,10 @@ struct LegStatistics {
   std::uint64_t packets_dropped = 0, srtp_failures = 0;
   double jitter_seconds = 0;
   std::optional<double> round_trip_seconds;
+  /// 1 to 4.5 of the received stream as the E-model judges it (ITU-T G.107): its loss, its jitter
+  /// as what a play-out buffer would wait, and half the round trip, for G.711 with concealment.
+  /// Nothing before the first packet.
+  std::optional<double> mos;
 };
 
 struct IceConnected {
@@ -184,8 +198,13 @@ struct LegClosed {
   LegId leg;
   LegStatistics statistics;
 };
-using Event =
-    std::variant<IceConnected, DtlsConnected, LegFailed, FirstPacket, DigitReceived, LegClosed>;
+struct StatisticsReported {
+  LegId leg;
+  std::uint64_t query = 0;
+  LegStatistics statistics;
+};
+using Event = std::variant<IceConnected, DtlsConnected, LegFailed, FirstPacket, DigitReceived,
+                           LegClosed, StatisticsReported>;
 
 /// The metric label of a failure: its enumerator's name.
 inline std::string_view failure_label(MediaFailure failure) {

@@ -3,6 +3,21 @@
 #include <algorithm>
 
 namespace trunkline::media {
+namespace {
+
+/// What a receiver's own buffer and packets add to the delay: 20 ms of audio, and twice the jitter.
+constexpr double kPacketSeconds = 0.02, kBufferedJitters = 2;
+
+std::optional<double> mos_of(const LegStatistics& statistics) {
+  if (statistics.packets_expected == 0) return std::nullopt;
+  const double loss = static_cast<double>(statistics.packets_lost) /
+                      static_cast<double>(statistics.packets_expected);
+  const double delay = statistics.round_trip_seconds.value_or(0) / 2 + kPacketSeconds +
+                       kBufferedJitters * statistics.jitter_seconds;
+  return rtp::mos(loss, delay * 1000, rtp::kG711WithConcealment);
+}
+
+}  // namespace
 
 Route::Route(Leg& to, std::vector<PayloadRoute> payloads)
     : to_(&to), payloads_(std::move(payloads)) {
@@ -196,6 +211,7 @@ LegStatistics Leg::statistics() const {
   if (rtcp_.round_trip()) {
     statistics.round_trip_seconds = std::chrono::duration<double>(*rtcp_.round_trip()).count();
   }
+  statistics.mos = mos_of(statistics);
   return statistics;
 }
 

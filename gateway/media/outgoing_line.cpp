@@ -6,6 +6,8 @@ namespace trunkline::media {
 
 namespace {
 
+static_assert(rtp::EventSender::kMaxQueued == kMaxQueuedDigits);
+
 constexpr Duration kEventSilence = milliseconds{200};
 // Sources of a line are legs, by their ids; tones count down from here and never meet them.
 constexpr std::uint64_t kToneSource = ~std::uint64_t{0};

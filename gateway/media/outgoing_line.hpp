@@ -29,7 +29,7 @@ class OutgoingLine {
 
   void start_tone(const StartTone& order, TimePoint now);
   void stop_tone();
-  /// False when the digit is none or 32 wait already.
+  /// False when the digit is none or `kMaxQueuedDigits` wait already.
   bool queue_digit(const SendDigit& order, TimePoint now);
   /// After hold or a new route: the next packet continues the line by the wall clock, with the
   /// marker.

@@ -36,6 +36,7 @@ struct Plane::Impl {
   void execute(const StartTone& order, Turn& turn);
   void execute(const StopTone& order, Turn& turn) const;
   void execute(const SendDigit& order, Turn& turn);
+  void execute(const QueryStatistics& order, Turn& turn) const;
 
   void receive_browser(SocketIndex socket, const SocketAddress& from, Packet packet, Turn& turn);
   void receive_stun(SocketIndex socket, const SocketAddress& from, Packet packet, Turn& turn);
@@ -162,6 +163,12 @@ void Plane::Impl::execute(const SendDigit& order, Turn& turn) {
   if (!leg) return;
   leg->send_digit(order, turn.now);
   deadlines.hasten(*leg);
+}
+
+void Plane::Impl::execute(const QueryStatistics& order, Turn& turn) const {
+  const Leg* leg = find(order.leg);
+  turn.events.emplace_back(StatisticsReported{
+      order.leg, order.query, leg != nullptr ? leg->statistics() : LegStatistics{}});
 }
 
 std::optional<SocketIndex> Plane::Impl::socket_at(SocketSpec::Use use,

@@ -102,7 +102,7 @@ struct EventPacket {
 /// until it returns nothing.
 class EventSender {
  public:
-  static constexpr std::size_t kMaxQueued = 32;
+  static constexpr std::size_t kMaxQueued = 64;
   static constexpr milliseconds kInterval{20}, kPause{60}, kShortest{40}, kLongest{10000};
   static constexpr int kEndPackets = 3;
 

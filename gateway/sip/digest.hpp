@@ -4,6 +4,7 @@
 #include "base/time.hpp"
 #include "sip/message.hpp"
 
+#include <array>
 #include <cstdint>
 #include <deque>
 #include <optional>
@@ -49,6 +50,10 @@ std::string digest_ha1(DigestAlgorithm algorithm, std::string_view user, std::st
 std::string digest_response(const DigestCredentials& credentials, std::string_view ha1,
                             std::string_view method);
 
+/// HMAC-SHA-256 (RFC 2104, FIPS 180-4): nonces and short-lived passwords. All zero if the library
+/// refuses it.
+std::array<std::uint8_t, 32> hmac_sha256(std::string_view key, std::string_view text);
+
 /// The server's side. Nonces are stateless: time stamp and HMAC over realm and time with a secret
 /// (shared by replicas or made at start); nonce counts of live nonces are remembered in a bounded
 /// table, so that a captured request can't be replayed (RFC 7616 §3.4.6: nc must rise; a window
@@ -74,6 +79,9 @@ class DigestServer {
   /// only. `body` is not hashed: auth-int is never offered.
   Verdict verify(const DigestCredentials& credentials, std::string_view method,
                  std::string_view body, const std::optional<std::string>& ha1, std::int64_t wall);
+  /// Whether the nonce in these credentials was made with our secret, at whatever time: who sends
+  /// it has heard a challenge.
+  bool challenged(const DigestCredentials& credentials) const;
 
  private:
   bool nonce_is_ours(const DigestCredentials& credentials, std::int64_t& made) const;

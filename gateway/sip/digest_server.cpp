@@ -59,19 +59,28 @@ std::optional<std::uint32_t> parse_count(std::string_view nc) {
 
 }  // namespace
 
+std::array<std::uint8_t, 32> hmac_sha256(std::string_view key, std::string_view text) {
+  std::array<std::uint8_t, 32> code{};
+  const ByteView input = as_bytes(text);
+  unsigned int size = 0;
+  if (HMAC(EVP_sha256(), key.data(), static_cast<int>(key.size()), input.data(), input.size(),
+           code.data(), &size) == nullptr) {
+    return {};
+  }
+  return code;
+}
+
 DigestServer::DigestServer(Settings settings, Random& random)
     : settings_(std::move(settings)), random_(random) {}
 
 std::string DigestServer::sign(std::string_view stamp, std::string_view realm) const {
   const std::string signed_text = std::string(stamp).append(":").append(realm);
-  const ByteView input = as_bytes(signed_text);
-  std::array<unsigned char, EVP_MAX_MD_SIZE> code{};
-  unsigned int size = 0;
-  if (HMAC(EVP_sha256(), settings_.secret.data(), static_cast<int>(settings_.secret.size()),
-           input.data(), input.size(), code.data(), &size) == nullptr) {
-    return {};
-  }
-  return hex(ByteView(code).first(kSignatureSize));
+  return hex(ByteView(hmac_sha256(settings_.secret, signed_text)).first(kSignatureSize));
+}
+
+bool DigestServer::challenged(const DigestCredentials& credentials) const {
+  std::int64_t made = 0;
+  return nonce_is_ours(credentials, made);
 }
 
 DigestChallenge DigestServer::challenge(std::string_view realm, DigestAlgorithm algorithm,

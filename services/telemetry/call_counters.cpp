@@ -17,6 +17,7 @@ constexpr std::array kRefusals{"draining", "overload", "cps",       "limit",    
                                "auth",     "no_route", "no_codec",  "policy",     "ports",
                                "loop",     "hops",     "extension", "media_type", "method"};
 constexpr std::array kAuthentications{"ok", "challenge", "bad", "stale", "replay", "unknown_user"};
+constexpr std::array kPolicyFaults{"unavailable", "timeout", "invalid"};
 constexpr std::array kRegistrations{"added", "refreshed", "removed", "expired", "flow_lost"};
 
 std::string label(std::string_view text) {
@@ -79,6 +80,10 @@ CallCounters::CallCounters(std::vector<std::string> trunks)
                {"leg", "method"}}),
       holds_({"trunkline_holds_total", "Calls put on hold.", {"direction"}}),
       trunk_up_({"trunkline_trunk_up", "Whether the trunk answers.", {"trunk"}}),
+      transfers_({"trunkline_transfers_total", "Transfers that came to an end.", {"result"}}),
+      policy_faults_({"trunkline_policy_failures_total",
+                      "Questions that the policy service left without a usable answer.",
+                      {"question", "reason"}}),
       setup_duration_({"trunkline_call_setup_duration_seconds",
                        "Time from the start of a call to ringing or answer.",
                        {"direction", "trunk", "stage"}},
@@ -109,6 +114,12 @@ void CallCounters::prepare() {
   for (const char* leg : {"from", "to"}) {
     for (const char* method : {"info", "rfc4733"})
       digits_.add({leg, method}, 0);
+  }
+  for (const char* result : {"ok", "failed"})
+    transfers_.add({result}, 0);
+  for (const char* question : {"route", "authenticate"}) {
+    for (const char* reason : kPolicyFaults)
+      policy_faults_.add({question, reason}, 0);
   }
   registrations_.add({}, 0);
 }
@@ -174,6 +185,14 @@ void CallCounters::take(const call::DtmfPassed& event) {
   digits_.add({event.leg, event.method}, 1);
 }
 
+void CallCounters::take(const call::CallTransferred& event) {
+  transfers_.add({event.failure ? "failed" : "ok"}, 1);
+}
+
+void CallCounters::take(const call::PolicyFault& event) {
+  policy_faults_.add({event.question, bounded(kPolicyFaults, event.why)}, 1);
+}
+
 void CallCounters::take(const call::CallEnded& event) {
   const auto place = where(event.call);
   active_.add(place, -1);
@@ -215,8 +234,9 @@ void CallCounters::take(const call::TrunkChanged& event) {
 void CallCounters::collect(Exposition& out) const {
   for (const Series* gauge : {&active_, &setup_active_, &registrations_, &trunk_up_})
     gauge->collect_gauges(out);
-  for (const Series* counter : {&attempts_, &answered_, &ended_, &failures_, &rejections_,
-                                &registration_changes_, &authentications_, &digits_, &holds_}) {
+  for (const Series* counter :
+       {&attempts_, &answered_, &ended_, &failures_, &rejections_, &registration_changes_,
+        &authentications_, &digits_, &holds_, &transfers_, &policy_faults_}) {
     counter->collect_counters(out);
   }
   setup_duration_.collect(out);

@@ -36,7 +36,8 @@ std::string_view sentence(call::RegistrationChanged::Kind kind) {
 CallLog::CallLog(std::function<TimePoint()> now)
     : now_(std::move(now)),
       refused_(kLinesPerSecond, kBurst),
-      unauthenticated_(kLinesPerSecond, kBurst) {}
+      unauthenticated_(kLinesPerSecond, kBurst),
+      policy_faults_(kLinesPerSecond, kBurst) {}
 
 void CallLog::observe(const call::Observation& observation) {
   std::visit([this](const auto& event) { take(event); }, observation);
@@ -74,6 +75,37 @@ void CallLog::take(const call::DtmfPassed& event) {
              {{"call_id", event.call.name}, {"leg", event.leg}, {"method", event.method}});
 }
 
+void CallLog::take(const call::CallParked& event) {
+  log::info("call parked", {{"call_id", event.call.name}, {"trunk", event.call.trunk}});
+}
+
+void CallLog::take(const call::CallTransferred& event) {
+  log::info(event.failure ? "transfer failed" : "call transferred",
+            {{"call_id", event.call.name},
+             {"leg", event.leg},
+             {"target", event.target},
+             {"code", event.failure ? event.failure->sip_code : 200}});
+}
+
+void CallLog::take(const call::MediaChanged& event) {
+  log::debug("media", {{"call_id", event.call.name}, {"leg", event.leg}, {"what", event.what}});
+}
+
+void CallLog::take(const call::LegEnded& event) {
+  log::debug("leg ended", {{"call_id", event.call.name},
+                           {"leg", event.leg.id},
+                           {"party", event.leg.party},
+                           {"code", event.leg.end ? event.leg.end->sip_code : 0}});
+}
+
+void CallLog::take(const call::PolicyFault& event) {
+  if (!policy_faults_.allow(now_())) return;
+  log::warn("the policy service gave no answer", {{"call_id", event.call},
+                                                  {"question", event.question},
+                                                  {"why", event.why},
+                                                  {"suppressed", policy_faults_.suppressed()}});
+}
+
 void CallLog::take(const call::CallEnded& event) {
   const call::CallView& call = event.call;
   const auto ended = call.ended.value_or(call.created);
@@ -105,7 +137,9 @@ void CallLog::take(const call::RegistrationChanged& event) {
   const auto level = event.kind == call::RegistrationChanged::Kind::refreshed ? log::Level::debug
                                                                               : log::Level::info;
   log::write(level, sentence(event.kind),
-             {{"user", event.user}, {"contact", event.contact}, {"user_agent", event.user_agent}});
+             {{"user", event.registration.user},
+              {"contact", event.registration.contact},
+              {"user_agent", event.registration.user_agent}});
 }
 
 void CallLog::take(const call::AuthenticationResult& event) {

@@ -21,6 +21,11 @@ class CallLog final : public call::Observer {
   void take(const call::CallAnswered& event);
   void take(const call::CallHeld& event);
   void take(const call::DtmfPassed& event);
+  void take(const call::CallParked& event);
+  void take(const call::CallTransferred& event);
+  void take(const call::MediaChanged& event);
+  void take(const call::LegEnded& event);
+  void take(const call::PolicyFault& event);
   void take(const call::CallEnded& event);
   void take(const call::RequestRefused& event);
   void take(const call::RegistrationChanged& event);
@@ -28,7 +33,7 @@ class CallLog final : public call::Observer {
   void take(const call::TrunkChanged& event);
 
   std::function<TimePoint()> now_;
-  RateLimit refused_, unauthenticated_;
+  RateLimit refused_, unauthenticated_, policy_faults_;
 };
 
 }  // namespace trunkline::telemetry

@@ -1,6 +1,9 @@
 #include "base/log.hpp"
 #include "io/runtime.hpp"
 
+#include "call_control/policy.hpp"
+#include "call_control/server.hpp"
+#include "client/client.hpp"
 #include "config/config.hpp"
 #include "telemetry/admin_endpoint.hpp"
 #include "telemetry/call_log.hpp"
@@ -77,7 +80,9 @@ class Signals {
     // A peer that closes early is an error of the write, not the end of the process.
     std::signal(SIGPIPE, SIG_IGN);
   }
-  void start(io::Runtime& runtime) {
+  /// `draining` is called when the first signal to end comes.
+  void start(io::Runtime& runtime, std::function<void()> draining) {
+    draining_ = std::move(draining);
     thread_ = std::thread([this, &runtime] { wait(runtime); });
   }
   ~Signals() { stop(); }
@@ -101,6 +106,7 @@ class Signals {
         log::warn("reload is not supported by this version");
       } else if (signal == SIGTERM && !draining) {
         draining = true;
+        draining_();
         log::info("draining: new calls are refused; a second SIGTERM or SIGINT stops at once");
         runtime.drain();
       } else if (signal == SIGTERM || signal == SIGINT) {
@@ -111,6 +117,7 @@ class Signals {
   }
 
   std::atomic<bool> over_{false};
+  std::function<void()> draining_;
   std::thread thread_;
 };
 
@@ -132,9 +139,10 @@ std::vector<std::string> notices(const config::Config& config) {
 }
 
 void say_started(const config::Config& config, const io::Runtime& runtime,
-                 const telemetry::AdminEndpoint* admin) {
+                 const telemetry::AdminEndpoint* admin, const call_control::Server* api) {
   const call::Settings& call = config.gateway.call;
   std::vector<std::string> listening = runtime.listening(), trunks;
+  if (api != nullptr) listening.push_back("grpc " + api->listening().text());
   if (admin != nullptr) listening.push_back("admin " + admin->listening().text());
   for (const call::TrunkSettings& trunk : call.trunks)
     trunks.push_back(trunk.name);
@@ -160,6 +168,20 @@ int fail_with(const std::string& message) {
   log::stop();
   std::cerr << "trunkline: " << message << "\n";
   return kFailed;
+}
+
+/// The gRPC API of this gateway, and its part in the end of the node.
+Result<std::unique_ptr<call_control::Server>> start_api(const config::Config& config,
+                                                        io::Runtime& runtime) {
+  if (!config.api) return nullptr;
+  call_control::Settings settings = *config.api;
+  settings.node = config.node;
+  settings.domain = config.domain;
+  settings.version = TRUNKLINE_VERSION;
+  settings.started = std::chrono::system_clock::now();
+  auto api = call_control::Server::start(std::move(settings), runtime.control());
+  if (api) runtime.add_observer((*api)->observer());
+  return api;
 }
 
 int run(config::Config config) {
@@ -188,15 +210,29 @@ int run(config::Config config) {
   if (!made) return fail_with(made.error().message);
   runtime = std::move(*made);
   metrics.set_source(&runtime->metrics());
+  auto api = start_api(config, *runtime);
+  if (!api) return fail_with(api.error().message);
+  std::unique_ptr<call::Policy> policy;  // asks, and is asked by, the runtime: goes before it
+  if (config.policy) {
+    auto client = call_control::make_policy(*config.policy);
+    if (!client) return fail_with(client.error().message);
+    policy = std::move(*client);
+    runtime->set_policy(*policy);
+  }
   readiness.set(runtime.get());
-  signals.start(*runtime);
-  say_started(config, *runtime, admin.get());
+  signals.start(*runtime, [&api = *api] {
+    if (api != nullptr) api->set_serving(false);
+  });
+  say_started(config, *runtime, admin.get(), api->get());
 
   runtime->run();
 
   signals.stop();
+  if (*api != nullptr) (*api)->shutdown();
   log::info("stopped");
   admin.reset();
+  policy.reset();
+  api->reset();
   runtime.reset();
   log::stop();
   return kStopped;
@@ -243,11 +279,13 @@ int start(int argc, char** argv) {
   app.add_flag("--print-schema", options.schema,
                "Print the JSON Schema of the configuration file.");
   app.add_flag("--version", options.version, "Print the version.");
+  const client::Commands commands(app);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? kStopped : kUsage;
   }
+  if (commands.chosen()) return commands.run();
   if (options.file.empty() && !options.schema && !options.version) {
     std::cerr << "trunkline: --config FILE is needed; see trunkline --help\n";
     return kUsage;

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { build } from 'esbuild';
 import { chromium } from 'playwright-core';
 import { repository } from '../peers/gateway.mjs';
-import { until } from '../peers/until.mjs';
+import { PATIENCE, until } from '../peers/until.mjs';
 
 // 16-bit mono WAV of a sine; its length is a whole number of periods, so that Chromium's loop doesn't click.
 export function wav(frequency, seconds = 10, rate = 48000) {
@@ -110,7 +110,7 @@ export class Page {
   }
 
   // The first event of that name (and these details) after those already awaited.
-  async event(name, details = {}, milliseconds = 15000) {
+  async event(name, details = {}, milliseconds = PATIENCE) {
     let seen = [];
     const index = await until(
       async () => {

@@ -29,11 +29,12 @@ const settled = (act) => new Promise((resolve, reject) => (act(resolve) === fals
 
 window.phone = {
   events,
-  start({ url, user, password }) {
+  start({ url, user, password, username = user }) {
     agent = new JsSIP.UA({
       sockets: [new JsSIP.WebSocketInterface(url)],
       uri: `sip:${user}@example.test`,
       password,
+      authorization_user: username,
       connection_recovery_min_interval: 1,
       connection_recovery_max_interval: 2,
     });

@@ -49,11 +49,11 @@ const hold = (number, held) =>
 
 window.phone = {
   events,
-  async start({ url, user, password }) {
+  async start({ url, user, password, username = user }) {
     agent = new UserAgent({
       uri: UserAgent.makeURI(`sip:${user}@example.test`),
       transportOptions: { server: url },
-      authorizationUsername: user,
+      authorizationUsername: username,
       authorizationPassword: password,
       logLevel: 'error',
       delegate: {

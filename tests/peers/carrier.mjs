@@ -88,7 +88,7 @@ export class Carrier extends EventEmitter {
       arrived = call;
     };
     this.on('call', take);
-    const found = until(() => arrived, `a call at the trunk to ${number ?? 'any number'}`, 30000);
+    const found = until(() => arrived, `a call at the trunk to ${number ?? 'any number'}`);
     found.catch(() => {}); // whoever awaits it is told
     return found;
   }

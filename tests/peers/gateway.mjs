@@ -1,62 +1,28 @@
 // Starts the real program with a configuration of the test's, on ports that are free, and reads its metrics and log.
 import { spawn } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
-import dgram from 'node:dgram';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { freePort, freePorts } from './ports.mjs';
 import { until } from './until.mjs';
 
 export const repository = resolve(dirname(fileURLToPath(import.meta.url)), '../..');
 export const build = resolve(repository, process.env.TRUNKLINE_BUILD ?? 'build/release');
 
-export async function freeTcpPort() {
-  const server = createServer();
-  await new Promise((done) => server.listen(0, '127.0.0.1', done));
-  const { port } = server.address();
-  await new Promise((done) => server.close(done));
-  return port;
-}
-
-export async function freeUdpPort() {
-  const socket = dgram.createSocket('udp4');
-  await new Promise((done) => socket.bind(0, '127.0.0.1', done));
-  const { port } = socket.address();
-  await new Promise((done) => socket.close(done));
-  return port;
-}
-
-async function udpPortIsFree(port) {
-  const socket = dgram.createSocket('udp4');
-  const free = await new Promise((done) => socket.once('error', () => done(false)).bind(port, '127.0.0.1', () => done(true)));
-  if (free) await new Promise((done) => socket.close(done));
-  return free;
-}
-
-let portBlock = 20000 + 2000 * (process.pid % 5);
-
-// The first of `count` ports that no other gateway seems to have.
-async function freePortBlock(count) {
-  for (;;) {
-    const first = portBlock;
-    portBlock += Math.max(200, count);
-    if (portBlock > 30000) portBlock = 20000;
-    if (first + count <= 30000 && (await udpPortIsFree(first)) && (await udpPortIsFree(first + count - 1))) return first;
-  }
-}
-
 export class Gateway {
   // `extra` is put over the default configuration, section by section. `trunks` and `routes` are YAML, or functions that
-  // are given the gateway, whose ports they may need. A call on a trunk takes two of the `rtpPorts`.
-  static async start({ trunks, routes, users, extra = '', codecs = '[PCMU, PCMA]', trunkExtra = '', rtpPorts = 200 } = {}) {
+  // are given the gateway, whose ports they may need. A call on a trunk takes two of the `rtpPorts`. `grpc` is more YAML for
+  // listen.grpc: ", tokens: [...]".
+  static async start({ trunks, routes, users, extra = '', codecs = '[PCMU, PCMA]', trunkExtra = '', grpc = '', rtpPorts = 200 } = {}) {
     const gateway = new Gateway();
-    gateway.wsPort = await freeTcpPort();
-    gateway.adminPort = await freeTcpPort();
-    gateway.sipPort = await freeUdpPort();
-    gateway.carrierPort = await freeUdpPort();
-    gateway.webrtcPort = await freeUdpPort();
-    gateway.rtpFirst = await freePortBlock(rtpPorts);
+    gateway.wsPort = await freePort();
+    gateway.adminPort = await freePort();
+    gateway.sipPort = await freePort();
+    gateway.carrierPort = await freePort();
+    gateway.grpcPort = await freePort();
+    gateway.webrtcPort = await freePort();
+    gateway.rtpFirst = await freePorts(rtpPorts);
     if (typeof trunks === 'function') trunks = trunks(gateway);
     if (typeof routes === 'function') routes = routes(gateway);
     gateway.folder = mkdtempSync(join(tmpdir(), 'trunkline-'));
@@ -67,7 +33,7 @@ listen:
   sip:
     - { transport: udp, bind: "127.0.0.1:${gateway.sipPort}" }
     - { transport: tcp, bind: "127.0.0.1:${gateway.sipPort}" }
-  grpc: { bind: "127.0.0.1:${await freeTcpPort()}" }
+  grpc: { bind: "127.0.0.1:${gateway.grpcPort}"${grpc} }
   admin: { bind: "127.0.0.1:${gateway.adminPort}" }
 media:
   bind: "127.0.0.1"
@@ -112,7 +78,11 @@ ${extra}
     await until(async () => {
       if (over) throw new Error(`the gateway ended: ${JSON.stringify(over)}\n${this.output}`);
       return (await this.get('/readyz').catch(() => ({ ok: false }))).ok;
-    }, 'the gateway to be ready', 30000);
+    }, 'the gateway to be ready');
+  }
+
+  get grpcAddress() {
+    return `127.0.0.1:${this.grpcPort}`;
   }
 
   get url() {

@@ -3,7 +3,7 @@ import dgram from 'node:dgram';
 import { connect } from 'node:net';
 import { randomBytes } from 'node:crypto';
 import { format, parse } from './sip_message.mjs';
-import { until } from './until.mjs';
+import { PATIENCE, until } from './until.mjs';
 
 export const token = () => randomBytes(8).toString('hex');
 
@@ -19,7 +19,7 @@ class Inbox {
   }
 
   // The next message not yet awaited that fits; messages before it that don't fit are passed over.
-  async next(fits = () => true, what = 'a SIP message', milliseconds = 10000) {
+  async next(fits = () => true, what = 'a SIP message', milliseconds = PATIENCE) {
     let at;
     try {
       await until(() => {

@@ -2,7 +2,7 @@
 import { request } from 'node:http';
 import { createHash, randomBytes } from 'node:crypto';
 import { parse } from './sip_message.mjs';
-import { until } from './until.mjs';
+import { PATIENCE, until } from './until.mjs';
 
 const GUID = '258EAFA5-E914-47DA-95CA-C5AB0DC85B11';
 export const OPCODE = { continuation: 0, text: 1, binary: 2, close: 8, ping: 9, pong: 10 };
@@ -105,7 +105,7 @@ export class RawWebSocket {
     this.sendFrame(OPCODE.text, Buffer.isBuffer(octets) ? octets : Buffer.from(octets, 'latin1'));
   }
 
-  final(callId, milliseconds = 10000) {
+  final(callId, milliseconds = PATIENCE) {
     return until(() => this.messages.find((message) => message.status >= 200 && message.headers['call-id']?.[0] === callId),
       `final response ${callId}`, milliseconds);
   }

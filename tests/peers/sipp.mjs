@@ -4,7 +4,9 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'no
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { encodeUlaw } from './audio.mjs';
-import { freeUdpPort, repository } from './gateway.mjs';
+import { repository } from './gateway.mjs';
+import { LossyRelay } from './lossy_relay.mjs';
+import { freePort, freePorts } from './ports.mjs';
 import { until } from './until.mjs';
 
 // Whether something of this machine is bound to the UDP port, or listens on the TCP port.
@@ -25,20 +27,26 @@ function tone(frequency, seconds) {
 }
 
 export class Sipp {
-  // Calls the gateway, `calls` times.
-  static async caller(gateway, scenario, options = {}) {
-    return new Sipp(gateway, scenario, { port: await freeUdpPort(), mediaPort: (await freeUdpPort()) & ~1, ...options });
+  // Calls the gateway, `calls` times; over UDP through a lossy relay if asked to.
+  static async caller(gateway, scenario, { lossy = false, ...options } = {}) {
+    const ports = { port: await freePort(), mediaPort: await freePorts(4) };
+    const relay = lossy ? await LossyRelay.open(gateway, { peerPort: ports.port }) : undefined;
+    return new Sipp(gateway, scenario, { ...ports, relay, ...options });
   }
 
-  // Waits for calls at the trunk's address; resolves when it listens.
-  static async callee(gateway, scenario, options = {}) {
-    const sipp = new Sipp(gateway, scenario, { port: gateway.carrierPort, mediaPort: (await freeUdpPort()) & ~1, waits: true, ...options });
+  // Waits for calls at the trunk's address, itself or behind a lossy relay; resolves when it listens.
+  static async callee(gateway, scenario, { lossy = false, ...options } = {}) {
+    const ports = { port: lossy ? await freePort() : gateway.carrierPort, mediaPort: await freePorts(4) };
+    const relay = lossy ? await LossyRelay.open(gateway, { peerPort: ports.port, port: gateway.carrierPort }) : undefined;
+    const sipp = new Sipp(gateway, scenario, { ...ports, relay, waits: true, ...options });
     await until(() => sipp.over || bound(sipp.transport, sipp.port), 'SIPp to listen');
     return sipp;
   }
 
-  constructor(gateway, scenario, { port, mediaPort, transport = 'udp', calls = 1, rate = 10, dial = 'echo', keys = {}, args = [], waits = false, seconds = 60 }) {
-    Object.assign(this, { port, transport });
+  constructor(gateway, scenario, { port, mediaPort, relay, transport = 'udp', calls = 1, rate = 10, dial = 'echo', keys = {}, args = [], waits = false, seconds = 120 }) {
+    Object.assign(this, { port, transport, relay });
+    // Behind a relay it says in SIP the ports that each side knows of the other.
+    if (relay) keys = { local_port: relay.port, remote_port: gateway.sipPort, ...keys };
     this.folder = mkdtempSync(join(tmpdir(), 'trunkline-sipp-'));
     // SIPp takes no key in a status line, so [name] is replaced here.
     let text = readFileSync(join(repository, 'tests/sip/scenarios', `${scenario}.xml`), 'utf8');
@@ -46,7 +54,7 @@ export class Sipp {
     writeFileSync(join(this.folder, 'scenario.xml'), text);
     if (text.includes('tone.ulaw')) writeFileSync(join(this.folder, 'tone.ulaw'), tone(440, 1));
     const command = [
-      ...(waits ? [] : [`127.0.0.1:${gateway.sipPort}`, '-r', String(rate), '-s', dial]),
+      ...(waits ? [] : [`127.0.0.1:${relay?.gatewayPort ?? gateway.sipPort}`, '-r', String(rate), '-s', dial]),
       '-sf', 'scenario.xml', '-i', '127.0.0.1', '-bind_local',
       '-p', String(port), '-mi', '127.0.0.1', '-mp', String(mediaPort), '-t', transport === 'tcp' ? 't1' : 'u1', '-m', String(calls),
       '-nostdin', '-trace_err', '-trace_msg', '-timeout', `${seconds}s`, '-timeout_error',
@@ -76,6 +84,7 @@ export class Sipp {
   async close() {
     if (!this.over) this.process.kill('SIGKILL');
     await this.exited;
+    this.relay?.close();
     rmSync(this.folder, { recursive: true, force: true });
   }
 }

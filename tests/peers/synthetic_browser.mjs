@@ -3,30 +3,31 @@ import { spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { join } from 'node:path';
 import { build } from './gateway.mjs';
-import { until } from './until.mjs';
+import { PATIENCE, until } from './until.mjs';
 
 const HEARD_WINDOWS = 5; // of 100 ms each: half a second of the tone
 
 export class SyntheticBrowser {
   // Connected and, unless told otherwise, registered.
-  static async open(gateway, user = 'alice', { password = user === 'alice' ? 'secret-a' : 'secret-b', register = true } = {}) {
-    const browser = new SyntheticBrowser(gateway, user, password);
+  static async open(gateway, user = 'alice', { password = user === 'alice' ? 'secret-a' : 'secret-b', username, register = true } = {}) {
+    const browser = new SyntheticBrowser(gateway, user, password, username);
     browser.do('connect');
     await browser.event('connected');
     if (register) await browser.register();
     return browser;
   }
 
-  constructor(gateway, user, password) {
+  constructor(gateway, user, password, username = user) {
     this.user = user;
     this.events = [];
     this.nextCall = 1;
     const program = join(build, 'tests/synthetic_browser/synthetic_browser');
     this.process = spawn(program,
-      ['control', '--url', gateway.url, '--user', user, '--password', password, '--domain', 'example.test'],
+      ['control', '--url', gateway.url, '--user', user, '--username', username, '--password', password, '--domain', 'example.test'],
       { stdio: ['pipe', 'pipe', 'inherit'] });
     this.process.stdin.on('error', () => {});
     this.exited = new Promise((done) => this.process.once('exit', (code, signal) => done({ code, signal })));
+    this.process.once('close', () => (this.silent = true)); // all that it said has been read
     for (const handle of [this.process, this.process.stdin, this.process.stdout]) handle.unref(); // it ends with its input
     createInterface({ input: this.process.stdout }).on('line', (line) => {
       const event = JSON.parse(line);
@@ -40,17 +41,18 @@ export class SyntheticBrowser {
   }
 
   // The first event of that name with these details that nobody has awaited yet.
-  async event(name, details = {}, milliseconds = 15000) {
+  async event(name, details = {}, milliseconds = PATIENCE) {
     const matches = (event) => event.event === name &&
       Object.entries(details).every(([key, value]) => event[key] === value);
     let found;
     try {
       await until(() => {
         found = this.events.findIndex(matches);
+        if (found < 0 && this.silent) throw new Error('the synthetic browser has ended');
         return found >= 0;
       }, name, milliseconds);
-    } catch {
-      throw new Error(`${this.user}: no event ${name} ${JSON.stringify(details)} in ${JSON.stringify(this.events)}`);
+    } catch (error) {
+      throw new Error(`${this.user}: no event ${name} ${JSON.stringify(details)} in ${JSON.stringify(this.events)}: ${error.message}`);
     }
     return this.events.splice(found, 1)[0];
   }
@@ -86,7 +88,7 @@ export class SyntheticBrowser {
   }
 
   // Resolves when the tone that the call listens to has been heard for half a second from now on.
-  async hears(call, milliseconds = 15000) {
+  async hears(call, milliseconds = PATIENCE) {
     const { heard } = await this.stats(call);
     let last;
     try {

@@ -12,6 +12,7 @@ int main(int argc, char** argv) {
     command->add_option("--url", url, "ws://HOST:PORT of the gateway")->required();
     command->add_option("--user", settings.user)->required();
     command->add_option("--password", settings.password)->required();
+    command->add_option("--username", settings.username, "for the digest; --user by default");
     command->add_option("--domain", settings.domain)->required();
     command->add_option("--instance", settings.instance, "+sip.instance; none by default");
     command->add_option("--expires", settings.expires, "seconds");

@@ -11,7 +11,8 @@ UserAgent::UserAgent(UserAgentSettings settings, Random& random)
     : settings_(std::move(settings)),
       random_(random),
       endpoint_({}, random),
-      digest_(settings_.user, settings_.password, random),
+      digest_(settings_.username.empty() ? settings_.user : settings_.username, settings_.password,
+              random),
       contact_user_(random.token(8)),
       register_call_id_(random.token(16)) {}
 

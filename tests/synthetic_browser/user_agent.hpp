@@ -15,6 +15,7 @@ namespace trunkline::test {
 
 struct UserAgentSettings {
   std::string user, password, domain;
+  std::string username;  ///< for the digest; empty: `user`
   std::string instance;  ///< +sip.instance; empty: none, as SIP.js does
   int expires = 600;
 };

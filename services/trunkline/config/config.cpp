@@ -13,7 +13,8 @@ namespace {
 
 /// What an empty file means: a gateway for the person in front of it.
 constexpr std::string_view kLoopback =
-    "listen: { websocket: [{ bind: \"127.0.0.1:8080\" }], admin: { bind: \"127.0.0.1:9090\" } }\n"
+    "listen: { websocket: [{ bind: \"127.0.0.1:8080\" }], grpc: { bind: \"127.0.0.1:50051\" }, "
+    "admin: { bind: \"127.0.0.1:9090\" } }\n"
     "domain: localhost\n"
     "media: { bind: 127.0.0.1 }\n";
 

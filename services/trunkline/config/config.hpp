@@ -4,6 +4,8 @@
 #include "base/result.hpp"
 #include "io/runtime.hpp"
 
+#include "call_control/policy.hpp"
+#include "call_control/server.hpp"
 #include "config/problem.hpp"
 #include "config/scalar.hpp"
 #include "config/value.hpp"
@@ -24,8 +26,10 @@ struct LogSettings {
 
 struct Config {
   std::string node, domain;
-  io::RuntimeSettings gateway;         ///< without the files of the web phone
-  std::optional<SocketAddress> admin;  ///< absent: no admin listener
+  io::RuntimeSettings gateway;                ///< without the files of the web phone
+  std::optional<SocketAddress> admin;         ///< absent: no admin listener
+  std::optional<call_control::Settings> api;  ///< without version, start time and reload
+  std::optional<call_control::PolicySettings> policy;
   bool web_phone = true;
   LogSettings log;
   std::vector<std::string> notices;  ///< what is allowed but may surprise; for the log at start

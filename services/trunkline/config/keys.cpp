@@ -299,7 +299,8 @@ constexpr std::array kRoute{
         .maximum = 1024},
     Key{.name = "target",
         .kind = text,
-        .doc = "trunk:NAME, user:NAME (captures as \\1) or service:echo, service:tone.",
+        .doc = "trunk:NAME, user:NAME (captures as \\1) or service:echo, service:tone, "
+               "service:policy.",
         .required = true,
         .minimum = 1,
         .maximum = 256},
@@ -381,7 +382,7 @@ constexpr std::array kFile{
         .doc = "SIP domain of the browser users; also the digest realm."},
     Key{.name = "listen",
         .kind = section,
-        .doc = "Listeners. Absent: a WebSocket on 127.0.0.1:8080 and admin on 9090.",
+        .doc = "Listeners. Absent: on 127.0.0.1 a WebSocket on 8080, gRPC on 50051, admin on 9090.",
         .members = kListen},
     Key{.name = "websocket",
         .kind = section,

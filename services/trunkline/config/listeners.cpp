@@ -84,40 +84,55 @@ void sip_listeners(const Build& build, std::vector<Bound>& tcp, std::vector<Boun
   }
 }
 
-void check_roles(const Build& build, const Value& entry) {
+std::vector<call_control::Role> roles_of(const Build& build, const Value& entry) {
   if (entry["roles"].items.empty())
     build.wrong(entry["roles"], "is empty", "give read, call or admin");
+  std::vector<call_control::Role> roles;
+  for (const Value& role : entry["roles"].items) {
+    roles.push_back(role.text == "admin"  ? call_control::Role::admin
+                    : role.text == "call" ? call_control::Role::call
+                                          : call_control::Role::read);
+  }
+  return roles;
 }
 
-void check_grpc(const Build& build, std::vector<Bound>& tcp) {
-  const Value& grpc = build.file["listen"]["grpc"];
-  if (!grpc.present || !grpc["bind"].known) return;
-  const SocketAddress bind = address_of(grpc["bind"]);
-  take_place(build, grpc["bind"], bind, tcp);
-  build_tls(build, grpc["tls"]);
-  const bool client_ca = grpc["tls"]["client_ca"].known;
-  if (client_ca) check_pem(build, grpc["tls"]["client_ca"]);
-  const bool tokens = !grpc["tokens"].items.empty();
-  if (!bind.ip.is_loopback() && (!grpc["tls"].present || (!client_ca && !tokens))) {
-    build.wrong(grpc["bind"], bind.text() + " is open to the network without authentication",
-                "add tls with client_ca, or tls and tokens, or bind to 127.0.0.1");
-  }
-  if (!grpc["clients"].items.empty() && !client_ca) {
-    build.wrong(grpc["clients"], "names client certificates that nothing verifies",
-                "add tls.client_ca");
-  }
+void api_clients(const Build& build, const Value& grpc, call_control::Settings& api) {
   std::vector<std::string> names;
   for (const Value& token : grpc["tokens"].items) {
-    check_roles(build, token);
     if (std::ranges::find(names, token["name"].text) != names.end()) {
       build.wrong(token["name"], "\"" + token["name"].text + "\" is given twice",
                   "give each token its own name");
     }
     names.push_back(token["name"].text);
+    api.tokens.push_back({token["name"].text, token["token"].text, roles_of(build, token)});
   }
   for (const Value& client : grpc["clients"].items)
-    check_roles(build, client);
-  build.notice(grpc, "this version has no gRPC API; the section is checked and not used");
+    api.clients.push_back({client["subject"].text, roles_of(build, client)});
+}
+
+void api_listener(const Build& build, std::vector<Bound>& tcp) {
+  const Value& grpc = build.file["listen"]["grpc"];
+  if (!grpc.present || !grpc["bind"].known) return;
+  call_control::Settings api;
+  api.bind = address_of(grpc["bind"]);
+  take_place(build, grpc["bind"], api.bind, tcp);
+  if (const auto tls = build_tls(build, grpc["tls"])) {
+    api.tls =
+        call_control::TlsFiles{.certificate = tls->certificate, .key = tls->key, .client_ca = {}};
+    if (grpc["tls"]["client_ca"].known)
+      api.tls->client_ca = check_pem(build, grpc["tls"]["client_ca"]);
+  }
+  api_clients(build, grpc, api);
+  const bool client_ca = api.tls && !api.tls->client_ca.empty();
+  if (!api.bind.ip.is_loopback() && (!api.tls || (!client_ca && api.tokens.empty()))) {
+    build.wrong(grpc["bind"], api.bind.text() + " is open to the network without authentication",
+                "add tls with client_ca, or tls and tokens, or bind to 127.0.0.1");
+  }
+  if (!api.clients.empty() && !client_ca) {
+    build.wrong(grpc["clients"], "names client certificates that nothing verifies",
+                "add tls.client_ca");
+  }
+  build.config.api = std::move(api);
 }
 
 }  // namespace
@@ -144,7 +159,7 @@ void build_listeners(const Build& build) {
   std::vector<Bound> tcp, udp;
   websocket_listeners(build, tcp);
   sip_listeners(build, tcp, udp);
-  check_grpc(build, tcp);
+  api_listener(build, tcp);
   if (listen["admin"].present) {
     build.config.admin = address_of(listen["admin"]["bind"]);
     take_place(build, listen["admin"]["bind"], *build.config.admin, tcp);

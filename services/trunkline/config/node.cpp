@@ -42,18 +42,27 @@ void build_store(const Build& build) {
 
 void build_policy(const Build& build) {
   const Value& policy = build.file["policy"];
-  if (policy["endpoint"].present) {
-    build.unsupported(policy["endpoint"], "use routes");
-  } else if (policy["authenticate_users"].is_true()) {
-    build.wrong(policy["authenticate_users"], "needs a policy service", "add policy.endpoint");
+  if (!policy["endpoint"].present) {
+    if (policy["authenticate_users"].is_true())
+      build.wrong(policy["authenticate_users"], "needs a policy service", "add policy.endpoint");
+    return;
   }
+  call_control::PolicySettings settings;
+  settings.endpoint = policy["endpoint"].text;
+  settings.timeout = policy["timeout"].duration();
+  call::PolicySettings& call = build.config.gateway.call.policy;
+  call.enabled = true;
+  call.timeout = settings.timeout;
+  call.fallback_reject = static_cast<int>(policy["fallback"]["reject"].number);
+  call.authenticate_users = policy["authenticate_users"].is_true();
+  build.config.policy = std::move(settings);
 }
 
 void build_credentials(const Build& build) {
   const Value& credentials = build.file["credentials"];
   build.config.gateway.call.digest_secret = credentials["secret"].text;
-  if (credentials.present)
-    build.notice(credentials, "this version makes no short-lived credentials");
+  build.config.gateway.call.credentials = {.secret = credentials["secret"].text,
+                                           .max_ttl = credentials["max_ttl"].duration()};
 }
 
 }  // namespace

@@ -43,13 +43,18 @@ void check_user(const Build& build, const Value& key) {
 void check_service(const Build& build, const Value& key) {
   const std::string name = key.text.substr(kService.size());
   if (name == "echo" || name == "tone") return;
-  if (name == "play" || name == "policy") {
+  if (name == "policy") {
+    if (!build.file["policy"]["endpoint"].present)
+      build.wrong(key, "needs a policy service", "add policy.endpoint");
+    return;
+  }
+  if (name == "play") {
     build.unsupported(key, "use service:echo or service:tone");
     return;
   }
-  const std::string near = suggest(name, {"echo", "tone"});
+  const std::string near = suggest(name, {"echo", "tone", "policy"});
   build.wrong(key, "there is no service \"" + name + "\"",
-              near.empty() ? "use service:echo or service:tone" : near);
+              near.empty() ? "use service:echo, service:tone or service:policy" : near);
 }
 
 void check_from(const Build& build, const Value& key) {

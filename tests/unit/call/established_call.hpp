@@ -32,6 +32,18 @@ struct EstablishedCall : testing::Test {
     }
   }
 
+  std::string call_name() const { return world.observed<CallStarted>().front().call.name; }
+  /// The leg with this party in the call as it is now; empty if there is none.
+  std::string leg_of(std::string_view party) {
+    const auto asked = world.ask(MuteCall{{call_name(), {}}, MuteDirection::to_leg, false});
+    const auto view = world.reply<CallView>(asked);
+    if (!view) return {};
+    for (const LegView& leg : view->legs) {
+      if (leg.party == party && leg.state != LegState::ended) return leg.id;
+    }
+    return {};
+  }
+
   /// The BYE that this peer must have got, answered with 200.
   std::optional<sip::RequestReceived> ended(Peer& peer) {
     auto bye = peer.take_request(sip::Method::bye);

@@ -53,8 +53,28 @@ class RandomCalls {
     return offer ? browser_offer(any_direction(), ++version_) : browser_answer(any_direction());
   }
 
+  /// The API makes a call between two of all that there are, or hangs one up.
+  void originate() {
+    static constexpr std::array<const char*, 6> kParties{"user:alice",   "user:bob", "5551000",
+                                                         "service:tone", "echo",     "user:nobody"};
+    if (!made_.empty() && chance(30)) {
+      HangupCall hangup;
+      hangup.call = made_[random_.below(static_cast<std::uint32_t>(made_.size()))];
+      world_.execute(hangup);
+      return;
+    }
+    CreateCall request;
+    request.from = kParties[random_.below(6)];
+    request.to = kParties[random_.below(6)];
+    request.trunk = chance(50) ? "carrier" : "";
+    if (chance(50)) request.ring_timeout = seconds{1 + random_.below(20)};
+    if (chance(50)) request.max_duration = seconds{1 + random_.below(20)};
+    if (const auto made = world_.reply<CallView>(world_.execute(request)))
+      made_.push_back(made->name);
+  }
+
   void act() {
-    switch (random_.below(9)) {
+    switch (random_.below(12)) {
       case 0:
       case 1:
         return dial();
@@ -73,8 +93,45 @@ class RandomCalls {
       case 7:
         if (chance(30)) reconnect();
         return;
-      default:
+      case 8:
+        return originate();
+      case 9:
         return media_fails();
+      default:
+        return control();
+    }
+  }
+
+  /// The API asks something of some call, often one that can't do it now.
+  void control() {
+    const auto started = world_.observed<CallStarted>();
+    if (started.empty()) return;
+    const auto back = std::min<std::size_t>(started.size(), 1 + random_.below(4));
+    const CallView& call = started[started.size() - back].call;
+    LegName on{call.name, {}};
+    // A call of the API starts without legs.
+    if (chance(40) && !call.legs.empty())
+      on.leg = std::to_string(std::stoull(call.legs.front().id) + random_.below(3));
+    switch (random_.below(6)) {
+      case 0:
+        world_.ask(HoldCall{on});
+        return;
+      case 1:
+        world_.ask(ResumeCall{on});
+        return;
+      case 2:
+        world_.ask(
+            MuteCall{on, chance(50) ? MuteDirection::from_leg : MuteDirection::to_leg, chance(50)});
+        return;
+      case 3:
+        world_.ask(SendDtmf{on, "123", 100});
+        return;
+      case 4:
+        world_.ask(GetStatistics{call.name});
+        return;
+      default:
+        world_.ask(HangupCall{call.name, chance(50) ? 603 : 0, {}});
+        return;
     }
   }
 
@@ -197,6 +254,7 @@ class RandomCalls {
   Peer* alice_ = nullptr;
   std::array<Peer*, 2> bobs_{};
   std::vector<sip::TransactionId> dialled_;
+  std::vector<std::string> made_;  ///< calls of the API
   int version_ = 10;
 };
 

@@ -235,9 +235,9 @@ TEST_F(RegistrarTest, ObservesWhoWhereAndWithWhat) {
   send({.contacts = {"<sip:a@b.invalid;transport=ws;ha1=0123456789abcdef>"}});
   const auto& change = std::get<RegistrationChanged>(observations_.at(0));
   EXPECT_EQ(change.kind, Kind::added);
-  EXPECT_EQ(change.user, "alice");
-  EXPECT_EQ(change.contact, "sip:a@b.invalid;transport=ws");
-  EXPECT_EQ(change.user_agent, "JsSIP 3.13.8");
+  EXPECT_EQ(change.registration.user, "alice");
+  EXPECT_EQ(change.registration.contact, "sip:a@b.invalid;transport=ws");
+  EXPECT_EQ(change.registration.user_agent, "JsSIP 3.13.8");
 }
 
 }  // namespace

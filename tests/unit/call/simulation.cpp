@@ -339,6 +339,10 @@ void World::run(Effects& effects) {
     observations.push_back(std::move(observation));
   for (auto& command : effects.media)
     media_log.push_back(std::move(command.command));
+  for (auto& [request, reply] : effects.replies)
+    EXPECT_TRUE(replies.emplace(request, std::move(reply)).second) << "a second reply";
+  for (auto& question : effects.questions)
+    questions.push_back(std::move(question));
   auto commands = std::move(effects.sip);
   for (auto& command : commands) {
     sip::Effects out;
@@ -391,6 +395,28 @@ void World::media(media::Event event) {
   settle();
 }
 
+RequestId World::ask(Request request) {
+  const RequestId id{++asked_};
+  Effects out;
+  engine->execute(request, id, at(), out);
+  run(out);
+  settle();
+  return id;
+}
+
+void World::answer(QuestionId question, const PolicyAnswer& with) {
+  Effects out;
+  engine->receive(with, question, at(), out);
+  run(out);
+  settle();
+}
+
+Peer& World::other_trunk(std::string_view address) {
+  const sip::Target target{sip::Transport::udp, *SocketAddress::parse(address), FlowId{1}};
+  return *peers_.emplace_back(
+      std::make_unique<Peer>(*this, "other trunk", target, 900 + peers_.size()));
+}
+
 void World::end_all() {
   Effects out;
   engine->end_all(at(), out);
@@ -437,6 +463,15 @@ void World::expect_nothing_left() {
       media_commands<media::AddBrowserLeg>().size() + media_commands<media::AddTrunkLeg>().size();
   EXPECT_EQ(media_commands<media::RemoveLeg>().size(), added);
   EXPECT_EQ(observed<CallEnded>().size(), observed<CallStarted>().size());
+  // Each leg has had its one end.
+  std::map<std::string, int> ends;
+  for (const LegEnded& one : observed<LegEnded>())
+    ++ends[one.leg.id];
+  for (const CallEnded& one : observed<CallEnded>()) {
+    for (const LegView& leg : one.call.legs)
+      EXPECT_EQ(ends[leg.id], 1) << leg.party;
+  }
+  EXPECT_EQ(replies.size(), asked_);
 }
 
 }  // namespace trunkline::call::simulation

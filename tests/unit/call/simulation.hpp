@@ -110,6 +110,21 @@ class World {
   void expect_nothing_left();
 
   void media(media::Event event);
+  /// Puts a request of the API; `reply` finds what it got, `expect_nothing_left` that each got one.
+  RequestId ask(Request request);
+  /// The reply to a request, if it came and is of this kind.
+  template <class Kind>
+  std::optional<Kind> reply(RequestId request) const {
+    const auto found = replies.find(request);
+    if (found == replies.end()) return std::nullopt;
+    const auto* kind = std::get_if<Kind>(&found->second);
+    return kind != nullptr ? std::optional(*kind) : std::nullopt;
+  }
+  bool replied(RequestId request) const { return replies.contains(request); }
+  RequestId execute(const Request& request) { return ask(request); }
+  void answer(QuestionId question, const PolicyAnswer& with);
+  /// One more trunk peer, at the address of a trunk in `settings`.
+  Peer& other_trunk(std::string_view address);
   template <class Command>
   std::vector<Command> media_commands() const {
     std::vector<Command> found;
@@ -130,6 +145,8 @@ class World {
 
   std::vector<media::Command> media_log;
   std::vector<Observation> observations;
+  std::map<RequestId, Reply> replies;
+  std::vector<AskPolicy> questions;
   TimePoint now{seconds{1000}};
   double loss = 0;  ///< of UDP datagrams
   std::unique_ptr<Engine> engine;
@@ -152,7 +169,7 @@ class World {
   SeededRandom random_;
   std::vector<std::unique_ptr<Peer>> peers_;
   Peer* trunk_ = nullptr;
-  std::uint64_t next_flow_ = 10;
+  std::uint64_t next_flow_ = 10, asked_ = 0;
   std::deque<std::function<void()>> wire_;
 };
 

@@ -210,9 +210,28 @@ TEST(ConfigNode, EmptySecretsAreRefused) {
 TEST(ConfigNode, FeaturesThatAreNotThereYetAreRefusedPlainly) {
   EXPECT_EQ(problems("store: { type: redis, url: \"redis://127.0.0.1\" }"),
             "f.yaml:1: store.type: \"redis\" is not supported by this version; use memory");
-  EXPECT_EQ(problems("policy: { endpoint: \"127.0.0.1:50061\" }"),
-            "f.yaml:1: policy.endpoint: \"127.0.0.1:50061\" is not supported by this version; use "
-            "routes");
+}
+
+TEST(ConfigNode, APolicyServiceIsAskedAsConfigured) {
+  const Config config = good(
+      "policy: { endpoint: \"127.0.0.1:50061\", timeout: 250ms, fallback: { reject: 480 }, "
+      "authenticate_users: true }");
+  ASSERT_TRUE(config.policy);
+  EXPECT_EQ(config.policy->endpoint, "127.0.0.1:50061");
+  EXPECT_EQ(config.policy->timeout, milliseconds{250});
+  const call::PolicySettings& policy = config.gateway.call.policy;
+  EXPECT_TRUE(policy.enabled);
+  EXPECT_TRUE(policy.authenticate_users);
+  EXPECT_EQ(policy.timeout, milliseconds{250});
+  EXPECT_EQ(policy.fallback_reject, 480);
+  EXPECT_FALSE(good("domain: a.test").policy);
+}
+
+TEST(ConfigNode, CredentialsHaveASecretAndALongestLife) {
+  const auto credentials =
+      good("credentials: { secret: \"0123456789abcdef\", max_ttl: 2h }").gateway.call.credentials;
+  EXPECT_EQ(credentials.secret, "0123456789abcdef");
+  EXPECT_EQ(credentials.max_ttl, seconds{7200});
 }
 
 TEST(ConfigNode, ContradictionsAreRefused) {

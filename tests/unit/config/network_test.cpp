@@ -148,10 +148,18 @@ TEST(ConfigListen, WithoutAListenerForCallsIsAnError) {
               HasSubstr("has no listener for calls"));
 }
 
-TEST(ConfigListen, GrpcIsTakenWithANotice) {
+TEST(ConfigListen, GrpcClientsAndTheirRoles) {
   const Config config = good(
-      "listen: { websocket: [{ bind: \"127.0.0.1:8080\" }], grpc: { bind: \"127.0.0.1:50051\" } }");
-  EXPECT_THAT(config.notices, ElementsAre(HasSubstr("this version has no gRPC API")));
+      "listen: { websocket: [{ bind: \"127.0.0.1:8080\" }], grpc: { bind: \"127.0.0.1:50052\", "
+      "tokens: [{ name: desk, token: t0ken, roles: [read, call] }] } }");
+  ASSERT_TRUE(config.api);
+  EXPECT_EQ(config.api->bind.text(), "127.0.0.1:50052");
+  ASSERT_EQ(config.api->tokens.size(), 1u);
+  EXPECT_EQ(config.api->tokens[0].name, "desk");
+  EXPECT_EQ(config.api->tokens[0].token, "t0ken");
+  EXPECT_THAT(config.api->tokens[0].roles,
+              ElementsAre(call_control::Role::read, call_control::Role::call));
+  EXPECT_THAT(config.notices, testing::IsEmpty());
 }
 
 TEST(ConfigMedia, BindIsNeededOffLoopback) {

@@ -174,10 +174,15 @@ TEST(ConfigRoute, UnknownServicesCallersAndTargetsAreErrors) {
 }
 
 TEST(ConfigRoute, ServicesThatAreNotThereYetAreRefusedPlainly) {
-  EXPECT_THAT(problems(route("any", ".", "service:policy")),
-              HasSubstr("is not supported by this version"));
   EXPECT_THAT(problems(route("any", ".", "service:play")),
               HasSubstr("is not supported by this version"));
+}
+
+TEST(ConfigRoute, ThePolicyServiceMustBeKnown) {
+  EXPECT_THAT(problems(route("any", ".", "service:policy")), HasSubstr("add policy.endpoint"));
+  EXPECT_EQ(
+      problems(route("any", ".", "service:policy") + "policy: { endpoint: \"127.0.0.1:50061\" }"),
+      "");
 }
 
 TEST(ConfigRoute, BadExpressionsAreErrorsAtTheirLine) {

@@ -67,18 +67,22 @@ TEST(MailboxTest, moves_values_that_can_not_be_copied) {
 }
 
 TEST(MailboxTest, loses_nothing_between_two_threads) {
-  constexpr int kCount = 200000;
-  Mailbox<int> box(64, kCount);
+  constexpr int kCount = 50000;
+  Mailbox<int> box(512, kCount);
   std::thread writer([&] {
     for (int i = 0; i < kCount; ++i)
       box.post(i);
-    while (box.deferred() != 0)
-      box.retry();
+    while (box.deferred() != 0) {
+      if (!box.retry()) std::this_thread::yield();
+    }
   });
   int expected = 0;
   int value = -1;
   while (expected < kCount) {
-    if (!box.take(value)) continue;
+    if (!box.take(value)) {
+      std::this_thread::yield();
+      continue;
+    }
     ASSERT_EQ(value, expected);
     ++expected;
   }

@@ -6,7 +6,8 @@
 namespace trunkline::io {
 namespace {
 
-constexpr std::uint16_t kFirstPort = 42400, kLastPort = 42419;
+// Below the ports that the system gives to whoever asks for any.
+constexpr std::uint16_t kFirstPort = 9400, kLastPort = 9419;
 
 MediaSettings settings(std::size_t workers = 1) {
   MediaSettings chosen;
@@ -31,7 +32,7 @@ std::string rtp_packet(std::uint16_t sequence, std::uint32_t timestamp) {
 /// Waits for the kernel to have something for `fd`; the worker has a thread of its own.
 bool readable(int fd) {
   pollfd wait{fd, POLLIN, 0};
-  return ::poll(&wait, 1, 10000) == 1;
+  return ::poll(&wait, 1, 60000) == 1;
 }
 
 class MediaWorkerTest : public ::testing::Test {

@@ -34,8 +34,8 @@ RuntimeSettings settings() {
   chosen.io.websocket = {{loopback(), {}}};
   chosen.io.media.bind = {loopback().ip};
   chosen.io.media.webrtc_port = 0;
-  chosen.io.media.rtp_port_first = 42440;
-  chosen.io.media.rtp_port_last = 42459;
+  chosen.io.media.rtp_port_first = 9440;
+  chosen.io.media.rtp_port_last = 9459;
   chosen.call.node = "test";
   chosen.call.domain = "example.test";
   chosen.call.users = {{"alice", "secret"}};
@@ -65,12 +65,12 @@ class RuntimeTest : public ::testing::Test {
   }
   static std::string wait_datagram(const PeerSocket& peer) {
     pollfd wait{peer.fd(), POLLIN, 0};
-    ::poll(&wait, 1, 10000);
+    ::poll(&wait, 1, 60000);
     return peer.receive();
   }
   template <class Done>
   static bool gather_until(PeerSocket& peer, Done done) {
-    const TimePoint end = Clock::now() + seconds{10};
+    const TimePoint end = Clock::now() + seconds{60};
     while (!done(peer.gather())) {
       if (peer.closed() || Clock::now() > end) return false;
       pollfd wait{peer.fd(), POLLIN, 0};
@@ -127,8 +127,8 @@ TEST_F(RuntimeTest, challenges_a_register_over_websocket) {
 TEST_F(RuntimeTest, names_the_port_that_is_taken) {
   begin();
   RuntimeSettings again = settings();
-  again.io.media.rtp_port_first = 42460;
-  again.io.media.rtp_port_last = 42469;
+  again.io.media.rtp_port_first = 9460;
+  again.io.media.rtp_port_last = 9469;
   again.io.sip = {{sip::Transport::udp, at("udp"), {}, {}}};
   const auto made = Runtime::make(std::move(again), {});
   ASSERT_FALSE(made);

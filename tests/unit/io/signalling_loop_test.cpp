@@ -24,10 +24,14 @@ struct RecordingOutput final : SignallingOutput {
   void close(const sip::CloseFlow& order) override { closed.push_back(order.flow); }
   void post(call::MediaCommand) override { ++posted; }
   void observe(const call::Observation&) override { ++observed; }
+  void reply(call::ControlReply reply) override { replies.push_back(std::move(reply)); }
+  void ask(call::AskPolicy question) override { questions.push_back(std::move(question)); }
   void settled() override { sent_when_settled.push_back(sent.size()); }
 
   std::vector<sip::SendBytes> sent;
   std::vector<FlowId> closed;
+  std::vector<call::ControlReply> replies;
+  std::vector<call::AskPolicy> questions;
   int posted = 0, observed = 0;
   std::vector<std::size_t> sent_when_settled;  ///< one entry for each input
   std::function<void()> on_send;
@@ -52,6 +56,21 @@ class SignallingLoopTest : public ::testing::Test {
   std::unique_ptr<call::Engine> engine;
   SignallingLoop loop{endpoint, output, counters};
 };
+
+TEST_F(SignallingLoopTest, a_request_of_the_api_gets_the_engines_reply) {
+  loop.control(call::RequestId{7}, call::GetNode{});
+  ASSERT_EQ(output.replies.size(), 1u);
+  EXPECT_EQ(output.replies[0].request, call::RequestId{7});
+  const auto* node = std::get_if<call::NodeView>(&output.replies[0].reply);
+  ASSERT_NE(node, nullptr);
+  EXPECT_EQ(node->node, "test");
+}
+
+TEST_F(SignallingLoopTest, an_answer_to_no_question_is_ignored) {
+  loop.answered(call::QuestionId{99}, call::PolicyFailed{"timeout"});
+  EXPECT_TRUE(output.sent.empty());
+  EXPECT_TRUE(output.replies.empty());
+}
 
 TEST_F(SignallingLoopTest, sends_the_answer_to_a_request_where_it_came_from) {
   loop.received(options(1), kPeer);

@@ -60,7 +60,7 @@ TEST_F(SipDatagramTest, sends_from_the_bound_port) {
 TEST_F(SipDatagramTest, reports_a_request_that_nobody_listens_for) {
   const SocketAddress nobody = PeerSocket::udp().local();
   datagram.send(order(nobody, 7));
-  ASSERT_TRUE(run_until([&] { return !input.failures.empty(); }, seconds{2}));
+  ASSERT_TRUE(run_until([&] { return !input.failures.empty(); }));
   EXPECT_EQ(input.failures, std::vector<sip::TransactionId>{{7}});
   EXPECT_EQ(counters.icmp_errors.get(), 1);
 }
@@ -72,7 +72,7 @@ TEST_F(SipDatagramTest, reports_each_unreachable_request_once_and_no_other) {
   datagram.send(order(nobody, 2));
   datagram.send(order(nobody, 3));
   datagram.send(order(peer.local(), 4));
-  ASSERT_TRUE(run_until([&] { return counters.icmp_errors.get() == 2; }, seconds{2}));
+  ASSERT_TRUE(run_until([&] { return counters.icmp_errors.get() == 2; }));
   run_ready();
   EXPECT_EQ(input.failures, (std::vector<sip::TransactionId>{{2}, {3}}));
 }
@@ -80,7 +80,7 @@ TEST_F(SipDatagramTest, reports_each_unreachable_request_once_and_no_other) {
 TEST_F(SipDatagramTest, goes_on_receiving_after_an_icmp_error) {
   const SocketAddress nobody = PeerSocket::udp().local();
   datagram.send(order(nobody, 1));
-  ASSERT_TRUE(run_until([&] { return counters.icmp_errors.get() == 1; }, seconds{2}));
+  ASSERT_TRUE(run_until([&] { return counters.icmp_errors.get() == 1; }));
   const PeerSocket peer = PeerSocket::udp();
   peer.send_to("still here", local);
   EXPECT_TRUE(run_until([&] { return !input.messages.empty(); }));

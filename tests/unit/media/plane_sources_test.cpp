@@ -141,12 +141,12 @@ TEST_F(PlaneSources, ADigitSilencesTheRouteOnTheSameLine) {
   EXPECT_EQ(header(all.back()).payload_type, 0) << "the route goes on";
 }
 
-TEST_F(PlaneSources, QueuesAtMost32Digits) {
+TEST_F(PlaneSources, QueuesDigitsUpToTheBound) {
   trunk_only();
-  for (int i = 0; i < 40; ++i)
+  for (std::size_t i = 0; i < kMaxQueuedDigits + 8; ++i)
     execute(SendDigit{kTrunk, '1', 40, 101, 8000});
   run(seconds{15});
-  EXPECT_EQ(metric("trunkline_dtmf_events_total,sip,out,rfc4733"), 32);
+  EXPECT_EQ(metric("trunkline_dtmf_events_total,sip,out,rfc4733"), kMaxQueuedDigits);
 }
 
 TEST_F(PlaneSources, RelaysAndReportsADigitOfTheBrowserOnce) {
@@ -339,6 +339,29 @@ TEST_F(PlaneSources, CountsLossAndJitterOfTheSource) {
   EXPECT_EQ(statistics.packets_lost, 10u);
   EXPECT_GT(statistics.jitter_seconds, 0.002);
   EXPECT_LT(statistics.jitter_seconds, 0.02);
+}
+
+TEST_F(PlaneSources, TellsTheStatisticsOfALegWhenItIsAsked) {
+  connect_call();
+  for (int i = 0; i < 100; ++i) {
+    const auto packet = carrier_.packet(std::vector<std::uint8_t>(160, 1));
+    if (i % 10 != 5) from_carrier(packet);
+    now_ += milliseconds{20};
+  }
+  execute(QueryStatistics{kTrunk, 7});
+  execute(QueryStatistics{LegId{4711}, 8});
+  const auto reported = events<StatisticsReported>();
+  ASSERT_THAT(reported, SizeIs(2));
+  EXPECT_EQ(reported[0].leg, kTrunk);
+  EXPECT_EQ(reported[0].query, 7u);
+  EXPECT_EQ(reported[0].statistics.packets_received, 90u);
+  EXPECT_EQ(reported[0].statistics.packets_lost, 10u);
+  ASSERT_TRUE(reported[0].statistics.mos);
+  EXPECT_GT(*reported[0].statistics.mos, 1.5);
+  EXPECT_LT(*reported[0].statistics.mos, 3.8) << "a tenth is lost";
+  EXPECT_EQ(reported[1].query, 8u);
+  EXPECT_EQ(reported[1].statistics.packets_received, 0u);
+  EXPECT_FALSE(reported[1].statistics.mos) << "nothing came that could be judged";
 }
 
 TEST_F(PlaneSources, ManyTonesWaitForRoomInTheOutbox) {

@@ -148,5 +148,20 @@ TEST(DigestCredentials, RefuseWhatCannotBeChecked) {
   }
 }
 
+TEST(HmacSha256, MeetsTheVectorsOfRfc4231) {
+  const auto hex = [](const std::array<std::uint8_t, 32>& code) {
+    std::string text;
+    for (const std::uint8_t byte : code) {
+      text += "0123456789abcdef"[byte >> 4];
+      text += "0123456789abcdef"[byte & 15];
+    }
+    return text;
+  };
+  EXPECT_EQ(hex(hmac_sha256(std::string(20, '\x0b'), "Hi There")),
+            "b0344c61d8db38535ca8afceaf0bf12b881dc200c9833da726e9376c2e32cff7");
+  EXPECT_EQ(hex(hmac_sha256("Jefe", "what do ya want for nothing?")),
+            "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843");
+}
+
 }  // namespace
 }  // namespace trunkline::sip

@@ -62,7 +62,7 @@ class Client {
     address.sin_family = AF_INET;
     address.sin_port = htons(to.port);
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    const timeval patience{5, 0};
+    const timeval patience{60, 0};
     setsockopt(socket_, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
     connected_ = connect(socket_, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0;
   }
@@ -154,7 +154,7 @@ TEST_F(AdminServer, ClosesConnectionsThatSayNothing) {
 }
 
 TEST_F(AdminServer, ClosesConnectionsBeyondTheLimit) {
-  start({.connections = 1, .header_octets = 8192, .timeout = seconds{10}});
+  start({.connections = 1, .header_octets = 8192, .timeout = seconds{60}});
   Client first(endpoint_->listening());
   first.send("GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n");
   EXPECT_THAT(first.receive("ok\n"), HasSubstr("200 OK"));

@@ -1,8 +1,8 @@
-#include "io/utf8.hpp"
+#include "base/utf8.hpp"
 
 #include <gtest/gtest.h>
 
-namespace trunkline::io {
+namespace trunkline {
 namespace {
 
 TEST(Utf8Test, takes_what_is_well_formed) {
@@ -19,5 +19,15 @@ TEST(Utf8Test, refuses_what_is_not) {
   }
 }
 
+TEST(Utf8Test, replaces_only_what_is_not_well_formed) {
+  EXPECT_EQ(to_utf8("J\xc3\xbcrgen"), "J\xc3\xbcrgen");
+  EXPECT_EQ(to_utf8("a\xff"
+                    "b\xc3"),
+            "a\xef\xbf\xbd"
+            "b\xef\xbf\xbd");
+  for (const char* text : {"\xed\xa0\x80", "\xf0\x9f\x98", "\xe2(\xa1"})
+    EXPECT_TRUE(is_utf8(to_utf8(text)));
+}
+
 }  // namespace
-}  // namespace trunkline::io
+}  // namespace trunkline

@@ -1,0 +1,63 @@
+#include "call/call.hpp"
+#include "call/refusals.hpp"
+
+#include <algorithm>
+
+// What requests of the API have in common: which leg they mean, and that each gets its one reply.
+namespace trunkline::call {
+namespace {
+
+/// What a request hears whose call ended before it was done: the failure, if it was one.
+Reply overtaken_by(const Failure& end) {
+  const bool asked_for = end.reason == EndReason::rejected && !end.remote;
+  if (asked_for || end.grpc_code() == GrpcCode::ok)
+    return wrong_state("the call ended meanwhile: " + std::string(end_reason_label(end.reason)));
+  return end;
+}
+
+}  // namespace
+
+Leg* Call::addressed(Turn& turn, RequestId id, const LegName& on) {
+  Leg* leg = nullptr;
+  if (on.leg.empty()) {
+    leg = find(winner_ ? winner_ : from_);
+  } else {
+    const auto named = std::find_if(legs_.begin(), legs_.end(),
+                                    [&](const auto& one) { return one->name() == on.leg; });
+    if (named != legs_.end()) leg = named->get();
+  }
+  if (leg == nullptr) {
+    turn.reply(id, leg_not_found(on.leg));
+  } else if (!view_.answered) {
+    turn.reply(id, wrong_state("the call is not answered yet"));
+  } else if (!joined(*leg)) {
+    turn.reply(id, wrong_state("the leg is not in the conversation"));
+  } else {
+    return leg;
+  }
+  return nullptr;
+}
+
+void Call::operations_due(Turn& turn) {
+  const TimePoint now = turn.at.now;
+  if (holding_ && now >= holding_->again_at) offer_hold(turn);
+  if (statistics_ && now >= statistics_->give_up_at) reply_statistics(turn);
+}
+
+TimePoint Call::operations_deadline() const {
+  TimePoint first = kNever;
+  if (holding_) first = std::min(first, holding_->again_at);
+  if (statistics_) first = std::min(first, statistics_->give_up_at);
+  return first;
+}
+
+void Call::end_operations(Turn& turn) {
+  const Reply reply = overtaken_by(*view_.end);
+  if (holding_) turn.reply(holding_->request, reply);
+  holding_.reset();
+  if (digits_) turn.reply(digits_->request, reply);
+  digits_.reset();
+  if (statistics_) reply_statistics(turn);
+}
+
+}  // namespace trunkline::call

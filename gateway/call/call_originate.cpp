@@ -1,0 +1,136 @@
+#include "call/call.hpp"
+#include "sdp/codec_match.hpp"
+#include "sip/syntax.hpp"
+
+#include <algorithm>
+
+// Whom we call, in which order, and what they are told: the calls that the API makes (3PCC as of a
+// B2BUA: `from` is called first, with an offer of ours, and `to` once it has answered), and the
+// targets that follow each other.
+namespace trunkline::call {
+namespace {
+
+std::vector<std::string> allowed_codecs(const Node& node, const Destination& destination) {
+  if (destination.kind == Destination::Kind::user) return node.settings.browser_codecs;
+  if (destination.kind != Destination::Kind::trunk) return {};
+  for (const TrunkSettings& trunk : node.settings.trunks) {
+    if (trunk.name == destination.name) return trunk.codecs;
+  }
+  return {};
+}
+
+/// Those that the other side may have too; all of them where nothing is known of it.
+std::vector<std::string> in_common(std::vector<std::string> names,
+                                   const std::vector<std::string>& others) {
+  if (others.empty()) return names;
+  std::erase_if(names, [&](const std::string& name) {
+    return std::none_of(others.begin(), others.end(), [&](const std::string& other) {
+      return sip::equals_ignoring_case(name, other);
+    });
+  });
+  return names;
+}
+
+/// The codec of the audio that a peer has agreed to send first: what it will send.
+const sdp::Codec* spoken(const std::vector<sdp::Codec>& agreed) {
+  const auto audio = std::find_if_not(agreed.begin(), agreed.end(), sdp::is_telephone_event);
+  return audio == agreed.end() ? nullptr : &*audio;
+}
+
+}  // namespace
+
+Call::Call(Turn& turn, CallId id, Origination origination) : worker_(turn.node.pick_worker()) {
+  const bool service = origination.from.destination.kind == Destination::Kind::service;
+  view_.id = id;
+  view_.name = turn.node.random.token(20);
+  view_.from = origination.from.destination.text();
+  view_.caller = origination.from.number;
+  view_.dialled = origination.to.number;
+  view_.metadata = origination.metadata;
+  view_.created = turn.at.wall;
+  aim_at(origination.to.destination);
+  if (service) destination_ = origination.from.destination;
+  shown_ = origination.caller_id;
+  if (shown_.number.empty()) shown_.number = view_.caller;
+  headers_ = origination.headers;
+  ring_timeout_ = origination.ring_timeout.value_or(turn.node.settings.ring_timeout);
+  calling_first_ = !service;
+  origin_ = std::move(origination);
+}
+
+void Call::start(Turn& turn) {
+  turn.observe(CallStarted{view()});
+  ring_until_ = turn.at.now + ring_timeout_;
+  dial(turn, calling_first_ ? origin_->from : origin_->to);
+}
+
+void Call::call_to(Turn& turn, const Party& party) {
+  calling_first_ = false;
+  aim_at(party.destination);
+  ring_until_ = turn.at.now + ring_timeout_;
+  dial(turn, party);
+}
+
+void Call::aim_at(const Destination& destination) {
+  static constexpr std::string_view kTrunk = "trunk:";
+  destination_ = destination;
+  view_.to = destination.text();
+  view_.trunk = view_.from.starts_with(kTrunk) ? view_.from.substr(kTrunk.size()) : std::string{};
+  if (destination.kind == Destination::Kind::trunk) view_.trunk = destination.name;
+  if (view_.direction == Direction::inbound) return;
+  view_.direction = view_.trunk.empty() ? Direction::internal : Direction::outbound;
+}
+
+void Call::party_failed(Turn& turn, const Failure& failure) {
+  const auto tried = legs_.begin() + static_cast<std::ptrdiff_t>(attempt_);
+  const bool rang = std::any_of(tried, legs_.end(), [](const auto& leg) { return leg->rang; });
+  view_.from_failed = calling_first_;
+  if (calling_first_ || targets_.empty() || early_ || !failure.allows_failover(rang))
+    return end(turn, failure);
+  if (destination_.kind == Destination::Kind::trunk && tried != legs_.end()) {
+    turn.node.trunks.release(destination_.name);
+    admitted_.pop_back();
+  }
+  const Party next = std::move(targets_.front());
+  targets_.erase(targets_.begin());
+  aim_at(next.destination);
+  dial(turn, next);
+}
+
+sip::NameAddress Call::shown_to(const Node& node, const Leg& leg) const {
+  sip::NameAddress shown;
+  // Who is called first sees whom he will be joined with; a carrier wants a number that is ours.
+  const bool joined_with =
+      leg.caller && (leg.kind == Leg::Kind::browser || shown_.number == view_.caller);
+  shown.uri = sip::Uri::sip(joined_with ? view_.dialled : shown_.number, node.settings.domain);
+  if (!joined_with) shown.display_name = shown_.name;
+  return shown;
+}
+
+std::vector<sdp::Codec> Call::codecs_for(const Node& node, const Leg& leg) const {
+  const auto profile = leg.media->profile();
+  const auto allowed = allowed_codecs(node, leg);
+  if (origin_ && destination_.kind == Destination::Kind::service)
+    return sdp::codecs_to_offer(service_codecs(node), profile);
+  if (calling_first_) {
+    return sdp::codecs_to_offer(
+        in_common(allowed, trunkline::call::allowed_codecs(node, destination_)), profile);
+  }
+  auto codecs = sdp::codecs_to_offer(offered_by_caller(node), allowed, profile);
+  if (caller_waits()) return codecs;
+  // The first party is heard already: with the codec that it speaks it need not change. Without any
+  // in common it is offered new ones once the answer is known.
+  if (codecs.empty()) {
+    return sdp::codecs_to_offer(
+        sdp::codecs_to_offer(allowed_codecs(node, caller()), caller().media->profile()), allowed,
+        profile);
+  }
+  const sdp::Codec* now = spoken(caller().media->sdp().agreed_codecs());
+  if (now != nullptr) {
+    std::stable_partition(codecs.begin(), codecs.end(),
+                          [&](const sdp::Codec& codec) { return sdp::same_codec(codec, *now); });
+  }
+  return codecs;
+}
+
+}  // namespace trunkline::call

@@ -1,0 +1,119 @@
+#include "call/call.hpp"
+#include "sip/syntax.hpp"
+
+#include <algorithm>
+#include <array>
+
+// Calls about which somebody else decides: the policy service, and for a parked one the API.
+namespace trunkline::call {
+
+using sip::HeaderName;
+
+namespace {
+
+/// The service's own time-out counts; this one is for an answer that never comes at all.
+constexpr Duration kPolicyMargin = seconds{2};
+/// Questions of all calls that may be open at once.
+constexpr std::size_t kMaxQuestions = 4096;
+/// What of the caller's INVITE is told.
+constexpr std::size_t kMaxHeaders = 64, kMaxHeaderValue = 1024;  // fields, octets
+
+/// Secrets, and what belongs to the one hop only.
+constexpr std::array kNotTold{
+    HeaderName::authorization, HeaderName::proxy_authorization, HeaderName::via,
+    HeaderName::route,         HeaderName::record_route,        HeaderName::max_forwards,
+    HeaderName::cseq,          HeaderName::content_length,      HeaderName::contact};
+
+std::vector<HeaderField> told_headers(const sip::Message& invite) {
+  std::vector<HeaderField> told;
+  for (const auto& field : invite.fields()) {
+    if (std::ranges::find(kNotTold, field.name) != kNotTold.end()) continue;
+    const std::string_view value = invite.field_value(field);
+    if (told.size() >= kMaxHeaders || value.size() > kMaxHeaderValue) continue;
+    told.push_back({std::string(invite.field_name(field)), std::string(value)});
+  }
+  return told;
+}
+
+}  // namespace
+
+void Call::ask_policy(Turn& turn) {
+  ring_until_ = kNever;
+  if (turn.node.questions.size() >= kMaxQuestions) return decided(turn, PolicyFailed{"overload"});
+  question_ = turn.node.question_ids.next();
+  turn.node.questions[question_] = view_.id;
+  policy_until_ = turn.at.now + turn.node.settings.policy.timeout + kPolicyMargin;
+  RouteQuestion question;
+  question.call = view_.name;
+  question.from = view_.caller;
+  question.to = view_.dialled;
+  question.source = origin_ ? "api" : view_.from;
+  if (!origin_) question.headers = told_headers(caller().invite_request);
+  turn.out.questions.push_back({question_, std::move(question)});
+}
+
+void Call::stop_waiting(Node& node) {
+  if (question_) node.questions.erase(question_);
+  question_ = {};
+  policy_until_ = kNever;
+  parked_ = false;
+}
+
+void Call::route(Turn& turn, std::vector<Party> targets, const CallerId& caller_id,
+                 const std::vector<HeaderField>& headers) {
+  stop_waiting(turn.node);
+  if (!caller_id.number.empty()) shown_.number = caller_id.number;
+  if (!caller_id.name.empty()) shown_.name = caller_id.name;
+  headers_.insert(headers_.end(), headers.begin(), headers.end());
+  const Party first = std::move(targets.front());
+  targets.erase(targets.begin());
+  targets_ = std::move(targets);
+  call_to(turn, first);
+}
+
+void Call::decided(Turn& turn, const Park& park) {
+  stop_waiting(turn.node);
+  parked_ = true;
+  const bool limited = park.timeout > Duration::zero();
+  ring_until_ = turn.at.now + (limited ? park.timeout : ring_timeout_);
+  send_provisional(turn, 180, false);
+  turn.observe(CallParked{view()});
+}
+
+void Call::decided(Turn& turn, const PolicyRejection& rejection) {
+  // A redirection would need somewhere to point to.
+  if (rejection.sip_code < 400 || rejection.sip_code > 699)
+    return decided(turn, PolicyFailed{"invalid"});
+  Failure failure = Failure::local(EndReason::rejected);
+  failure.sip_code = rejection.sip_code;
+  failure.phrase = rejection.reason;
+  end(turn, failure);
+}
+
+void Call::decided(Turn& turn, const PolicyFailed& failed) {
+  turn.observe(PolicyFault{"route", failed.why, view_.name});
+  Failure failure = Failure::local(EndReason::policy_failed);
+  failure.sip_code = turn.node.settings.policy.fallback_reject;
+  if (failure.sip_code != 503) failure.retry_after.reset();
+  end(turn, failure);
+}
+
+void Call::answer_parked(Turn& turn, RequestId id, const std::optional<Party>& target) {
+  if (!parked_) {
+    Refusal refusal;
+    refusal.kind = Refusal::Kind::wrong_state;
+    refusal.reason = "WRONG_CALL_STATE";
+    refusal.message = "the call is not parked";
+    return turn.reply(id, std::move(refusal));
+  }
+  if (target) {
+    route(turn, {*target}, {}, {});
+  } else {
+    stop_waiting(turn.node);
+    destination_ = {Destination::Kind::service, "silence"};
+    join_service(turn);
+  }
+  turn.reply(id, view());
+}
+
+}  // namespace trunkline::call

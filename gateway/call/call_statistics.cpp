@@ -1,0 +1,92 @@
+#include "call/call.hpp"
+#include "call/refusals.hpp"
+
+#include <algorithm>
+
+// What the media workers tell of a call's legs: their state, and their statistics when asked.
+namespace trunkline::call {
+namespace {
+
+constexpr Duration kPatience = seconds{1};  ///< for the workers' reports
+/// Requests that wait for one report at once.
+constexpr std::size_t kMaxWaiting = 64;
+
+std::string codec_of(const Leg& leg) {
+  const auto& agreed = leg.media->sdp().agreed_codecs();
+  const auto audio = std::find_if_not(agreed.begin(), agreed.end(), sdp::is_telephone_event);
+  return audio == agreed.end() ? std::string{} : audio->name;
+}
+
+LegQuality quality_of(const Leg& leg, const media::LegStatistics& statistics) {
+  LegQuality quality;
+  quality.leg = leg.name();
+  quality.codec = codec_of(leg);
+  quality.srtp_profile = leg.srtp_profile;
+  quality.packets_received = statistics.packets_received;
+  quality.bytes_received = statistics.bytes_received;
+  quality.packets_sent = statistics.packets_sent;
+  quality.bytes_sent = statistics.bytes_sent;
+  quality.packets_lost = statistics.packets_lost;
+  quality.packets_expected = statistics.packets_expected;
+  quality.packets_dropped = statistics.packets_dropped;
+  quality.srtp_failures = statistics.srtp_failures;
+  quality.jitter_seconds = statistics.jitter_seconds;
+  quality.round_trip_seconds = statistics.round_trip_seconds;
+  quality.mos = statistics.mos;
+  return quality;
+}
+
+}  // namespace
+
+void Call::media_changed(Turn& turn, const media::Event& event) {
+  const LegId id = std::visit([](const auto& specific) { return specific.leg; }, event);
+  Leg* leg = find(id);
+  if (ended() || leg == nullptr || !leg->alive()) return;
+  std::string_view what;
+  // No DTLS before ICE: with it both are there.
+  if (const auto* dtls = std::get_if<media::DtlsConnected>(&event)) {
+    leg->srtp_profile = dtls->profile;
+    what = "connected";
+  } else if (std::holds_alternative<media::FirstPacket>(event)) {
+    what = "flowing";
+  } else if (const auto* failed = std::get_if<media::LegFailed>(&event)) {
+    what = media::failure_label(failed->failure);
+  }
+  if (!what.empty()) turn.observe(MediaChanged{view(), leg->name(), std::string(what)});
+}
+
+void Call::execute(Turn& turn, RequestId id, const GetStatistics&) {
+  if (statistics_) {
+    if (statistics_->requests.size() == kMaxWaiting)
+      return turn.reply(id, in_progress("too many wait for the statistics of this call"));
+    return statistics_->requests.push_back(id);
+  }
+  statistics_ = StatisticsOperation{};
+  statistics_->query = ++statistics_queries_;
+  statistics_->requests = {id};
+  statistics_->gathered.call = name();
+  statistics_->give_up_at = turn.at.now + kPatience;
+  for (const auto& leg : legs_) {
+    if (!leg->alive() || !leg->media || !leg->media->is_open()) continue;
+    statistics_->awaited.push_back(leg->id);
+    turn.media(leg->media->worker(), media::QueryStatistics{leg->id, statistics_->query});
+  }
+  if (statistics_->awaited.empty()) reply_statistics(turn);
+}
+
+void Call::statistics_reported(Turn& turn, const media::StatisticsReported& report) {
+  if (!statistics_ || statistics_->query != report.query) return;
+  const Leg* leg = find(report.leg);
+  if (leg == nullptr || std::erase(statistics_->awaited, report.leg) == 0) return;
+  statistics_->gathered.legs.push_back(quality_of(*leg, report.statistics));
+  if (statistics_->awaited.empty()) reply_statistics(turn);
+}
+
+void Call::reply_statistics(Turn& turn) {
+  const StatisticsOperation done = std::move(*statistics_);
+  statistics_.reset();
+  for (const RequestId request : done.requests)
+    turn.reply(request, done.gathered);
+}
+
+}  // namespace trunkline::call

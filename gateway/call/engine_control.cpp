@@ -1,0 +1,189 @@
+#include "call/engine_impl.hpp"
+#include "sip/syntax.hpp"
+
+#include <algorithm>
+
+// Requests of the API: what is asked of the node itself is done here, what is asked of a call by
+// the call.
+namespace trunkline::call {
+
+Refusal refusal(Refusal::Kind kind, std::string reason, std::string message, std::string field) {
+  Refusal made;
+  made.kind = kind;
+  made.reason = std::move(reason);
+  made.message = std::move(message);
+  made.field = std::move(field);
+  return made;
+}
+
+constexpr std::size_t kMaxUser = 128;  ///< octets of a user's name
+
+Refusal not_found(std::string_view what, std::string_view name) {
+  const std::string reason = what == "call"    ? "CALL_NOT_FOUND"
+                             : what == "trunk" ? "TRUNK_NOT_FOUND"
+                                               : "USER_NOT_FOUND";
+  return refusal(Refusal::Kind::not_found, reason,
+                 "there is no " + std::string(what) + " '" + std::string(name) + "'");
+}
+
+namespace {
+
+template <class OnCall>
+const std::string& call_name(const OnCall& request) {
+  if constexpr (requires { request.on; }) {
+    return request.on.call;
+  } else {
+    return request.call;
+  }
+}
+
+TrunkView describe(const Trunk& trunk) {
+  TrunkView view;
+  view.name = trunk.settings.name;
+  view.uri = trunk.settings.uri.text();
+  view.enabled = trunk.enabled;
+  view.up = trunk.up;
+  view.calls = trunk.calls;
+  view.max_calls = trunk.settings.max_calls;
+  for (const SocketAddress& address : trunk.addresses)
+    view.addresses.push_back(address.text());
+  return view;
+}
+
+}  // namespace
+
+Call* Engine::Impl::find_call(std::string_view name) {
+  const auto known = names.find(std::string(name));
+  if (known == names.end()) return nullptr;
+  return calls.find(known->second)->second.call.get();
+}
+
+Call* Engine::Impl::live_call(Turn& turn, RequestId id, const std::string& name) {
+  Call* call = find_call(name);
+  if (call == nullptr) {
+    turn.reply(id, not_found("call", name));
+    return nullptr;
+  }
+  if (!call->ended()) return call;
+  turn.reply(id, refusal(Refusal::Kind::wrong_state, "WRONG_CALL_STATE", "the call has ended"));
+  return nullptr;
+}
+
+template <class OnCall>
+void Engine::Impl::execute(Turn& turn, RequestId id, const OnCall& request) {
+  Call* call = live_call(turn, id, call_name(request));
+  if (call == nullptr) return;
+  call->execute(turn, id, request);
+  settle(*call);
+}
+
+template void Engine::Impl::execute(Turn&, RequestId, const RejectCall&);
+template void Engine::Impl::execute(Turn&, RequestId, const HangupCall&);
+template void Engine::Impl::execute(Turn&, RequestId, const HoldCall&);
+template void Engine::Impl::execute(Turn&, RequestId, const ResumeCall&);
+template void Engine::Impl::execute(Turn&, RequestId, const MuteCall&);
+template void Engine::Impl::execute(Turn&, RequestId, const SendDtmf&);
+template void Engine::Impl::execute(Turn&, RequestId, const TransferCall&);
+template void Engine::Impl::execute(Turn&, RequestId, const AttendedTransfer&);
+template void Engine::Impl::execute(Turn&, RequestId, const GetStatistics&);
+
+void Engine::Impl::execute(Turn& turn, RequestId id, const ListRegistrations& request) {
+  turn.reply(id, Registrations{node.registrar.list(request.user, turn.at.now)});
+}
+
+void Engine::Impl::execute(Turn& turn, RequestId id, const DeleteRegistration& request) {
+  auto removed = node.registrar.remove(request.user, request.id, turn.out.observations);
+  if (removed.empty()) {
+    return turn.reply(id, refusal(Refusal::Kind::not_found, "REGISTRATION_NOT_FOUND",
+                                  "no such registration of '" + request.user + "'"));
+  }
+  turn.reply(id, Registrations{std::move(removed)});
+}
+
+void Engine::Impl::execute(Turn& turn, RequestId id, const CreateCredential& request) {
+  const auto refuse = [&](std::string field, std::string why) {
+    turn.reply(id, refusal(Refusal::Kind::invalid, "INVALID_CREDENTIAL", std::move(why),
+                           std::move(field)));
+  };
+  const bool speakable = std::none_of(request.user.begin(), request.user.end(),
+                                      [](char c) { return sip::is_control(c); });
+  if (request.user.empty() || request.user.size() > kMaxUser || !speakable)
+    return refuse("user", "must be 1 to 128 printable characters");
+  const Duration longest = node.settings.credentials.max_ttl;
+  if (request.ttl < Duration::zero() || request.ttl > longest)
+    return refuse("ttl", "must not be negative or more than credentials.max_ttl");
+  const Duration ttl = request.ttl == Duration::zero() ? longest : request.ttl;
+  const auto whole = std::chrono::ceil<seconds>(ttl);
+  const std::int64_t expires = turn.at.wall_seconds() + whole.count();
+  Credential credential;
+  credential.username = Credentials::username(request.user, expires);
+  credential.password = credentials.password(credential.username);
+  credential.expires = std::chrono::system_clock::time_point{seconds{expires}};
+  turn.reply(id, std::move(credential));
+}
+
+void Engine::Impl::execute(Turn& turn, RequestId id, const ListTrunks&) {
+  TrunkViews views;
+  for (const Trunk& trunk : node.trunks.all())
+    views.all.push_back(describe(trunk));
+  turn.reply(id, std::move(views));
+}
+
+void Engine::Impl::execute(Turn& turn, RequestId id, const SetTrunkEnabled& request) {
+  Trunk* trunk = node.trunks.find(request.trunk);
+  if (trunk == nullptr) return turn.reply(id, not_found("trunk", request.trunk));
+  trunk->enabled = request.enabled;
+  turn.reply(id, TrunkViews{{describe(*trunk)}});
+}
+
+void Engine::Impl::execute(Turn& turn, RequestId id, const GetNode&) {
+  NodeView view;
+  view.node = node.settings.node;
+  view.domain = node.settings.domain;
+  view.draining = draining;
+  view.calls = live;
+  view.max_calls = node.settings.max_calls;
+  view.registrations = node.registrar.size();
+  turn.reply(id, std::move(view));
+}
+
+void Engine::Impl::execute(Turn& turn, RequestId id, const Drain& request) {
+  draining = true;
+  drain_at = turn.at.now + request.timeout.value_or(node.settings.drain_timeout);
+  execute(turn, id, GetNode{});
+}
+
+void Engine::Impl::execute(Turn& turn, RequestId id, const Undrain&) {
+  draining = false;
+  drain_at = kNever;
+  execute(turn, id, GetNode{});
+}
+
+void Engine::Impl::execute(Turn& turn, RequestId id, const GetTrace& request) {
+  const CallTrace* trace = node.traces.find(request.call, turn.at.now);
+  if (trace == nullptr) return turn.reply(id, not_found("call", request.call));
+  switch (request.format) {
+    case GetTrace::Format::text:
+      return turn.reply(id, Trace{trace_text(*trace)});
+    case GetTrace::Format::json:
+      return turn.reply(id, Trace{trace_json(*trace)});
+    case GetTrace::Format::pcapng:
+      return turn.reply(id, Trace{trace_pcapng(*trace)});
+  }
+}
+
+namespace {
+Refusal no_transfers() {
+  return refusal(Refusal::Kind::unsupported, "TRANSFER_UNSUPPORTED",
+                 "transfers are not in this version");
+}
+}  // namespace
+
+void Call::execute(Turn& turn, RequestId id, const TransferCall&) {
+  turn.reply(id, no_transfers());
+}
+void Call::execute(Turn& turn, RequestId id, const AttendedTransfer&) {
+  turn.reply(id, no_transfers());
+}
+
+}  // namespace trunkline::call

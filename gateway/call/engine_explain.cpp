@@ -1,0 +1,88 @@
+#include "call/engine_impl.hpp"
+
+// What would happen to a call, without making one.
+namespace trunkline::call {
+namespace {
+
+/// "sip:1001@host", "tel:+49…" or a bare name, as the part that the routes look at.
+std::string dialled_of(std::string_view text) {
+  if (const auto uri = sip::Uri::parse(text); uri && uri->scheme != sip::Uri::Scheme::other)
+    return uri->unescaped_user();
+  return std::string(text);
+}
+
+}  // namespace
+
+std::optional<Caller> Engine::Impl::source_of(std::string_view text) {
+  if (text.empty() || text == "api") return Caller{Caller::Kind::api, {}};
+  if (text.starts_with("user:")) return Caller{Caller::Kind::user, std::string(text.substr(5))};
+  if (text.starts_with("trunk:")) {
+    const Trunk* trunk = node.trunks.find(text.substr(6));
+    if (trunk == nullptr) return std::nullopt;
+    return Caller{Caller::Kind::trunk, trunk->settings.name};
+  }
+  const auto address = SocketAddress::parse(text);
+  const Trunk* trunk = address ? node.trunks.identify(*address) : nullptr;
+  if (trunk == nullptr) return std::nullopt;
+  return Caller{Caller::Kind::trunk, trunk->settings.name};
+}
+
+void Engine::Impl::execute(Turn& turn, RequestId id, const ExplainRoute& request) {
+  RouteExplanation told;
+  const auto caller = source_of(request.source);
+  if (!caller) {
+    told.refused_with = 403;
+    told.text = "'" + request.source + "' is in no trunk's allow: 403";
+    return turn.reply(id, std::move(told));
+  }
+  const std::string dialled = dialled_of(request.to);
+  const RouteDecision decision = router.route(*caller, dialled);
+  for (const RouteStep& step : decision.steps)
+    told.steps.push_back({step.rule, step.matched, step.why});
+  told.target = decision.destination.text();
+  told.text = explain(*caller, dialled, decision);
+  explain_destination(turn, decision.destination, dialled, told);
+  if (told.refused_with == 0 && draining) {
+    told.refused_with = 503;
+    told.text += "\nthe node is draining: 503";
+  }
+  turn.reply(id, std::move(told));
+}
+
+void Engine::Impl::explain_destination(Turn& turn, const Destination& destination,
+                                       const std::string& dialled, RouteExplanation& told) {
+  const auto refuse = [&told](int code, std::string_view why) {
+    told.refused_with = code;
+    told.text += "\n" + std::string(why) + ": " + std::to_string(code);
+  };
+  switch (destination.kind) {
+    case Destination::Kind::none:
+      told.refused_with = 404;
+      return;
+    case Destination::Kind::service:
+      return;
+    case Destination::Kind::user: {
+      const auto bindings = node.registrar.find(destination.name, turn.at.now);
+      if (bindings.empty()) return refuse(480, "the user has no registered contact");
+      told.request_uri = bindings.front().contact.uri.text();
+      told.next_hop = bindings.front().target.remote.text();
+      told.text += "\nrings " + std::to_string(bindings.size()) + " registered contact(s)";
+      return;
+    }
+    case Destination::Kind::trunk:
+      break;
+  }
+  const Trunk& trunk = *node.trunks.find(destination.name);
+  sip::Uri uri = trunk.settings.uri;
+  uri.user = sip::escape_user(dialled);
+  told.request_uri = uri.text();
+  const auto target = Trunks::target(trunk);
+  if (!target) return refuse(500, "the trunk's host name has no address");
+  told.next_hop =
+      std::string(sip::transport_label(target->transport)) + " " + target->remote.text();
+  told.text += "\nINVITE " + told.request_uri + " to " + told.next_hop;
+  if (!trunk.enabled) return refuse(503, "the trunk is disabled");
+  if (trunk.calls >= trunk.settings.max_calls) refuse(503, "the trunk carries max_calls");
+}
+
+}  // namespace trunkline::call

@@ -1,0 +1,117 @@
+#include "call_control/server.hpp"
+
+#include "base/log.hpp"
+#include "base/random.hpp"
+
+#include <grpcpp/ext/proto_server_reflection_plugin.h>
+#include <grpcpp/grpcpp.h>
+#include <grpcpp/health_check_service_interface.h>
+
+#include "call_control/callback_queue.hpp"
+#include "call_control/desk.hpp"
+#include "call_control/services.hpp"
+#include "call_control/tls_credentials.hpp"
+#include <array>
+#include <mutex>
+
+namespace trunkline::call_control {
+namespace {
+
+// A client that is silent for this long is asked whether it is there; a subscriber behind a
+// firewall stays known to it.
+constexpr int kKeepaliveMilliseconds = 60'000;
+constexpr int kKeepaliveTimeoutMilliseconds = 20'000;
+/// A client that asks us more often than this is taken for hostile.
+constexpr int kLeastPingMilliseconds = 10'000;
+/// What is under way at shutdown gets this long to end.
+constexpr Duration kShutdownGrace = seconds{1};
+
+// Health checks may ask for each by its name.
+constexpr const char* kServices[] = {"trunkline.v1.CallService", "trunkline.v1.RegistrationService",
+                                     "trunkline.v1.TrunkService", "trunkline.v1.RoutingService",
+                                     "trunkline.v1.NodeService"};
+
+int argument(std::size_t value) {
+  return static_cast<int>(value);
+}
+
+class GrpcServer final : public Server {
+ public:
+  GrpcServer(std::shared_ptr<Desk> desk, std::array<std::unique_ptr<grpc::Service>, 5> services)
+      : desk_(std::move(desk)), services_(std::move(services)) {}
+  ~GrpcServer() override { shutdown(); }
+
+  Result<void> start(const std::shared_ptr<grpc::ServerCredentials>& credentials) {
+    keep_callback_queue();
+    const Limits& limits = desk_->settings.limits;
+    grpc::EnableDefaultHealthCheckService(true);
+    grpc::reflection::InitProtoReflectionServerBuilderPlugin();
+    grpc::ServerBuilder builder;
+    builder.AddListeningPort(desk_->settings.bind.text(), credentials, &port_);
+    builder.SetMaxReceiveMessageSize(argument(limits.message_bytes));
+    builder.AddChannelArgument(GRPC_ARG_MAX_METADATA_SIZE, argument(limits.metadata_bytes));
+    builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS,
+                               argument(limits.streams_per_connection));
+    builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, kKeepaliveMilliseconds);
+    builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, kKeepaliveTimeoutMilliseconds);
+    builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
+    builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS,
+                               kLeastPingMilliseconds);
+    // Two gateways on one port would share clients by chance.
+    builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
+    for (const auto& service : services_)
+      builder.RegisterService(service.get());
+    server_ = builder.BuildAndStart();
+    if (!server_ || port_ == 0) return fail("can't listen on " + desk_->settings.bind.text());
+    for (const char* service : kServices)
+      server_->GetHealthCheckService()->SetServingStatus(service, true);
+    set_serving(true);
+    return {};
+  }
+
+  call::Observer& observer() override { return desk_->journal; }
+  SocketAddress listening() const override {
+    return {desk_->settings.bind.ip, static_cast<std::uint16_t>(port_)};
+  }
+  void set_serving(bool serving) override {
+    if (server_) server_->GetHealthCheckService()->SetServingStatus(serving);
+  }
+  void shutdown() override {
+    const std::lock_guard lock(shutdown_mutex_);
+    if (!server_) return;
+    server_->GetHealthCheckService()->SetServingStatus(false);
+    desk_->closing.store(true, std::memory_order_relaxed);
+    desk_->journal.check_now();
+    server_->Shutdown(std::chrono::system_clock::now() + kShutdownGrace);
+    server_->Wait();
+    server_.reset();
+    desk_->journal.stop();
+  }
+
+ private:
+  const std::shared_ptr<Desk> desk_;
+  const std::array<std::unique_ptr<grpc::Service>, 5> services_;
+  std::mutex shutdown_mutex_;
+  std::unique_ptr<grpc::Server> server_;
+  int port_ = 0;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<Server>> Server::start(Settings settings, call::Control& control) {
+  auto access = Access::make(settings);
+  if (!access) return fail(access.error());
+  auto credentials = server_credentials(settings);
+  if (!credentials) return fail(credentials.error());
+  SystemRandom random;
+  auto desk =
+      std::make_shared<Desk>(std::move(settings), std::move(*access), control, random.number64());
+  auto server = std::make_unique<GrpcServer>(
+      desk,
+      std::array{make_call_service(desk), make_registration_service(desk), make_trunk_service(desk),
+                 make_routing_service(desk), make_node_service(desk)});
+  if (const auto started = server->start(*credentials); !started) return fail(started.error());
+  return server;
+}
+
+}  // namespace trunkline::call_control

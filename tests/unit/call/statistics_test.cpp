@@ -1,0 +1,127 @@
+#include "established_call.hpp"
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+// What is told of a call's media: statistics when asked, changes as they come.
+namespace trunkline::call::simulation {
+namespace {
+
+using sip::Method;
+using testing::SizeIs;
+
+struct Statistics : EstablishedCall {
+  std::vector<media::QueryStatistics> queries() const {
+    return world.media_commands<media::QueryStatistics>();
+  }
+  void report(const media::QueryStatistics& query, std::uint64_t received) {
+    media::LegStatistics statistics;
+    statistics.packets_received = received;
+    statistics.packets_lost = 3;
+    statistics.jitter_seconds = 0.01;
+    statistics.round_trip_seconds = 0.05;
+    statistics.mos = 4.2;
+    world.media(media::StatisticsReported{query.leg, query.query, statistics});
+  }
+  LegId browser() const { return world.media_commands<media::AddBrowserLeg>().front().leg; }
+};
+
+TEST_F(Statistics, AllLegsAreAskedAndTold) {
+  world.media(media::IceConnected{browser(), *SocketAddress::parse("198.51.100.7:4000")});
+  world.media(media::DtlsConnected{browser(), "AEAD_AES_128_GCM"});
+  const auto asked = world.ask(GetStatistics{call_name()});
+  ASSERT_THAT(queries(), SizeIs(2));
+  report(queries()[0], 100);
+  EXPECT_FALSE(world.replied(asked));
+  report(queries()[1], 200);
+  const auto told = world.reply<CallStatistics>(asked);
+  ASSERT_TRUE(told);
+  EXPECT_EQ(told->call, call_name());
+  ASSERT_THAT(told->legs, SizeIs(2));
+  EXPECT_EQ(told->legs[0].codec, "PCMU");
+  EXPECT_EQ(told->legs[0].srtp_profile, "AEAD_AES_128_GCM");
+  EXPECT_EQ(told->legs[0].packets_received, 100U);
+  EXPECT_EQ(told->legs[0].packets_lost, 3U);
+  EXPECT_EQ(told->legs[0].round_trip_seconds, 0.05);
+  EXPECT_EQ(told->legs[0].mos, 4.2);
+  EXPECT_EQ(told->legs[1].srtp_profile, "");
+  EXPECT_EQ(told->legs[1].packets_received, 200U);
+}
+
+TEST_F(Statistics, AWorkerThatIsSlowIsNotWaitedForLongerThanASecond) {
+  const auto asked = world.ask(GetStatistics{call_name()});
+  report(queries()[1], 7);
+  world.pass(milliseconds{999});
+  EXPECT_FALSE(world.replied(asked));
+  world.pass(milliseconds{2});
+  const auto told = world.reply<CallStatistics>(asked);
+  ASSERT_TRUE(told);
+  ASSERT_THAT(told->legs, SizeIs(1));
+  EXPECT_EQ(told->legs[0].packets_received, 7U);
+  report(queries()[0], 1);
+}
+
+TEST_F(Statistics, RequestsThatComeTogetherShareOneQuestion) {
+  std::vector<RequestId> asked;
+  for (int i = 0; i < 65; ++i)
+    asked.push_back(world.ask(GetStatistics{call_name()}));
+  EXPECT_THAT(queries(), SizeIs(2));
+  EXPECT_TRUE(world.reply<Refusal>(asked.back())) << "not without bound";
+  report(queries()[0], 1);
+  report(queries()[1], 1);
+  for (int i = 0; i < 64; ++i)
+    EXPECT_TRUE(world.reply<CallStatistics>(asked[static_cast<std::size_t>(i)]));
+}
+
+TEST_F(Statistics, ALateReportIsNotTakenForAnAnswerToTheNextQuestion) {
+  world.ask(GetStatistics{call_name()});
+  world.pass(seconds{2});
+  const auto second = world.ask(GetStatistics{call_name()});
+  report(queries()[0], 1);
+  report(queries()[1], 1);
+  EXPECT_FALSE(world.replied(second));
+  report(queries()[2], 5);
+  report(queries()[3], 5);
+  ASSERT_TRUE(world.reply<CallStatistics>(second));
+  EXPECT_EQ(world.reply<CallStatistics>(second)->legs[0].packets_received, 5U);
+}
+
+TEST_F(Statistics, TheEndOfTheCallEndsTheQuestion) {
+  const auto asked = world.ask(GetStatistics{call_name()});
+  report(queries()[0], 5);
+  trunk->send_in_dialog(Method::bye);
+  world.settle();
+  ASSERT_TRUE(world.reply<CallStatistics>(asked));
+  ended(*alice);
+  world.expect_nothing_left();
+}
+
+TEST(StatisticsBeforeTheAnswer, RingingLegsHaveThemToo) {
+  World world;
+  Peer& alice = world.registered("alice", 100000);
+  world.answer_challenge(alice, alice.invite("5551000", "alice", kBrowserOffer), "alice");
+  const auto asked = world.ask(GetStatistics{world.observed<CallStarted>().front().call.name});
+  for (const auto& query : world.media_commands<media::QueryStatistics>())
+    world.media(media::StatisticsReported{query.leg, query.query, {}});
+  ASSERT_TRUE(world.reply<CallStatistics>(asked));
+  EXPECT_THAT(world.reply<CallStatistics>(asked)->legs, SizeIs(2));
+  EXPECT_EQ(world.reply<CallStatistics>(asked)->legs[1].codec, "");
+}
+
+TEST_F(Statistics, MediaChangesAreObserved) {
+  world.media(media::IceConnected{browser(), *SocketAddress::parse("198.51.100.7:4000")});
+  EXPECT_TRUE(world.observed<MediaChanged>().empty());
+  world.media(media::DtlsConnected{browser(), "AEAD_AES_128_GCM"});
+  world.media(media::FirstPacket{browser(), {}});
+  world.media(media::LegFailed{browser(), media::MediaFailure::dtls_alert});
+  const auto observed = world.observed<MediaChanged>();
+  ASSERT_THAT(observed, SizeIs(3));
+  EXPECT_EQ(observed[0].what, "connected");
+  EXPECT_EQ(observed[0].leg, observed[0].call.legs[0].id);
+  EXPECT_EQ(observed[1].what, "flowing");
+  EXPECT_EQ(observed[2].what, "dtls_alert");
+  world.media(media::FirstPacket{browser(), {}});
+  EXPECT_THAT(world.observed<MediaChanged>(), SizeIs(3)) << "of an ended leg nothing";
+}
+
+}  // namespace
+}  // namespace trunkline::call::simulation
