@@ -11,7 +11,7 @@ import { CallControl, Code } from '../peers/call_control.mjs';
 import { build, Gateway } from '../peers/gateway.mjs';
 import { SyntheticBrowser } from '../peers/synthetic_browser.mjs';
 import { until } from '../peers/until.mjs';
-import { BROWSER, ringAndAnswer, ROUTES, Stage, TRUNK } from './stage.mjs';
+import { BROWSER, end, ringAndAnswer, ROUTES, Stage, TRUNK } from './stage.mjs';
 
 const TOKEN = 'token-of-the-desk';
 const program = join(build, 'trunkline');
@@ -214,8 +214,7 @@ describe('trunkline calls --watch', () => {
     const gateway = await Gateway.start({ routes: ROUTES });
     const watch = follow(['calls', '--watch', '--json'], gateway.grpcAddress);
     await watch.line(/snapshot_end/);
-    gateway.process.kill('SIGINT');
-    await gateway.exited;
+    await end(gateway);
     await gateway.launch();
     await until(() => watch.lines.filter((line) => line.includes('snapshot_end')).length === 2, 'a second snapshot');
     await watch.stop();

@@ -5,7 +5,7 @@ import { CallControl, Code } from '../peers/call_control.mjs';
 import { Gateway } from '../peers/gateway.mjs';
 import { SyntheticBrowser } from '../peers/synthetic_browser.mjs';
 import { until } from '../peers/until.mjs';
-import { ROUTES, Stage } from './stage.mjs';
+import { end, ROUTES, Stage } from './stage.mjs';
 
 // A small generator with a seed (mulberry32), so that a failure can be seen again.
 function random(seed) {
@@ -49,16 +49,16 @@ describe('WatchCalls', () => {
     const ids = [];
     for (let at = 0; at < 3; at += 1) ids.push((await api.must('createCall', { from: 'user:alice', to: '5551000' })).call.call_id);
     const watch = api.watchCalls();
-    const end = await watch.snapshotEnd();
+    const last = await watch.snapshotEnd();
     const snapshots = watch.messages.filter((message) => message.snapshot);
     assert.deepEqual(snapshots.map((message) => message.snapshot.call.call_id).sort(), [...ids].sort());
-    assert.equal(end.snapshot_end.count, 3);
+    assert.equal(last.snapshot_end.count, 3);
     for (const message of snapshots) {
       assert.equal(message.resume_token, '');
-      assert.equal(message.sequence, end.sequence);
+      assert.equal(message.sequence, last.sequence);
       assert.ok(message.snapshot.call_sequence >= 1);
     }
-    assert.notEqual(end.resume_token, '');
+    assert.notEqual(last.resume_token, '');
     for (const id of ids) await api.must('hangupCall', { call_id: id });
     for (const id of ids) {
       const event = await watch.until((message) => message.event?.ended && message.event.call.call_id === id);
@@ -232,10 +232,8 @@ describe('a gateway that was started again', () => {
     const watch = first.watchCalls();
     await watch.snapshotEnd();
     const token = watch.resumeToken;
-    gateway.process.kill('SIGINT');
-    await gateway.exited;
-    const end = await watch.end();
-    assert.equal(end.code, Code.UNAVAILABLE);
+    await end(gateway);
+    assert.equal((await watch.end()).code, Code.UNAVAILABLE);
     first.close();
     await gateway.launch();
     const second = new CallControl(gateway.grpcAddress);

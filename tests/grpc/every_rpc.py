@@ -214,7 +214,7 @@ class Tour:
         gone = self.registrations.DeleteRegistration(registrations.DeleteRegistrationRequest(user="bob")).registrations
         assert [one.user for one in gone] == ["bob"]
         refused(lambda: self.registrations.GetRegistration(registrations.GetRegistrationRequest(user="bob")),
-                grpc.StatusCode.NOT_FOUND, "REGISTRATION_NOT_FOUND")
+                grpc.StatusCode.NOT_FOUND, "USER_NOT_REGISTERED")
         done("DeleteRegistration")
 
     def trunk(self):
@@ -264,10 +264,10 @@ def main():
     with grpc.insecure_channel(endpoint, [("grpc.enable_http_proxy", 0)]) as channel:
         tour = Tour(channel, service)
         tour.one_call()
-        tour.transfers()
         tour.parked()
         tour.trunk()
         tour.node()
+        tour.transfers()
         tour.users()
     server.stop(None).wait()
 

@@ -9,7 +9,7 @@ import { Gateway, repository } from '../peers/gateway.mjs';
 import { freePort } from '../peers/ports.mjs';
 import { SyntheticBrowser } from '../peers/synthetic_browser.mjs';
 import { until } from '../peers/until.mjs';
-import { BROWSER, ringAndAnswer, ROUTES, Stage, TRUNK } from './stage.mjs';
+import { BROWSER, end, ringAndAnswer, ROUTES, Stage, TRUNK } from './stage.mjs';
 
 const PYTHON = '/usr/bin/python3'; // the one that Debian's packages are for
 const examples = join(repository, 'deploy/examples');
@@ -127,8 +127,7 @@ for (const language of ['Python', 'Node.js']) {
       const file = join(folder, `${language}.gap.log`);
       const example = start(language, 'event_log', ['--endpoint', gateway.grpcAddress, file]);
       await until(() => entries(file).some((entry) => entry.snapshot_end), 'the snapshot');
-      gateway.process.kill('SIGINT');
-      await gateway.exited;
+      await end(gateway);
       await gateway.launch();
       await until(() => entries(file).filter((entry) => entry.snapshot_end).length === 2, 'a second snapshot');
       assert.equal(entries(file).filter((entry) => entry.gap).length, 1);

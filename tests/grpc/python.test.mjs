@@ -31,7 +31,7 @@ before(async () => {
     extra: `policy: { endpoint: "127.0.0.1:${policyPort}", timeout: 10s, fallback: { reject: 503 }, authenticate_users: true }`,
   });
   bob = await SyntheticBrowser.open(stage.gateway, 'bob');
-  sipp = await Sipp.callee(stage.gateway, 'uas_any', { calls: 100000, args: ['-rtp_echo'], seconds: 1200 });
+  sipp = await Sipp.callee(stage.gateway, 'uas_any', { calls: 100000, args: ['-rtp_echo', '-aa'], seconds: 1200 });
 });
 
 after(async () => {

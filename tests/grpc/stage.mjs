@@ -90,6 +90,13 @@ export class Stage {
   }
 }
 
+// Ends a gateway at once, so that it can be launched again.
+export function end(gateway) {
+  gateway.process.ref();
+  gateway.process.kill('SIGINT');
+  return gateway.exited;
+}
+
 export const ringAndAnswer = async (call) => {
   call.ring();
   await call.answer(TRUNK);
