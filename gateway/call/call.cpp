@@ -60,6 +60,7 @@ Call::Call(Turn& turn, CallId id, const Caller& caller, Destination destination,
   leg.invite = invite.transaction;
   leg.invite_request = invite.request;
   leg.peer_updates = sip::has_token(invite.request, HeaderName::allow, "UPDATE");
+  leg.peer_refers = sip::has_token(invite.request, HeaderName::allow, "REFER");
   turn.node.transactions[invite.transaction] = leg.id;
   leg.register_dialog(turn.node);
 }
@@ -80,14 +81,13 @@ Leg* Call::find(LegId leg) {
 
 Leg* Call::partner(const Leg& leg) {
   if (!winner_) return nullptr;
-  return leg.id == winner_ ? &caller() : find(winner_);
+  if (leg.id == winner_) return &caller();
+  return leg.id == from_ ? find(winner_) : nullptr;
 }
 
 bool Call::finished() const {
-  return ended() && std::all_of(legs_.begin(), legs_.end(), [](const auto& leg) {
-           return leg->state == Leg::State::ended && leg->outgoing.empty() &&
-                  !leg->bye_waits_for_ack && !leg->invite;
-         });
+  return ended() &&
+         std::all_of(legs_.begin(), legs_.end(), [](const auto& leg) { return leg->finished(); });
 }
 
 void Call::forget(Node& node) {
@@ -121,6 +121,8 @@ void Call::request_in_dialog(Turn& turn, Leg& leg, const sip::RequestReceived& e
     case Method::info:
       if (over) break;
       return info(turn, leg, event);
+    case Method::notify:
+      return notify(turn, leg, event);
     case Method::options: {
       auto response = leg.response(turn.node, request, over ? 481 : 200);
       response.set(HeaderName::allow, kAllow);
@@ -213,6 +215,8 @@ void Call::final_response(Turn& turn, Leg& leg, const sip::ResponseReceived& eve
         return lost(turn, leg, EndReason::dialog_lost);  // RFC 5057
       if (digits_ && digits_->info == event.transaction) info_answered(turn, event.response);
       return;
+    case Leg::Purpose::refer:
+      return refer_answered(turn, leg, event);
     case Leg::Purpose::bye:
       return;
   }
@@ -232,6 +236,16 @@ void Call::receive(Turn& turn, LegId id, const sip::RequestFailed& event) {
     if (leg->kind == Leg::Kind::browser) reason = EndReason::not_registered;
     leg->state = Leg::State::ended;
     return branch_failed(turn, *leg, Failure::local(reason));
+  }
+  if (purpose == Leg::Purpose::refer) {
+    // A peer that does not know the method, and says nothing, may still be there.
+    leg->referred.reset();
+    if (transfer_ && transfer_->refer == event.transaction)
+      refer_failed(
+          turn, Failure::local(timeout                           ? EndReason::no_response
+                               : leg->kind == Leg::Kind::browser ? EndReason::browser_lost
+                                                                 : EndReason::trunk_unreachable));
+    return;
   }
   failed_in_dialog(turn, *leg, event.cause, event.transaction);
 }

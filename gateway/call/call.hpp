@@ -20,6 +20,9 @@ namespace trunkline::call {
 /// empty without any.
 std::string reason_of(const sip::Message& message);
 
+/// For those who rang and are not needed any more (RFC 3326).
+inline constexpr std::string_view kElsewhere = "SIP;cause=200;text=\"Call completed elsewhere\"";
+
 /// A call that the API makes: `from` is called first, then `to`. `from` may be a service: then `to`
 /// alone is called, and joined with it.
 struct Origination {
@@ -85,7 +88,7 @@ class Call {
   void execute(Turn& turn, RequestId id, const ResumeCall& request);
   void execute(Turn& turn, RequestId id, const MuteCall& request);
   void execute(Turn& turn, RequestId id, const SendDtmf& request);
-  void execute(Turn& turn, RequestId id, const TransferCall& request);
+  void execute(Turn& turn, RequestId id, const TransferCall& request, TransferTarget target);
   void execute(Turn& turn, RequestId id, const AttendedTransfer& request);
   void execute(Turn& turn, RequestId id, const GetStatistics& request);
 
@@ -107,7 +110,7 @@ class Call {
  private:
   struct Reoffer;
   /// What an offer is made for: to pass on the other leg's, or for ends of our own.
-  enum class Why : std::uint8_t { passed, align, hold };
+  enum class Why : std::uint8_t { passed, align, hold, join };
 
   // ---- call_originate.cpp
   void call_to(Turn& turn, const Party& party);
@@ -127,6 +130,8 @@ class Call {
   bool ring(Turn& turn, Leg& leg, const sip::Uri& request_uri, const sip::NameAddress& to);
   void provisional(Turn& turn, Leg& leg, const sip::ResponseReceived& event);
   void answered(Turn& turn, Leg& leg, const sip::ResponseReceived& event);
+  bool confirm(Turn& turn, Leg& leg, const sip::ResponseReceived& event);
+  static void judge(std::optional<Failure>& best, const Failure& failure, bool several);
   void refused(Turn& turn, Leg& leg, const sip::ResponseReceived& event);
   void branch_failed(Turn& turn, Leg& leg, const Failure& failure);
   bool retry(Turn& turn, Leg& leg, sip::TransactionId transaction, const sip::Message& response);
@@ -177,6 +182,36 @@ class Call {
   void hold_agreed(Turn& turn, Leg& leg);
   void hold_refused(Turn& turn, const Failure& failure, TimePoint again_at);
   static Passage passage(const Leg& from, const Leg& to);
+  // ---- call_refer.cpp
+  bool would_refer(const Leg& leg, const TransferTarget& target) const;
+  sip::Uri refer_to(const Node& node, const Leg& leg, const TransferTarget& target) const;
+  void refer(Turn& turn, Leg& leg);
+  void refer_answered(Turn& turn, Leg& leg, const sip::ResponseReceived& event);
+  void refer_accepted(Turn& turn);
+  void refer_failed(Turn& turn, const Failure& failure);
+  void notify(Turn& turn, Leg& leg, const sip::RequestReceived& event);
+  /// The peer of the leg has taken the call over; `gone` has ended itself.
+  void referred(Turn& turn, const Leg& leg, const Leg* gone);
+  // ---- call_transfer.cpp
+  void prune(Node& node);
+  bool dialled_for_transfer(const Leg& leg) const;
+  void dial_target(Turn& turn);
+  std::optional<Failure> ring_trunk(Turn& turn);
+  std::optional<Failure> ring_user(Turn& turn);
+  bool ring_target(Turn& turn, Leg& leg, const sip::Uri& request_uri, const sip::NameAddress& to);
+  void target_rings(Turn& turn, Leg& leg, const sip::Message& response);
+  void target_answered(Turn& turn, Leg& leg, const sip::ResponseReceived& event);
+  void target_failed(Turn& turn, Leg& leg, const Failure& failure);
+  void join_target(Turn& turn);
+  void join(Turn& turn, Leg& party, Leg& target);
+  void release(Turn& turn, Leg& leg);
+  void drop_leg(Turn& turn, Leg& leg, const Failure& failure);
+  void give_back_trunk(Turn& turn, const Leg& leg);
+  void end_dialled(Turn& turn, const Failure& failure);
+  void transfer_failed(Turn& turn, const Failure& failure);
+  void transfer_due(Turn& turn);
+  /// The call ends with a transfer under way; its reply comes with those of the others.
+  void transfer_overtaken(Turn& turn, const Failure& end);
   // ---- call_statistics.cpp
   void media_changed(Turn& turn, const media::Event& event);
   void statistics_reported(Turn& turn, const media::StatisticsReported& report);
@@ -260,6 +295,7 @@ class Call {
   std::optional<Reoffer> reoffer_;
   TimePoint ring_until_ = kNever, repeat_provisional_at_ = kNever, align_at_ = kNever;
   std::optional<HoldOperation> holding_;
+  std::optional<TransferOperation> transfer_;
   std::optional<DigitsOperation> digits_;
   std::optional<StatisticsOperation> statistics_;
   std::uint64_t statistics_queries_ = 0;

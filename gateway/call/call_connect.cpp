@@ -17,8 +17,6 @@ constexpr Duration kRepeatProvisional =
 constexpr int kMaxChallenges = 3;
 constexpr std::uint32_t kLongestSession =
     86400;  // seconds: a Min-SE beyond it is taken for a mistake
-constexpr std::string_view kElsewhere =
-    "SIP;cause=200;text=\"Call completed elsewhere\"";  // RFC 3326
 
 Failure failure_of(const sdp::Rejection& rejection) {
   Failure failure = Failure::local(EndReason::no_codec);
@@ -203,7 +201,8 @@ bool Call::ring(Turn& turn, Leg& leg, const sip::Uri& request_uri, const sip::Na
 
 void Call::provisional(Turn& turn, Leg& leg, const sip::ResponseReceived& event) {
   const int status = event.response.status();
-  if (status == 100 || status == 199 || winner_) return;
+  const bool transfer = dialled_for_transfer(leg);
+  if (status == 100 || status == 199 || (winner_ && !transfer)) return;
   const Leg::Outgoing& sent = leg.outgoing[event.transaction];
   const std::string tag(sip::to_of(event.response).tag());
   if (!tag.empty() && (!leg.dialog || leg.dialog->remote_tag() != tag)) {
@@ -212,7 +211,12 @@ void Call::provisional(Turn& turn, Leg& leg, const sip::ResponseReceived& event)
   leg.peer_updates =
       leg.peer_updates || sip::has_token(event.response, HeaderName::allow, "UPDATE");
   leg.rang = true;
-  if (calling_first_) return;  // the call is as far as its `to` side
+  if (transfer) return target_rings(turn, leg, event.response);
+  if (calling_first_) {  // the call is as far as its `to` side
+    const std::string_view sdp = leg.kind == Leg::Kind::trunk ? sdp_of(event.response) : "";
+    if (!sdp.empty()) take_answer(turn, leg, sdp);  // the 200 may come without one
+    return;
+  }
   if (!view_.ringing) {
     view_.ringing = turn.at.wall;
     turn.observe(CallRinging{view(), status});
@@ -266,27 +270,35 @@ bool Call::take_answer(Turn& turn, Leg& leg, std::string_view text) {
   return true;
 }
 
-void Call::answered(Turn& turn, Leg& leg, const sip::ResponseReceived& event) {
-  if (leg.state != Leg::State::inviting) {
-    const bool elsewhere = winner_ || (leg.caller && !calling_first_);
-    return leg.refuse_answer(turn, event.transaction, event.response,
-                             elsewhere ? kElsewhere : std::string_view{});
-  }
+bool Call::confirm(Turn& turn, Leg& leg, const sip::ResponseReceived& event) {
   const sip::Message& request = leg.outgoing[event.transaction].request;
   const std::string tag(sip::to_of(event.response).tag());
   if (!leg.dialog || leg.dialog->remote_tag() != tag) {
     auto dialog = sip::Dialog::as_uac(request, event.response);
-    if (!dialog) {
-      leg.state = Leg::State::ended;
-      return branch_failed(turn, leg, Failure::from_response(500, "2xx without To tag"));
-    }
+    if (!dialog) return false;
     leg.dialog = *dialog;
   }
   leg.dialog->confirm(event.response);
   leg.state = Leg::State::confirmed;
   leg.peer_updates = sip::has_token(event.response, HeaderName::allow, "UPDATE");
+  leg.peer_refers = sip::has_token(event.response, HeaderName::allow, "REFER");
   leg.ack(turn, event.transaction, *leg.dialog, sip::cseq_of(event.response).number);
   leg.timer.start(sip::SessionTimer::settled(event.response), turn.at.now);
+  return true;
+}
+
+void Call::answered(Turn& turn, Leg& leg, const sip::ResponseReceived& event) {
+  if (leg.state == Leg::State::inviting && dialled_for_transfer(leg))
+    return target_answered(turn, leg, event);
+  if (leg.state != Leg::State::inviting) {
+    const bool elsewhere = winner_ || (leg.caller && !calling_first_);
+    return leg.refuse_answer(turn, event.transaction, event.response,
+                             elsewhere ? kElsewhere : std::string_view{});
+  }
+  if (!confirm(turn, leg, event)) {
+    leg.state = Leg::State::ended;
+    return branch_failed(turn, leg, Failure::from_response(500, "2xx without To tag"));
+  }
   const bool first = calling_first_;
   (first || destination_.kind == Destination::Kind::service ? from_ : winner_) = leg.id;
   ring_until_ = repeat_provisional_at_ = kNever;
@@ -399,16 +411,19 @@ void Call::refused(Turn& turn, Leg& leg, const sip::ResponseReceived& event) {
   branch_failed(turn, leg, failure);
 }
 
-void Call::branch_failed(Turn& turn, Leg& leg, const Failure& failure) {
-  if (leg.media) leg.media->close(turn);
-  leg_ended(turn, leg, failure);
-  const bool several = legs_.size() - attempt_ > 1;
+void Call::judge(std::optional<Failure>& best, const Failure& failure, bool several) {
   Failure judged = failure;
   // One device of several can't speak for the others: its "everywhere" counts as this device being
   // unavailable.
   if (several && judged.sip_code >= 600) judged.sip_code = 480;
-  if (!best_refusal_ || rank(judged.sip_code) < rank(best_refusal_->sip_code))
-    best_refusal_ = judged;
+  if (!best || rank(judged.sip_code) < rank(best->sip_code)) best = judged;
+}
+
+void Call::branch_failed(Turn& turn, Leg& leg, const Failure& failure) {
+  if (dialled_for_transfer(leg)) return target_failed(turn, leg, failure);
+  if (leg.media) leg.media->close(turn);
+  leg_ended(turn, leg, failure);
+  judge(best_refusal_, failure, legs_.size() - attempt_ > 1);
   const bool ringing = std::any_of(legs_.begin(), legs_.end(), [](const auto& other) {
     return other->state == Leg::State::inviting;
   });
@@ -450,6 +465,7 @@ bool Call::retry(Turn& turn, Leg& leg, sip::TransactionId transaction,
   const sip::TransactionId next = leg.send_again(turn, std::move(again), response);
   if (reoffer_ && reoffer_->client == transaction) reoffer_->client = next;
   if (digits_ && digits_->info == transaction) digits_->info = next;
+  if (transfer_ && transfer_->refer == transaction) transfer_->refer = next;
   return true;
 }
 

@@ -41,12 +41,15 @@ Leg* Call::addressed(Turn& turn, RequestId id, const LegName& on) {
 void Call::operations_due(Turn& turn) {
   const TimePoint now = turn.at.now;
   if (holding_ && now >= holding_->again_at) offer_hold(turn);
+  if (transfer_) transfer_due(turn);
   if (statistics_ && now >= statistics_->give_up_at) reply_statistics(turn);
 }
 
 TimePoint Call::operations_deadline() const {
   TimePoint first = kNever;
   if (holding_) first = std::min(first, holding_->again_at);
+  if (transfer_)
+    first = std::min({first, transfer_->fall_back_at, transfer_->give_up_at, transfer_->again_at});
   if (statistics_) first = std::min(first, statistics_->give_up_at);
   return first;
 }
@@ -55,6 +58,8 @@ void Call::end_operations(Turn& turn) {
   const Reply reply = overtaken_by(*view_.end);
   if (holding_) turn.reply(holding_->request, reply);
   holding_.reset();
+  if (transfer_) turn.reply(transfer_->request, reply);
+  transfer_.reset();
   if (digits_) turn.reply(digits_->request, reply);
   digits_.reset();
   if (statistics_) reply_statistics(turn);

@@ -31,6 +31,14 @@ void Call::bye(Turn& turn, Leg& leg, const sip::RequestReceived& event) {
     cancel_leg(turn, leg, {});
     return branch_failed(turn, leg, Failure::from_response(480, "Ended before the answer"));
   }
+  if (dialled_for_transfer(leg)) {
+    cancel_requests(turn, leg, {});
+    leg.state = Leg::State::ended;
+    return target_failed(turn, leg, Failure::from_response(480, "Ended before it was joined"));
+  }
+  if (transfer_ && transfer_->leg == leg.id &&
+      transfer_->stage == TransferOperation::Stage::referred)
+    return referred(turn, leg, &leg);
   if (!view_.answered) {
     // The caller may end its early dialog by BYE (§15): the INVITE gets 487 (§15.1.2). One whom we
     // called first gives up in the same way.
@@ -43,6 +51,7 @@ void Call::bye(Turn& turn, Leg& leg, const sip::RequestReceived& event) {
 
 void Call::end(Turn& turn, const Failure& failure, const Leg* except) {
   if (ended()) return;
+  if (transfer_) transfer_overtaken(turn, failure);
   view_.ended = turn.at.wall;
   turn.node.traces.ended(view_.name, turn.at.now);
   ring_until_ = repeat_provisional_at_ = align_at_ = end_at_ = kNever;
@@ -139,6 +148,11 @@ void Call::execute(Turn& turn, RequestId id, const RejectCall& request) {
 
 void Call::lost(Turn& turn, Leg& leg, EndReason reason) {
   const Failure failure = Failure::local(reason);
+  if (dialled_for_transfer(leg)) {
+    end_leg(turn, leg, failure, failure.reason_header());
+    leg.timer.stop();
+    return target_failed(turn, leg, failure);
+  }
   view_.from_failed = origin_ && leg.caller && !view_.answered;
   // Where the dialog or its path is gone there is nobody to send BYE to.
   const bool gone = reason == EndReason::dialog_lost || reason == EndReason::browser_lost ||

@@ -24,7 +24,8 @@ void Call::execute(Turn& turn, RequestId id, const ResumeCall& request) {
 void Call::hold(Turn& turn, RequestId id, const LegName& on, bool wanted) {
   const Leg* leg = addressed(turn, id, on);
   if (leg == nullptr) return;
-  if (holding_) return turn.reply(id, in_progress("a hold or resume has not ended"));
+  if (holding_ || transfer_)
+    return turn.reply(id, in_progress("another operation on the call has not ended"));
   if (leg->held == wanted)
     return turn.reply(id, wrong_state(wanted ? "the leg is held already" : "the leg is not held"));
   if (reoffer_ || offer_pending(*leg))

@@ -91,6 +91,7 @@ void Call::party_failed(Turn& turn, const Failure& failure) {
     turn.node.trunks.release(destination_.name);
     admitted_.pop_back();
   }
+  // The ring time-out is for all of them together.
   const Party next = std::move(targets_.front());
   targets_.erase(targets_.begin());
   aim_at(next.destination);

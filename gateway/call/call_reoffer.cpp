@@ -33,11 +33,7 @@ sdp::Direction direction_for(const Leg& other, sdp::Direction peer) {
   return sdp::common(wanted, sdp::reversed(other.peer_wish));
 }
 
-/// The direction of a leg's peer as the other leg sees it: our own hold of the one is not told to
-/// the other.
-sdp::Direction shown(const Leg& leg) {
-  return leg.held ? leg.peer_wish : leg.peer_direction;
-}
+/// `Leg::shown` once the peer's offer holds.
 sdp::Direction shown_after(const Leg& leg, const sdp::RemoteMedia& offer) {
   const auto direction = sdp::ready_direction(offer);
   return leg.held ? leg.wish_after(direction) : direction;
@@ -47,7 +43,7 @@ sdp::Direction shown_after(const Leg& leg, const sdp::RemoteMedia& offer) {
 sdp::Direction Call::direction_towards(const Leg& leg, bool held) const {
   const Leg* other = partner(leg);
   const auto wanted = held               ? sdp::Direction::sendonly
-                      : other != nullptr ? shown(*other)
+                      : other != nullptr ? other->shown()
                                          : sdp::Direction::sendrecv;
   return sdp::common(wanted, sdp::reversed(leg.peer_wish));
 }
@@ -88,7 +84,8 @@ std::optional<int> Call::glare(const Leg& leg, const sip::Message& request) cons
       (reoffer_ && reoffer_->from == leg.id) || leg.state == Leg::State::invited ||
       leg.state == Leg::State::answered;
   if (theirs) return 500;
-  if (leg.state == Leg::State::inviting || offer_pending(leg)) return 491;
+  if (leg.state == Leg::State::inviting || offer_pending(leg) || dialled_for_transfer(leg))
+    return 491;
   return std::nullopt;
 }
 
@@ -179,7 +176,7 @@ void Call::answer_reoffer(Turn& turn, Leg& leg, sip::TransactionId transaction,
   }
   leg.heard(sdp::ready_direction(offer));
   const auto wanted = leg.held           ? sdp::Direction::sendonly
-                      : other != nullptr ? shown(*other)
+                      : other != nullptr ? other->shown()
                                          : sdp::Direction::sendrecv;
   leg.answer_sdp = leg.answer(codecs, wanted);
   leg.media->update(turn, offer);
@@ -265,6 +262,10 @@ void Call::offer_of_ours(Turn& turn, Leg& leg, const std::string& text, Why why)
 
 void Call::own_offer_agreed(Turn& turn, Leg& leg, const Reoffer& agreed) {
   if (agreed.why == Why::hold) return hold_agreed(turn, leg);
+  if (agreed.why == Why::join && transfer_) {
+    transfer_->aligned = true;
+    return join_target(turn);
+  }
   reroute(turn);
   observe_hold(turn);
 }
@@ -274,9 +275,12 @@ void Call::own_offer_refused(Turn& turn, Leg& leg, const Reoffer& refused, const
   // What we took back ourselves was never answered.
   const bool silent = refused.give_up_at == kNever;
   const TimePoint again = turn.at.now + (collided ? glare_wait(turn, leg) : kAlignLater);
-  if (refused.why == Why::hold) {
-    return hold_refused(turn, silent ? Failure::local(EndReason::no_response) : failure,
-                        collided ? again : kNever);
+  const Failure& told = silent ? Failure::local(EndReason::no_response) : failure;
+  if (refused.why == Why::hold) return hold_refused(turn, told, collided ? again : kNever);
+  if (refused.why == Why::join && transfer_) {
+    if (!collided) return transfer_failed(turn, told);
+    transfer_->again_at = again;
+    return;
   }
   if (collided || leg.reconnect_by != kNever) {
     align_at_ = again;
@@ -307,7 +311,7 @@ bool Call::align(Turn& turn, Leg& leg, const Leg& other) {
   if (!leg.media->sdp().established() || !other.media->sdp().established()) return false;
   // An answer that came in an ACK, or after the first one was already passed on, has yet to reach
   // this side.
-  const auto direction = direction_for(leg, shown(other));
+  const auto direction = direction_for(leg, other.shown());
   const bool deaf = !hears(*other.media, *leg.media);
   if (!deaf && direction == leg.told) return false;
   if (!may_offer(leg) || leg.reconnect_by != kNever) {

@@ -34,7 +34,9 @@ struct CallerId {
 /// Calls `from` first, then `to`, and joins them. Both are "user:NAME", "service:NAME", a number or
 /// a SIP URI; the last two go through the routes (as the API), or to `trunk` if it is named. Reply:
 /// CallView, once the call exists; how it goes on is observed. The same `request_id` with the same
-/// request gives the same call again (`Replayed`).
+/// request gives the same call again (`Replayed`), for ten minutes, even after it has ended; with
+/// another request it is refused. The last 20,000 ids are known. `ring_timeout` counts for each
+/// party by itself, `max_duration` from the answer of `to`.
 struct CreateCall {
   std::string request_id;
   std::string from, to, trunk;
@@ -265,7 +267,9 @@ struct AuthenticationQuestion {
 using PolicyQuestion = std::variant<RouteQuestion, AuthenticationQuestion>;
 
 struct RouteTargets {
-  std::vector<std::string> targets;  ///< "trunk:NAME", "user:NAME", number or URI; tried in order
+  /// "trunk:NAME", "user:NAME", "service:NAME", number or URI, at most 10; tried in order while the
+  /// failure allows another and no person was reached.
+  std::vector<std::string> targets;
   CallerId caller_id;
   std::vector<HeaderField> headers;
 };

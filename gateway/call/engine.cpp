@@ -133,6 +133,7 @@ void Engine::Impl::count() {
   dialogs.set(static_cast<std::int64_t>(node.dialogs.size()));
   legs.set(static_cast<std::int64_t>(node.legs.size()));
   transactions.set(static_cast<std::int64_t>(node.transactions.size()));
+  questions.set(static_cast<std::int64_t>(node.questions.size() + unidentified.size()));
 }
 
 void Engine::Impl::collect(MetricSink& sink) const {
@@ -146,6 +147,8 @@ void Engine::Impl::collect(MetricSink& sink) const {
   sink.gauge("trunkline_sip_dialogs", "SIP dialogs.", {}, static_cast<double>(dialogs.get()));
   sink.gauge("trunkline_call_transactions", "SIP transactions that belong to a call.", {},
              static_cast<double>(transactions.get()));
+  sink.gauge("trunkline_policy_questions", "Questions that the policy service has yet to answer.",
+             {}, static_cast<double>(questions.get()));
   sink.gauge("trunkline_call_legs", "Legs of all calls known.", {},
              static_cast<double>(legs.get()));
 }

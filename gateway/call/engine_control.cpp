@@ -1,4 +1,5 @@
 #include "call/engine_impl.hpp"
+#include "call/refusals.hpp"
 #include "sip/syntax.hpp"
 
 #include <algorithm>
@@ -58,14 +59,15 @@ Call* Engine::Impl::find_call(std::string_view name) {
   return calls.find(known->second)->second.call.get();
 }
 
-Call* Engine::Impl::live_call(Turn& turn, RequestId id, const std::string& name) {
+Call* Engine::Impl::live_call(Turn& turn, RequestId id, std::string_view name) {
   Call* call = find_call(name);
   if (call == nullptr) {
     turn.reply(id, not_found("call", name));
-    return nullptr;
+  } else if (call->ended()) {
+    turn.reply(id, wrong_state("the call has ended"));
+  } else {
+    return call;
   }
-  if (!call->ended()) return call;
-  turn.reply(id, refusal(Refusal::Kind::wrong_state, "WRONG_CALL_STATE", "the call has ended"));
   return nullptr;
 }
 
@@ -83,7 +85,6 @@ template void Engine::Impl::execute(Turn&, RequestId, const HoldCall&);
 template void Engine::Impl::execute(Turn&, RequestId, const ResumeCall&);
 template void Engine::Impl::execute(Turn&, RequestId, const MuteCall&);
 template void Engine::Impl::execute(Turn&, RequestId, const SendDtmf&);
-template void Engine::Impl::execute(Turn&, RequestId, const TransferCall&);
 template void Engine::Impl::execute(Turn&, RequestId, const AttendedTransfer&);
 template void Engine::Impl::execute(Turn&, RequestId, const GetStatistics&);
 
@@ -172,18 +173,9 @@ void Engine::Impl::execute(Turn& turn, RequestId id, const GetTrace& request) {
   }
 }
 
-namespace {
-Refusal no_transfers() {
-  return refusal(Refusal::Kind::unsupported, "TRANSFER_UNSUPPORTED",
-                 "transfers are not in this version");
-}
-}  // namespace
-
-void Call::execute(Turn& turn, RequestId id, const TransferCall&) {
-  turn.reply(id, no_transfers());
-}
 void Call::execute(Turn& turn, RequestId id, const AttendedTransfer&) {
-  turn.reply(id, no_transfers());
+  turn.reply(id, refusal(Refusal::Kind::unsupported, "TRANSFER_UNSUPPORTED",
+                         "attended transfers are not in this version"));
 }
 
 }  // namespace trunkline::call

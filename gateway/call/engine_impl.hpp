@@ -101,14 +101,16 @@ struct Engine::Impl final : MetricSource {
   void execute(Turn& turn, RequestId id, const AnswerCall& request);
   // ---- engine_probe.cpp
   void probed(Turn& turn, sip::TransactionId transaction, int status, std::string_view phrase);
+  void execute(Turn& turn, RequestId id, const TransferCall& request);
+  Result<TransferTarget, Refusal> transfer_target(std::string_view text, const CallView& call);
+  /// The call of that name; if there is none, or it has ended, the request is refused.
+  Call* live_call(Turn& turn, RequestId id, std::string_view name);
   /// All requests on one call.
   template <class OnCall>
   void execute(Turn& turn, RequestId id, const OnCall& request);
   Call* find_call(std::string_view name);
   void explain_destination(Turn& turn, const Destination& destination, const std::string& dialled,
                            RouteExplanation& told);
-  /// The call if it has not ended; else null, and the request is refused.
-  Call* live_call(Turn& turn, RequestId id, const std::string& name);
   /// The one who is meant by "user:NAME", "trunk:NAME", "api" or a peer's ADDR:PORT.
   std::optional<Caller> source_of(std::string_view text);
 
@@ -162,7 +164,7 @@ struct Engine::Impl final : MetricSource {
   std::set<CallId> away;                       ///< calls with a browser whose connection is gone
   bool draining = false;
   TimePoint drain_at = kNever;
-  Cell lingering, dialogs, legs, transactions;
+  Cell lingering, dialogs, legs, transactions, questions;
 };
 
 }  // namespace trunkline::call

@@ -33,6 +33,8 @@ struct EndFaces {
 constexpr auto kFaces = std::to_array<EndFaces>({
     {EndReason::hangup, "hangup", 200, 200, Fault::success, Grpc::ok, "",
      "Q.850;cause=16;text=\"Normal call clearing\""},
+    {EndReason::transferred, "transferred", 200, 200, Fault::success, Grpc::ok, "",
+     "Q.850;cause=16;text=\"Call transferred\""},
     {EndReason::cancelled, "cancelled", 487, 487, Fault::user, Grpc::cancelled, "CALL_CANCELLED",
      ""},
     {EndReason::rejected, "rejected", 603, 603, Fault::user, Grpc::permission_denied,
@@ -256,6 +258,7 @@ bool Failure::allows_failover(bool rang) const {
     case EndReason::dialog_lost:
     case EndReason::session_expired:
     case EndReason::max_duration:
+    case EndReason::transferred:
     case EndReason::policy_failed:
     case EndReason::internal:
     case EndReason::count_:

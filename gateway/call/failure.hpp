@@ -61,9 +61,10 @@ std::span<const StatusMapping> all_status_mappings();
 
 /// Why a call ended or could not be made, as far as the gateway knows: the metric label `reason`.
 enum class EndReason : std::uint8_t {
-  hangup,     ///< a party hung up an answered call
-  cancelled,  ///< the caller gave up before the answer
-  rejected,   ///< a final response of the far end: see sip_code
+  hangup,       ///< a party hung up an answered call
+  transferred,  ///< its party talks to somebody else now
+  cancelled,    ///< the caller gave up before the answer
+  rejected,     ///< a final response of the far end: see sip_code
   ring_timeout,
   no_response,
   trunk_unreachable,

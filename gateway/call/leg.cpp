@@ -136,6 +136,7 @@ sip::TransactionId Leg::send_again(Turn& turn, Outgoing again, const sip::Messag
   if (again.purpose != Purpose::invite && again.request.method() == Method::invite) {
     invite_sequence = sip::cseq_of(again.request).number;
   }
+  if (again.purpose == Purpose::refer) referred = sip::cseq_of(again.request).number;
   const sip::TransactionId transaction = turn.node.next_transaction();
   turn.node.transactions[transaction] = id;
   turn.out.sip.push_back(sip::SendRequest{transaction, again.request, next_target()});
@@ -170,6 +171,16 @@ void Leg::send_refresh(Turn& turn) {
   add_session_request(turn.node, request);
   if (digest) digest->preload(request);
   send(turn, Purpose::refresh, std::move(request));
+}
+
+sip::TransactionId Leg::send_refer(Turn& turn, const sip::Uri& to) {
+  sip::Message request = dialog->request(Method::refer);
+  referred = sip::cseq_of(request).number;
+  request.add(HeaderName::contact, contact(turn.node));
+  request.add(HeaderName::refer_to, "<" + to.text() + ">");
+  request.add(HeaderName::referred_by, "<" + dialog->local().uri.text() + ">");
+  if (digest) digest->preload(request);
+  return send(turn, Purpose::refer, std::move(request));
 }
 
 void Leg::send_bye(Turn& turn, std::string_view reason) {

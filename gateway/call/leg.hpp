@@ -19,7 +19,8 @@
 namespace trunkline::call {
 
 /// Methods that the gateway takes, for Allow.
-inline constexpr std::string_view kAllow = "INVITE, ACK, BYE, CANCEL, OPTIONS, INFO, UPDATE";
+inline constexpr std::string_view kAllow =
+    "INVITE, ACK, BYE, CANCEL, OPTIONS, INFO, UPDATE, NOTIFY";
 /// Option tags that an INVITE may require of us.
 inline constexpr std::string_view kSupported = "timer";
 
@@ -39,7 +40,7 @@ class Leg {
     confirmed,
     ended
   };
-  enum class Purpose { invite, reinvite, refresh, bye, info };
+  enum class Purpose { invite, reinvite, refresh, bye, info, refer };
 
   /// A client transaction of ours that is not over.
   struct Outgoing {
@@ -81,7 +82,9 @@ class Leg {
   // -------- our INVITE (callee)
   std::uint32_t invite_sequence = 0;
   std::optional<sip::DigestClient> digest;
-  bool peer_updates = false;  ///< the peer's Allow lists UPDATE
+  bool peer_updates = false;              ///< the peer's Allow lists UPDATE
+  bool peer_refers = false;               ///< and REFER
+  std::optional<std::uint32_t> referred;  ///< CSeq of our REFER whose NOTIFYs are still to come
   // -------- the flow of a browser
   std::string instance;  ///< +sip.instance of the binding that the leg belongs to
   std::string contact_user;
@@ -110,6 +113,13 @@ class Leg {
   /// The leg_id of the API.
   std::string name() const { return std::to_string(id.value); }
   bool alive() const { return state != State::ended; }
+  /// Ended, and its last transaction over.
+  bool finished() const {
+    return state == State::ended && outgoing.empty() && !bye_waits_for_ack && !invite;
+  }
+  /// The peer's direction as the other leg sees it: our own hold of the one is not told to the
+  /// other.
+  sdp::Direction shown() const { return held ? peer_wish : peer_direction; }
   /// An offer of ours in this leg.
   std::string offer(const std::vector<sdp::Codec>& codecs, sdp::Direction direction);
   /// Our answer to the open offer of the peer.
@@ -141,6 +151,8 @@ class Leg {
   /// description unchanged.
   void send_refresh(Turn& turn);
   void send_bye(Turn& turn, std::string_view reason);
+  /// REFER inside the dialog (RFC 3515).
+  sip::TransactionId send_refer(Turn& turn, const sip::Uri& to);
   void ack(Turn& turn, sip::TransactionId transaction, const sip::Dialog& dialog,
            std::uint32_t sequence, std::string_view sdp = {});
   /// ACK and BYE for a 2xx that came too late or from another fork (RFC 3261 §13.2.2.4).

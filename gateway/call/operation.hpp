@@ -3,9 +3,13 @@
 #include "base/time.hpp"
 #include "call/control.hpp"
 #include "call/engine.hpp"
+#include "call/failure.hpp"
+#include "call/router.hpp"
 #include "sip/effects.hpp"
+#include "sip/uri.hpp"
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -21,6 +25,35 @@ struct HoldOperation {
   int collisions = 0;           ///< offers that crossed one of the peer (RFC 3261 §14.1)
   TimePoint again_at = kNever;  ///< our offer could not be made, or collided
   TimePoint give_up_at = kNever;
+};
+
+/// Whom a transfer means.
+struct TransferTarget {
+  Destination destination;      ///< of a leg of ours; none: the routes know no way
+  std::string number;           ///< dialled there; a user's name
+  std::optional<sip::Uri> uri;  ///< as asked for, if it was one: what REFER names
+};
+
+/// A transfer until its outcome is known. One at a time, and not beside a hold.
+struct TransferOperation {
+  enum class Stage : std::uint8_t {
+    referring,  ///< REFER has no answer yet
+    referred,   ///< accepted; a NOTIFY will tell the outcome
+    dialling,   ///< legs of ours ring at the target
+    joining     ///< the target has answered; the party has yet to agree to its codec
+  };
+  RequestId request;
+  LegId leg;  ///< of the party that is transferred
+  std::string asked;
+  TransferTarget target;
+  Duration ring_timeout{};
+  bool fall_back = false;  ///< to a leg of ours, if REFER is refused or not answered
+  Stage stage = Stage::dialling;
+  sip::TransactionId refer;
+  std::vector<LegId> dialled;  ///< legs of ours to the target; with `joining` the one that answered
+  std::optional<Failure> best_refusal;
+  bool aligned = false;  ///< the party has agreed to a codec of the target's
+  TimePoint fall_back_at = kNever, give_up_at = kNever, again_at = kNever;
 };
 
 /// Digits sent one after the other by INFO. One at a time.

@@ -75,6 +75,7 @@ void fill(const call::DtmfPassed& seen, v1::CallEvent& event) {
   dtmf.set_leg_id(to_utf8(seen.leg));
   dtmf.set_digit(std::string(1, seen.digit));
   dtmf.set_method(seen.method);
+  dtmf.set_sent(seen.sent);
 }
 void fill(const call::CallParked&, v1::CallEvent& event) {
   event.mutable_parked();

@@ -162,6 +162,7 @@ void write(const call::Failure& end, const FailureScene& scene, v1::CallEnd& out
 FailureScene scene_of(const call::CallView& call, const call::Failure& end) {
   const call::LegView* found = nullptr;
   for (const call::LegView& leg : call.legs) {
+    if (call.from_failed && leg.from) return scene_of(call, &leg);
     const bool same = leg.end && leg.end->sip_code == end.sip_code &&
                       leg.end->reason == end.reason && leg.end->remote == end.remote;
     // A failure that both legs end with is the to leg's, which the call follows.

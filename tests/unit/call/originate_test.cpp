@@ -169,6 +169,18 @@ TEST_F(Originate, CallsANumberAndThenAUser) {
   EXPECT_TRUE(ended(*alice));
 }
 
+TEST_F(Originate, TakesTheAnswerOfAProvisionalResponseWhenTheLastHasNone) {
+  request.from = "5551000";
+  request.to = "user:alice";
+  create();
+  const auto first = invited(*trunk);
+  respond(*trunk, first, 183, trunk_sdp());
+  EXPECT_THAT(world.observed<CallRinging>(), SizeIs(0));
+  respond(*trunk, first, 200);
+  respond(*alice, invited(*alice), 486);
+  EXPECT_TRUE(ended(*trunk));
+}
+
 TEST_F(Originate, CallsTwoNumbersOverTwoTrunks) {
   TrunkSettings other;
   other.name = "second";

@@ -13,13 +13,17 @@ class RandomCalls {
   explicit RandomCalls(std::uint64_t seed) : world_(seed), random_(seed * 977 + 5) {
     world_.settings.trunks[0].max_calls_per_second = 1000;
     world_.settings.routes.push_back({"user", "^bob$", "user:bob"});
+    world_.settings.routes.push_back({"any", "^7[0-9]+$", "trunk:carrier"});
     world_.settings.users.push_back({"bob2", "secret"});
+    world_.settings.routes.insert(world_.settings.routes.begin(), {"any", "^9", "service:policy"});
+    world_.settings.policy.enabled = true;
     if (seed % 3 == 0) {
       world_.use_tcp();
     } else {
       world_.restart();
     }
     world_.loss = static_cast<double>(seed % 4) / 10;
+    world_.trunk().allow += ", REFER";
     alice_ = &world_.registered("alice", 1000000, "a-1");
     bobs_ = {&world_.registered("bob", 1000000, "b-1"), &world_.registered("bob", 1000000, "b-2")};
   }
@@ -53,10 +57,14 @@ class RandomCalls {
     return offer ? browser_offer(any_direction(), ++version_) : browser_answer(any_direction());
   }
 
+  const char* any_party() {
+    static constexpr std::array<const char*, 7> kParties{
+        "user:alice", "user:bob", "5551000", "service:tone", "echo", "user:nobody", "9001"};
+    return kParties[random_.below(7)];
+  }
+
   /// The API makes a call between two of all that there are, or hangs one up.
   void originate() {
-    static constexpr std::array<const char*, 6> kParties{"user:alice",   "user:bob", "5551000",
-                                                         "service:tone", "echo",     "user:nobody"};
     if (!made_.empty() && chance(30)) {
       HangupCall hangup;
       hangup.call = made_[random_.below(static_cast<std::uint32_t>(made_.size()))];
@@ -64,8 +72,8 @@ class RandomCalls {
       return;
     }
     CreateCall request;
-    request.from = kParties[random_.below(6)];
-    request.to = kParties[random_.below(6)];
+    request.from = any_party();
+    request.to = any_party();
     request.trunk = chance(50) ? "carrier" : "";
     if (chance(50)) request.ring_timeout = seconds{1 + random_.below(20)};
     if (chance(50)) request.max_duration = seconds{1 + random_.below(20)};
@@ -73,8 +81,24 @@ class RandomCalls {
       made_.push_back(made->name);
   }
 
+  /// The policy service answers one of its questions, and the API decides about a parked call.
+  void decide() {
+    if (world_.questions.empty()) return;
+    const auto any = random_.below(static_cast<std::uint32_t>(world_.questions.size()));
+    RouteTargets targets;
+    for (std::uint32_t left = random_.below(4); left > 0; --left)
+      targets.targets.emplace_back(chance(50) ? "trunk:carrier" : any_party());
+    const std::array<PolicyAnswer, 4> answers{targets, Park{seconds{random_.below(30)}},
+                                              PolicyRejection{}, PolicyFailed{"unavailable"}};
+    const std::size_t chosen = chance(50) ? 0 : chance(60) ? 1 : 2 + random_.below(2);
+    world_.answer(world_.questions[any].id, answers[chosen]);
+    for (const CallParked& parked : world_.observed<CallParked>()) {
+      if (chance(20)) world_.execute(AnswerCall{parked.call.name, chance(50) ? any_party() : ""});
+    }
+  }
+
   void act() {
-    switch (random_.below(12)) {
+    switch (random_.below(13)) {
       case 0:
       case 1:
         return dial();
@@ -96,6 +120,8 @@ class RandomCalls {
       case 8:
         return originate();
       case 9:
+        return decide();
+      case 10:
         return media_fails();
       default:
         return control();
@@ -112,7 +138,10 @@ class RandomCalls {
     // A call of the API starts without legs.
     if (chance(40) && !call.legs.empty())
       on.leg = std::to_string(std::stoull(call.legs.front().id) + random_.below(3));
-    switch (random_.below(6)) {
+    switch (random_.below(8)) {
+      case 6:
+      case 7:
+        return transfer(on);
       case 0:
         world_.ask(HoldCall{on});
         return;
@@ -135,9 +164,19 @@ class RandomCalls {
     }
   }
 
+  void transfer(const LegName& on) {
+    static constexpr std::array<const char*, 4> kTargets{"user:bob", "75550000", "user:alice",
+                                                         "5550000"};
+    static constexpr std::array<TransferMode, 3> kModes{TransferMode::automatic,
+                                                        TransferMode::refer, TransferMode::gateway};
+    world_.ask(TransferCall{on, kTargets[random_.below(4)], kModes[random_.below(3)],
+                            chance(50) ? std::optional<Duration>(seconds{10}) : std::nullopt});
+  }
+
   void dial() {
-    static constexpr std::array<const char*, 5> kNames{"5551000", "bob", "echo", "tone", "nobody"};
-    const auto first = alice_->invite(kNames[random_.below(5)], "alice",
+    static constexpr std::array<const char*, 6> kNames{"5551000", "bob",    "echo",
+                                                       "tone",    "nobody", "9001"};
+    const auto first = alice_->invite(kNames[random_.below(6)], "alice",
                                       chance(90) ? description(*alice_, true) : "");
     world_.settle();
     if (alice_->closed || !alice_->sent.contains(first)) return;
@@ -214,6 +253,11 @@ class RandomCalls {
 
   void answer(Peer& peer, const sip::RequestReceived& request) {
     if (chance(5)) return;  // never answered
+    if (request.request.method() == Method::refer) {
+      if (chance(50)) peer.respond(request, chance(70) ? 202 : 603);
+      if (peer.dialog && chance(60)) notify(peer);
+      return;
+    }
     if (request.request.method() != Method::invite) {
       return peer.respond(request, chance(90) ? 200 : 481);
     }
@@ -233,6 +277,16 @@ class RandomCalls {
     }
   }
 
+  void notify(Peer& peer) {
+    static constexpr std::array<const char*, 4> kFragments{
+        "SIP/2.0 100 Trying\r\n", "SIP/2.0 200 OK\r\n", "SIP/2.0 486 Busy Here\r\n", ""};
+    auto request = peer.dialog->request(Method::notify);
+    request.add(sip::HeaderName::event, "refer");
+    request.add(sip::HeaderName::subscription_state, chance(50) ? "active" : "terminated");
+    request.set_body("message/sipfrag", kFragments[random_.below(4)]);
+    peer.send(std::move(request));
+  }
+
   void wind_up() {
     world_.loss = 0;
     world_.end_all();
@@ -247,6 +301,9 @@ class RandomCalls {
     EXPECT_GT(world_.observed<CallStarted>().size(), 50U);
     EXPECT_GT(world_.observed<CallAnswered>().size(), 15U);
     EXPECT_GT(world_.observed<CallHeld>().size(), 2U);
+    std::map<std::string, int> ends;
+    for (const auto& end : world_.observed<LegEnded>())
+      EXPECT_EQ(++ends[end.leg.id], 1) << "leg " << end.leg.id;
   }
 
   World world_;

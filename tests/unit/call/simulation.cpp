@@ -109,7 +109,7 @@ sip::TransactionId Peer::invite(std::string_view to_user, std::string_view from_
   const std::string contact_host =
       is_websocket(self.transport) ? "abc.invalid;transport=ws" : self.remote.text();
   request.add(HeaderName::contact, "<sip:" + std::string(from_user) + "@" + contact_host + ">");
-  request.add(HeaderName::allow, "INVITE, ACK, BYE, CANCEL, UPDATE, INFO");
+  request.add(HeaderName::allow, allow);
   request.set_body("application/sdp", sdp);
   return send(std::move(request));
 }
@@ -122,7 +122,7 @@ void Peer::respond(const sip::RequestReceived& to, int status, std::string_view 
   const std::string contact_host =
       is_websocket(self.transport) ? "abc.invalid;transport=ws" : self.remote.text();
   response.add(HeaderName::contact, "<sip:peer@" + contact_host + ">");
-  response.add(HeaderName::allow, "INVITE, ACK, BYE, CANCEL, UPDATE, INFO");
+  response.add(HeaderName::allow, allow);
   if (!sdp.empty()) response.set_body("application/sdp", sdp);
   if (status >= 200 && status < 300 && to.request.method() == Method::invite && !dialog) {
     dialog = *sip::Dialog::as_uas(to.request, tag);
@@ -459,6 +459,7 @@ void World::expect_nothing_left() {
   EXPECT_EQ(left["trunkline_call_legs"], 0);
   EXPECT_EQ(left["trunkline_call_transactions"], 0);
   EXPECT_EQ(left["trunkline_media_ports_used"], 0);
+  EXPECT_EQ(left["trunkline_policy_questions"], 0);
   const auto added =
       media_commands<media::AddBrowserLeg>().size() + media_commands<media::AddTrunkLeg>().size();
   EXPECT_EQ(media_commands<media::RemoveLeg>().size(), added);

@@ -71,6 +71,7 @@ class Peer {
   void close_flow();
 
   std::optional<sip::Dialog> dialog;
+  std::string allow = "INVITE, ACK, BYE, CANCEL, UPDATE, INFO";
   bool silent = false;  ///< hears and says nothing
   bool closed = false;  ///< its connection is gone: sending there fails
   std::map<sip::TransactionId, sip::Message> sent;

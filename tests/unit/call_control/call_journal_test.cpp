@@ -101,12 +101,20 @@ TEST_F(CallJournalTest, the_end_has_the_status_that_the_rpc_would_have) {
 
 TEST_F(CallJournalTest, a_failed_from_leg_is_named_in_the_status) {
   call::CallView over = ended(new_call("c1"), kBusy);
-  over.legs[0].end = kBusy;
-  over.legs[1].end = Failure::local(EndReason::cancelled);
+  over.from_failed = true;
   observe(call::CallEnded{over, kBusy});
   const auto info = detail<google::rpc::ErrorInfo>(events()[0].event().ended().end().status());
   ASSERT_TRUE(info);
   EXPECT_EQ(info->metadata().at("leg"), "from");
+}
+
+TEST_F(CallJournalTest, keys_say_whether_they_were_pressed_or_sent) {
+  for (const bool sent : {false, true})
+    observe(call::DtmfPassed{answered(new_call("c1")), "to", '#', "rfc4733", sent});
+  const auto all = events();
+  EXPECT_EQ(all[0].event().dtmf().digit(), "#");
+  EXPECT_FALSE(all[0].event().dtmf().sent());
+  EXPECT_TRUE(all[1].event().dtmf().sent());
 }
 
 TEST_F(CallJournalTest, a_snapshot_holds_the_live_calls_and_where_it_was_taken) {

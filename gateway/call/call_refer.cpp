@@ -1,0 +1,144 @@
+#include "call/call.hpp"
+#include "sip/endpoint.hpp"
+#include "sip/syntax.hpp"
+
+#include <utility>
+
+// A transfer by REFER (RFC 3515, RFC 5589): the peer of one leg is asked to call the target itself,
+// and tells by NOTIFY how that went. With a 2xx both legs are released. A peer that hangs up after
+// its 202 and before the outcome - many carriers do - has taken the call over: that counts as a
+// transfer too.
+namespace trunkline::call {
+
+using sip::HeaderName;
+
+namespace {
+
+/// A peer that has not answered REFER by now is taken for one that never will, where there is
+/// another way.
+constexpr Duration kSilence = seconds{5};
+/// What NOTIFY may take beyond the time that the target may ring.
+constexpr Duration kNotifyMargin = seconds{10};
+
+struct Outcome {
+  int status = 0;
+  std::string phrase;
+};
+
+/// The status line that a message/sipfrag begins with (RFC 3420, RFC 3515 §2.4.5).
+std::optional<Outcome> outcome_in(const sip::Message& request) {
+  const auto type = sip::MediaType::parse(request.header(HeaderName::content_type).value_or(""));
+  if (!type || !type->is("message/sipfrag")) return std::nullopt;
+  std::string_view line = request.body();
+  line = line.substr(0, line.find_first_of("\r\n"));
+  static constexpr std::string_view kVersion = "SIP/2.0 ";
+  constexpr std::size_t kCode = 3;
+  if (!line.starts_with(kVersion)) return std::nullopt;
+  line.remove_prefix(kVersion.size());
+  const auto code = sip::parse_number(line.substr(0, kCode));
+  if (!code || *code < 100 || *code > 699) return std::nullopt;
+  return Outcome{static_cast<int>(*code), std::string(sip::trim(line.substr(kCode)))};
+}
+
+/// Whether the NOTIFY is of the subscription that our REFER with this CSeq made (RFC 3515 §2.4.6).
+bool belongs_to(const sip::Message& notify, std::uint32_t refer) {
+  sip::Cursor event(notify.header(HeaderName::event).value_or(""));
+  if (!sip::equals_ignoring_case(event.take_token(), "refer")) return false;
+  for (sip::ParameterCursor parameters(event.rest()); parameters.next();) {
+    if (sip::equals_ignoring_case(parameters.name(), "id"))
+      return parameters.value() && sip::parse_number(*parameters.value()) == refer;
+  }
+  return true;  // the first one needs no id
+}
+
+bool terminated(const sip::Message& notify) {
+  sip::Cursor state(notify.header(HeaderName::subscription_state).value_or(""));
+  return sip::equals_ignoring_case(state.take_token(), "terminated");
+}
+
+}  // namespace
+
+bool Call::would_refer(const Leg& leg, const TransferTarget& target) const {
+  // A peer can be asked for what is reached by it, or by nobody whom we know.
+  const bool its_own =
+      target.destination.kind == Destination::Kind::none ||
+      (target.destination.kind == Destination::Kind::trunk && target.destination.name == leg.peer);
+  return leg.kind == Leg::Kind::trunk && leg.peer_refers && its_own &&
+         leg.state == Leg::State::confirmed;
+}
+
+sip::Uri Call::refer_to(const Node& node, const Leg& leg, const TransferTarget& target) const {
+  if (target.uri) return *target.uri;
+  const auto trunk =
+      std::find_if(node.settings.trunks.begin(), node.settings.trunks.end(),
+                   [&](const TrunkSettings& settings) { return settings.name == leg.peer; });
+  const bool outside = leg.kind == Leg::Kind::trunk && trunk != node.settings.trunks.end() &&
+                       target.destination.kind != Destination::Kind::user;
+  if (outside) return sip::Uri::sip(target.number, trunk->uri.host, trunk->uri.port);
+  return sip::Uri::sip(target.number, node.settings.domain);
+}
+
+void Call::refer(Turn& turn, Leg& leg) {
+  TransferOperation& transfer = *transfer_;
+  transfer.stage = TransferOperation::Stage::referring;
+  transfer.refer = leg.send_refer(turn, refer_to(turn.node, leg, transfer.target));
+  if (transfer.fall_back) transfer.fall_back_at = turn.at.now + kSilence;
+}
+
+void Call::refer_answered(Turn& turn, Leg& leg, const sip::ResponseReceived& event) {
+  const int status = event.response.status();
+  if (status >= 300) leg.referred.reset();
+  if (status == 481 && leg.alive()) return lost(turn, leg, EndReason::dialog_lost);  // RFC 5057
+  if (!transfer_ || transfer_->refer != event.transaction) return;
+  if (status < 300) return refer_accepted(turn);
+  Failure failure = Failure::from_response(status, std::string(event.response.reason()));
+  if (const auto value = event.response.header(HeaderName::retry_after))
+    failure.retry_after = sip::parse_retry_after(*value);
+  refer_failed(turn, failure);
+}
+
+void Call::refer_accepted(Turn& turn) {
+  using Stage = TransferOperation::Stage;
+  TransferOperation& transfer = *transfer_;
+  // It was only slow. What we have begun ourselves is taken back, unless the target has answered.
+  if (transfer.stage != Stage::referring && transfer.stage != Stage::dialling) return;
+  end_dialled(turn, Failure::local(EndReason::cancelled));
+  transfer.stage = Stage::referred;
+  transfer.fall_back_at = kNever;
+  transfer.give_up_at = turn.at.now + transfer.ring_timeout + kNotifyMargin;
+}
+
+void Call::refer_failed(Turn& turn, const Failure& failure) {
+  if (transfer_->stage != TransferOperation::Stage::referring) return;
+  if (transfer_->fall_back) return dial_target(turn);
+  transfer_failed(turn, failure);
+}
+
+void Call::notify(Turn& turn, Leg& leg, const sip::RequestReceived& event) {
+  using Stage = TransferOperation::Stage;
+  const sip::Message& request = event.request;
+  // After our BYE too: what it ends is the session, not the subscription (RFC 5057 §5.2).
+  const bool known = leg.referred && belongs_to(request, *leg.referred);
+  turn.respond(event.transaction, leg.response(turn.node, request, known ? 200 : 481));
+  if (!known) return;
+  const bool over = terminated(request);
+  if (over) leg.referred.reset();
+  if (!transfer_ || transfer_->leg != leg.id) return;
+  if (transfer_->refer) refer_accepted(turn);  // it may have overtaken its 202
+  if (transfer_->stage != Stage::referred) return;
+  const auto outcome = outcome_in(request);
+  if (outcome && outcome->status >= 300)
+    return transfer_failed(turn, Failure::from_response(outcome->status, outcome->phrase));
+  if (outcome && outcome->status >= 200) return referred(turn, leg, nullptr);
+  // The end of the subscription without an outcome: nothing more will be told.
+  if (over) transfer_failed(turn, Failure::local(EndReason::no_response));
+}
+
+void Call::referred(Turn& turn, const Leg& leg, const Leg* gone) {
+  const TransferOperation done = *std::exchange(transfer_, std::nullopt);
+  turn.observe(CallTransferred{view(), leg.name(), done.asked, std::nullopt});
+  end(turn, Failure::local(EndReason::transferred), gone);
+  turn.reply(done.request, view());
+}
+
+}  // namespace trunkline::call

@@ -1,0 +1,303 @@
+#include "call/call.hpp"
+#include "call/refusals.hpp"
+#include "sdp/codec_match.hpp"
+
+#include <algorithm>
+#include <utility>
+
+// A transfer by a leg of ours: the target is called while the two parties stay as they are; once it
+// has answered and shares a codec, it takes the place of the party that is released. Until then
+// nothing has changed, and a failure leaves nothing behind.
+namespace trunkline::call {
+namespace {
+
+constexpr Duration kTryAgain = seconds{2};
+/// For the party's agreement to a codec of the target's, other offers in its way included.
+constexpr Duration kJoinPatience = seconds{40};
+constexpr int kMaxForwards = 70;
+/// Legs of one call, ended ones included: transfers without end leave no heap of them.
+constexpr std::size_t kMaxLegs = 32;
+
+bool hear_each_other(const Leg& one, const Leg& other) {
+  return shares_codec(*one.media, *other.media) && shares_codec(*other.media, *one.media);
+}
+
+}  // namespace
+
+void Call::execute(Turn& turn, RequestId id, const TransferCall& request, TransferTarget target) {
+  Leg* leg = addressed(turn, id, request.on);
+  if (leg == nullptr) return;
+  if (transfer_ || holding_)
+    return turn.reply(id, in_progress("another operation on the call has not ended"));
+  if (leg->reconnect_by != kNever) return turn.reply(id, Failure::local(EndReason::browser_lost));
+  const bool routed = target.destination.kind != Destination::Kind::none;
+  const bool automatic = request.mode == TransferMode::automatic;
+  const bool by_refer =
+      request.mode == TransferMode::refer || (automatic && would_refer(*leg, target));
+  if (!by_refer && !routed) return turn.reply(id, Failure::local(EndReason::no_route));
+  if (by_refer && leg->state != Leg::State::confirmed)
+    return turn.reply(id, in_progress("the leg's ACK has not come"));
+  prune(turn.node);
+  if (legs_.size() >= kMaxLegs) return turn.reply(id, in_progress("too many legs are ending"));
+  transfer_ = TransferOperation{};
+  transfer_->request = id;
+  transfer_->leg = leg->id;
+  transfer_->asked = request.target;
+  transfer_->target = std::move(target);
+  transfer_->ring_timeout = request.ring_timeout.value_or(turn.node.settings.ring_timeout);
+  transfer_->fall_back = automatic && routed;
+  if (by_refer) return refer(turn, *leg);
+  dial_target(turn);
+}
+
+void Call::prune(Node& node) {
+  if (legs_.size() < kMaxLegs / 2) return;
+  std::erase_if(legs_, [&](const auto& leg) {
+    const bool over = leg->finished() && leg->id != from_ && leg->id != winner_;
+    if (over) leg->forget(node);
+    return over;
+  });
+}
+
+bool Call::dialled_for_transfer(const Leg& leg) const {
+  return transfer_ && std::find(transfer_->dialled.begin(), transfer_->dialled.end(), leg.id) !=
+                          transfer_->dialled.end();
+}
+
+// ------------------------------------------------------------------------------- to the answer
+
+void Call::dial_target(Turn& turn) {
+  transfer_->stage = TransferOperation::Stage::dialling;
+  transfer_->fall_back_at = kNever;
+  transfer_->give_up_at = turn.at.now + transfer_->ring_timeout;
+  const bool trunk = transfer_->target.destination.kind == Destination::Kind::trunk;
+  const auto failure = trunk ? ring_trunk(turn) : ring_user(turn);
+  if (failure) transfer_failed(turn, *failure);
+}
+
+std::optional<Failure> Call::ring_trunk(Turn& turn) {
+  Trunk* trunk = turn.node.trunks.find(transfer_->target.destination.name);
+  const auto address = trunk != nullptr ? Trunks::target(*trunk) : std::nullopt;
+  if (!address) return Failure::local(EndReason::trunk_unreachable);
+  if (turn.node.trunks.admit(*trunk, turn.at.now) != Trunks::Admission::ok)
+    return Failure::local(EndReason::limit);
+  const TrunkSettings& settings = trunk->settings;
+  admitted_.push_back(settings.name);
+  Leg& leg = add_leg(turn, Leg::Kind::trunk, settings.name);
+  transfer_->dialled.push_back(leg.id);
+  leg.target = *address;
+  if (!settings.username.empty())
+    leg.digest.emplace(settings.username, settings.password, turn.node.random);
+  leg.media = LegMedia::trunk(turn, leg.id, find(transfer_->leg)->media->worker(), *trunk);
+  if (!leg.media) return Failure::local(EndReason::no_ports);
+  sip::Uri request_uri = settings.uri;
+  request_uri.user = sip::escape_user(transfer_->target.number);
+  sip::NameAddress to;
+  to.uri = sip::Uri::sip(transfer_->target.number, settings.uri.host, settings.uri.port);
+  if (!ring_target(turn, leg, request_uri, to)) return Failure::local(EndReason::no_codec);
+  return std::nullopt;
+}
+
+std::optional<Failure> Call::ring_user(Turn& turn) {
+  const std::string user = transfer_->target.destination.name;
+  const auto bindings = turn.node.registrar.find(user, turn.at.now);
+  if (bindings.empty()) return Failure::local(EndReason::not_registered);
+  bool rings = false;
+  for (const Binding& binding : bindings) {
+    Leg& leg = add_leg(turn, Leg::Kind::browser, user);
+    transfer_->dialled.push_back(leg.id);
+    leg.target = binding.target;
+    leg.instance = binding.instance;
+    leg.contact_user = binding.contact.uri.user;
+    leg.media = LegMedia::browser(turn, leg.id, find(transfer_->leg)->media->worker());
+    sip::Uri request_uri = binding.contact.uri;
+    request_uri.headers.clear();
+    sip::NameAddress to;
+    to.uri = sip::Uri::sip(user, turn.node.settings.domain);
+    rings = ring_target(turn, leg, request_uri, to) || rings;
+  }
+  return rings ? std::nullopt : std::optional(Failure::local(EndReason::no_codec));
+}
+
+bool Call::ring_target(Turn& turn, Leg& leg, const sip::Uri& request_uri,
+                       const sip::NameAddress& to) {
+  const Leg& party = *find(transfer_->leg);
+  // What the party speaks now comes first: with it nothing has to be agreed anew.
+  std::vector<std::string> allowed = allowed_codecs(turn.node, leg);
+  const auto& spoken = party.media->sdp().agreed_codecs();
+  std::stable_partition(allowed.begin(), allowed.end(), [&](const std::string& name) {
+    const auto codec = sdp::known_codec(name, party.media->profile());
+    return codec && sdp::find_codec(spoken, *codec) != nullptr;
+  });
+  const auto codecs = sdp::codecs_to_offer(
+      sdp::codecs_to_offer(allowed_codecs(turn.node, party), party.media->profile()), allowed,
+      leg.media->profile());
+  if (std::all_of(codecs.begin(), codecs.end(), sdp::is_telephone_event)) {
+    leg.state = Leg::State::ended;
+    return false;
+  }
+  sip::NameAddress from;
+  from.display_name = party.dialog->remote().display_name;
+  from.uri = sip::Uri::sip(
+      party.kind == Leg::Kind::browser ? party.peer : party.dialog->remote().uri.unescaped_user(),
+      turn.node.settings.domain);
+  const std::string offer = leg.offer(codecs, party.peer_wish);
+  leg.media->open(turn);
+  leg.send_invite(turn, request_uri, from, to, kMaxForwards, offer, {});
+  return true;
+}
+
+void Call::target_rings(Turn& turn, Leg& leg, const sip::Message& response) {
+  // Its early media is heard by nobody, but a 2xx need not repeat the answer in it.
+  const std::string_view sdp = sdp_of(response);
+  if (sdp.empty()) return;
+  if (const auto remote = leg.media->answered(sdp)) leg.media->update(turn, *remote);
+}
+
+void Call::target_answered(Turn& turn, Leg& leg, const sip::ResponseReceived& event) {
+  if (!confirm(turn, leg, event)) {
+    leg.state = Leg::State::ended;
+    return target_failed(turn, leg, Failure::from_response(500, "2xx without To tag"));
+  }
+  transfer_->dialled = {leg.id};
+  for (auto& other : legs_) {
+    if (other->state != Leg::State::inviting) continue;
+    cancel_leg(turn, *other, kElsewhere);
+    leg_ended(turn, *other, Failure::local(EndReason::cancelled));
+  }
+  const std::string_view sdp = sdp_of(event.response);
+  bool agreed = leg.media->sdp().established();
+  if (!sdp.empty()) {
+    const auto remote = leg.media->answered(sdp);
+    agreed = remote.has_value();
+    if (remote) {
+      leg.media->update(turn, *remote);
+      leg.heard(sdp::ready_direction(*remote));
+    }
+  }
+  if (!agreed) return transfer_failed(turn, Failure::local(EndReason::no_codec));
+  transfer_->stage = TransferOperation::Stage::joining;
+  transfer_->give_up_at = turn.at.now + kJoinPatience;
+  join_target(turn);
+}
+
+void Call::target_failed(Turn& turn, Leg& leg, const Failure& failure) {
+  if (leg.media) leg.media->close(turn);
+  give_back_trunk(turn, leg);
+  leg_ended(turn, leg, failure);
+  judge(transfer_->best_refusal, failure, transfer_->dialled.size() > 1);
+  const bool rings = std::any_of(legs_.begin(), legs_.end(), [this](const auto& other) {
+    return dialled_for_transfer(*other) && other->alive();
+  });
+  if (!rings) transfer_failed(turn, *transfer_->best_refusal);
+}
+
+// ------------------------------------------------------------------------------- after it
+
+void Call::join_target(Turn& turn) {
+  TransferOperation& transfer = *transfer_;
+  transfer.again_at = kNever;
+  Leg& party = *find(transfer.leg);
+  Leg& target = *find(transfer.dialled.front());
+  // Another offer has to come to its end first: one of the party that is released too.
+  if (reoffer_ || offer_pending(party) || party.reconnect_by != kNever) {
+    transfer.again_at = turn.at.now + kTryAgain;
+    return;
+  }
+  if (!hear_each_other(party, target)) {
+    if (transfer.aligned) return transfer_failed(turn, Failure::local(EndReason::no_codec));
+    if (!may_offer(party)) {
+      transfer.again_at = turn.at.now + kTryAgain;
+      return;
+    }
+    const auto codecs =
+        sdp::codecs_to_offer(target.media->sdp().agreed_codecs(), allowed_codecs(turn.node, party),
+                             party.media->profile());
+    if (codecs.empty()) return transfer_failed(turn, Failure::local(EndReason::no_codec));
+    return offer_of_ours(turn, party, party.offer(codecs, party.told), Why::join);
+  }
+  const TransferOperation done = *std::exchange(transfer_, std::nullopt);
+  join(turn, party, target);
+  turn.observe(CallTransferred{view(), party.name(), done.asked, std::nullopt});
+  turn.reply(done.request, view());
+  align(turn);
+}
+
+void Call::join(Turn& turn, Leg& party, Leg& target) {
+  if (Leg* released = partner(party)) {
+    release(turn, *released);
+  } else if (destination_.kind == Destination::Kind::service) {
+    turn.media(party.media->worker(), media::StopTone{party.id});
+    turn.media(party.media->worker(), media::ClearRoute{party.id, party.id});
+  }
+  // The party that is kept is the `from` side of what is now the call.
+  party.caller = true;
+  target.caller = false;
+  party.held = target.held = false;
+  from_ = party.id;
+  winner_ = target.id;
+  destination_ = {
+      target.kind == Leg::Kind::trunk ? Destination::Kind::trunk : Destination::Kind::user,
+      target.peer};
+  reroute(turn);
+  observe_hold(turn);
+}
+
+void Call::release(Turn& turn, Leg& leg) {
+  if (digits_ && digits_->leg == leg.id) {
+    turn.reply(digits_->request, wrong_state("the leg was released by a transfer"));
+    digits_.reset();
+  }
+  const Failure failure = Failure::local(EndReason::transferred);
+  drop_leg(turn, leg, failure);
+}
+
+void Call::drop_leg(Turn& turn, Leg& leg, const Failure& failure) {
+  end_leg(turn, leg, failure, failure.reason_header());
+  leg.timer.stop();
+  if (leg.media) leg.media->close(turn);
+  give_back_trunk(turn, leg);
+  leg_ended(turn, leg, failure);
+}
+
+void Call::give_back_trunk(Turn& turn, const Leg& leg) {
+  const auto taken = std::find(admitted_.begin(), admitted_.end(), leg.peer);
+  if (leg.kind != Leg::Kind::trunk || taken == admitted_.end()) return;
+  turn.node.trunks.release(leg.peer);
+  admitted_.erase(taken);
+}
+
+void Call::end_dialled(Turn& turn, const Failure& failure) {
+  for (const LegId id : std::exchange(transfer_->dialled, {})) {
+    Leg& leg = *find(id);
+    if (!leg.end) drop_leg(turn, leg, failure);
+  }
+  transfer_->best_refusal.reset();
+}
+
+void Call::transfer_failed(Turn& turn, const Failure& failure) {
+  end_dialled(turn, failure);
+  const TransferOperation done = *std::exchange(transfer_, std::nullopt);
+  turn.observe(CallTransferred{view(), find(done.leg)->name(), done.asked, failure});
+  turn.reply(done.request, failure);
+  align(turn);  // the party may have agreed to a codec of the target's
+}
+
+void Call::transfer_overtaken(Turn& turn, const Failure& end) {
+  const bool good = end.grpc_code() == GrpcCode::ok;
+  turn.observe(CallTransferred{view(), find(transfer_->leg)->name(), transfer_->asked,
+                               good ? Failure::local(EndReason::cancelled) : end});
+}
+
+void Call::transfer_due(Turn& turn) {
+  const TimePoint now = turn.at.now;
+  if (now >= transfer_->fall_back_at) return dial_target(turn);
+  if (now >= transfer_->give_up_at) {
+    const bool rings = transfer_->stage == TransferOperation::Stage::dialling;
+    return transfer_failed(
+        turn, Failure::local(rings ? EndReason::ring_timeout : EndReason::no_response));
+  }
+  if (now >= transfer_->again_at) join_target(turn);
+}
+
+}  // namespace trunkline::call

@@ -1,0 +1,72 @@
+#include "call/engine_impl.hpp"
+#include "call/refusals.hpp"
+#include "sip/syntax.hpp"
+
+#include <algorithm>
+
+// Transfers: whom a target means, and the two calls of an attended one.
+namespace trunkline::call {
+namespace {
+
+constexpr std::size_t kMaxTarget = 256;  ///< octets
+
+bool printable(std::string_view text) {
+  return std::none_of(text.begin(), text.end(),
+                      [](char c) { return sip::is_control(c) || c == ' '; });
+}
+
+bool is_uri(std::string_view text) {
+  const std::string scheme = sip::lower_case(text.substr(0, text.find(':')));
+  return text.find(':') != std::string_view::npos &&
+         (scheme == "sip" || scheme == "sips" || scheme == "tel");
+}
+
+}  // namespace
+
+Result<TransferTarget, Refusal> Engine::Impl::transfer_target(std::string_view text,
+                                                              const CallView& call) {
+  const auto invalid = [](std::string message) {
+    return fail(invalid_field("target", std::move(message)));
+  };
+  static constexpr std::string_view kUser = "user:", kTrunk = "trunk:", kService = "service:";
+  if (text.empty() || text.size() > kMaxTarget || !printable(text))
+    return invalid("must be 1 to 256 printable characters");
+  if (text.starts_with(kService)) return invalid("a call can't be transferred to a service");
+  TransferTarget target;
+  if (text.starts_with(kUser)) {
+    target.number = text.substr(kUser.size());
+    if (target.number.empty()) return invalid("has no user name");
+    target.destination = {Destination::Kind::user, target.number};
+    return target;
+  }
+  if (text.starts_with(kTrunk)) {
+    target.destination = {Destination::Kind::trunk, std::string(text.substr(kTrunk.size()))};
+    if (node.trunks.find(target.destination.name) == nullptr)
+      return invalid("there is no trunk '" + target.destination.name + "'");
+    target.number = call.dialled;
+    return target;
+  }
+  target.number = text;
+  if (is_uri(text)) {
+    auto uri = sip::Uri::parse(text);
+    if (!uri || !uri->headers.empty() || uri->password) return invalid("is no usable URI");
+    target.number = uri->unescaped_user();
+    target.uri = std::move(*uri);
+  }
+  if (target.number.empty() || !printable(target.number)) return invalid("names nobody");
+  target.destination = router.route({Caller::Kind::api, {}}, target.number).destination;
+  if (target.destination.kind == Destination::Kind::service)
+    return invalid("a call can't be transferred to a service");
+  return target;
+}
+
+void Engine::Impl::execute(Turn& turn, RequestId id, const TransferCall& request) {
+  Call* call = live_call(turn, id, request.on.call);
+  if (call == nullptr) return;
+  auto target = transfer_target(request.target, call->view());
+  if (!target) return turn.reply(id, std::move(target.error()));
+  call->execute(turn, id, request, std::move(*target));
+  settle(*call);
+}
+
+}  // namespace trunkline::call

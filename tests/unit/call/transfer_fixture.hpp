@@ -1,0 +1,130 @@
+#pragma once
+#include "established_call.hpp"
+
+namespace trunkline::call::simulation {
+
+/// Alice in a call with the carrier; bob, a second carrier and numbers that the API may dial are
+/// there to be transferred to.
+struct TransferCase : EstablishedCall {
+  Peer* bob = nullptr;
+  Peer* second = nullptr;  ///< another trunk
+  int version = 90;
+
+  void SetUp() override {
+    TrunkSettings other;
+    other.name = "second";
+    other.uri = *sip::Uri::parse("sip:203.0.113.66:5060");
+    world.settings.trunks.push_back(other);
+    world.settings.routes.push_back({"any", "^8[0-9]+$", "trunk:second"});
+    world.settings.routes.push_back({"any", "^7[0-9]+$", "trunk:carrier"});
+    world.restart();
+    world.trunk().allow += ", REFER";
+    EstablishedCall::SetUp();
+    bob = &world.registered("bob", 100000, "b-1");
+    second = &world.stranger();
+  }
+
+  LegName carrier_leg() const { return {call_name(), {}}; }
+  LegName alices_leg() { return {call_name(), leg_of("user:alice")}; }
+  RequestId transfer(const std::string& target, TransferMode mode, LegName on,
+                     std::optional<Duration> ring = {}) {
+    return world.ask(TransferCall{std::move(on), target, mode, ring});
+  }
+  std::string refusal(RequestId request) const {
+    const auto refused = world.reply<Refusal>(request);
+    return refused ? refused->reason : std::string{};
+  }
+  int failure(RequestId request) const {
+    const auto failed = world.reply<Failure>(request);
+    return failed ? failed->sip_code : 0;
+  }
+  static std::string header(const sip::RequestReceived& request, sip::HeaderName name) {
+    return std::string(request.request.header(name).value_or(""));
+  }
+  /// A NOTIFY of the carrier's in the dialog; what the gateway said to it.
+  int notify(std::string_view fragment, std::string_view state, std::string_view event = "refer") {
+    auto request = trunk->dialog->request(sip::Method::notify);
+    if (!event.empty()) request.add(sip::HeaderName::event, event);
+    request.add(sip::HeaderName::subscription_state, state);
+    if (!fragment.empty())
+      request.set_body("message/sipfrag;version=2.0", std::string(fragment) + "\r\n");
+    const auto sent = trunk->send(std::move(request));
+    world.settle();
+    const auto response = trunk->take_response(200, sent);
+    return response ? response->response.status() : 0;
+  }
+  /// The REFER that came to the carrier, answered with 202.
+  std::optional<sip::RequestReceived> accept_refer() {
+    auto refer = trunk->take_request(sip::Method::refer);
+    if (refer) trunk->respond(*refer, 202);
+    world.settle();
+    return refer;
+  }
+  /// The call is what it was before: both parties in it, audio both ways, no leg too many.
+  void expect_untouched() {
+    const auto view =
+        world.reply<CallView>(world.ask(MuteCall{carrier_leg(), MuteDirection::to_leg, false}));
+    ASSERT_TRUE(view);
+    EXPECT_EQ(view->state, CallState::answered);
+    for (const LegView& leg : view->legs) {
+      const bool party = leg.party == "user:alice" || leg.id == view->legs[1].id;
+      EXPECT_EQ(leg.state, party ? LegState::answered : LegState::ended) << leg.party;
+    }
+    EXPECT_EQ(talking(), (std::set<std::string>{"trunk:carrier", "user:alice"}));
+    EXPECT_FALSE(alice->take_request(sip::Method::bye));
+    EXPECT_FALSE(trunk->take_request(sip::Method::bye));
+  }
+  /// The parties between whom audio is routed both ways.
+  std::set<std::string> talking() const {
+    std::set<std::pair<LegId, LegId>> routes;
+    for (const auto& command : world.media_log) {
+      if (const auto* set = std::get_if<media::SetRoute>(&command))
+        routes.insert({set->from, set->to});
+      if (const auto* clear = std::get_if<media::ClearRoute>(&command))
+        routes.erase({clear->from, clear->to});
+      if (const auto* removed = std::get_if<media::RemoveLeg>(&command)) {
+        std::erase_if(routes, [&](const auto& route) {
+          return route.first == removed->leg || route.second == removed->leg;
+        });
+      }
+    }
+    std::set<std::string> parties;
+    for (const auto& [from, to] : routes) {
+      if (routes.contains({to, from})) parties.insert(party_of(from));
+    }
+    return parties;
+  }
+  std::string party_of(LegId leg) const {
+    std::string party;
+    const auto look_in = [&](const CallView& view) {
+      for (const LegView& seen : view.legs) {
+        if (seen.id == std::to_string(leg.value)) party = seen.party;
+      }
+    };
+    for (const auto& one : world.observed<CallAnswered>())
+      look_in(one.call);
+    for (const auto& one : world.observed<CallTransferred>())
+      look_in(one.call);
+    return party;
+  }
+  /// Everything is hung up, and nothing stays behind.
+  void wind_up() {
+    world.end_all();
+    for (Peer* peer : {alice, bob, trunk, second}) {
+      while (const auto bye = peer->take_request(sip::Method::bye))
+        peer->respond(*bye, 200);
+    }
+    world.settle();
+    world.expect_nothing_left();
+    std::map<std::string, int> ends;
+    for (const auto& end : world.observed<LegEnded>())
+      ++ends[end.leg.id];
+    for (const auto& [leg, count] : ends)
+      EXPECT_EQ(count, 1) << "leg " << leg;
+    const auto legs = world.media_commands<media::AddBrowserLeg>().size() +
+                      world.media_commands<media::AddTrunkLeg>().size();
+    EXPECT_EQ(ends.size(), legs);
+  }
+};
+
+}  // namespace trunkline::call::simulation
