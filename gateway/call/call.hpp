@@ -89,7 +89,7 @@ class Call {
   void execute(Turn& turn, RequestId id, const MuteCall& request);
   void execute(Turn& turn, RequestId id, const SendDtmf& request);
   void execute(Turn& turn, RequestId id, const TransferCall& request, TransferTarget target);
-  void execute(Turn& turn, RequestId id, const AttendedTransfer& request);
+  void execute(Turn& turn, RequestId id, const AttendedTransfer& request, Call& consult);
   void execute(Turn& turn, RequestId id, const GetStatistics& request);
 
   /// The policy service has decided: these are called in order, one after the other.
@@ -102,6 +102,12 @@ class Call {
   /// Ends the call on all legs, whatever their state. `except` needs nothing any more (it ended
   /// itself).
   void end(Turn& turn, const Failure& failure, const Leg* except = nullptr);
+  /// The leg of another call that an attended transfer waits for, if something has changed since it
+  /// was asked for last: then `attend` is due.
+  LegId awaits();
+  /// Joins the party with that leg, which moves here, and ends `consult`, whose it is (null: it is
+  /// no more). False: not yet, or the transfer has failed.
+  bool attend(Turn& turn, Call* consult);
   /// Removes all trace of it from the node's tables. Only when finished.
   void forget(Node& node);
 
@@ -203,6 +209,8 @@ class Call {
   void target_answered(Turn& turn, Leg& leg, const sip::ResponseReceived& event);
   void target_failed(Turn& turn, Leg& leg, const Failure& failure);
   void join_target(Turn& turn);
+  /// Whether the two can be joined as they are; if not, the party is asked for what is missing.
+  bool agree(Turn& turn, Leg& party, const Leg& target);
   void join(Turn& turn, Leg& party, Leg& target);
   void release(Turn& turn, Leg& leg);
   void drop_leg(Turn& turn, Leg& leg, const Failure& failure);
@@ -212,6 +220,9 @@ class Call {
   void transfer_due(Turn& turn);
   /// The call ends with a transfer under way; its reply comes with those of the others.
   void transfer_overtaken(Turn& turn, const Failure& end);
+  // ---- call_attended.cpp
+  /// Hands a leg over to another call.
+  Leg& give(Turn& turn, Leg& leg, Call& to);
   // ---- call_statistics.cpp
   void media_changed(Turn& turn, const media::Event& event);
   void statistics_reported(Turn& turn, const media::StatisticsReported& report);

@@ -290,7 +290,7 @@ bool Call::confirm(Turn& turn, Leg& leg, const sip::ResponseReceived& event) {
 void Call::answered(Turn& turn, Leg& leg, const sip::ResponseReceived& event) {
   if (leg.state == Leg::State::inviting && dialled_for_transfer(leg))
     return target_answered(turn, leg, event);
-  if (leg.state != Leg::State::inviting) {
+  if (leg.state != Leg::State::inviting || winner_) {
     const bool elsewhere = winner_ || (leg.caller && !calling_first_);
     return leg.refuse_answer(turn, event.transaction, event.response,
                              elsewhere ? kElsewhere : std::string_view{});

@@ -63,7 +63,7 @@ bool Call::would_refer(const Leg& leg, const TransferTarget& target) const {
   const bool its_own =
       target.destination.kind == Destination::Kind::none ||
       (target.destination.kind == Destination::Kind::trunk && target.destination.name == leg.peer);
-  return leg.kind == Leg::Kind::trunk && leg.peer_refers && its_own &&
+  return leg.kind == Leg::Kind::trunk && leg.peer_refers && target.referable && its_own &&
          leg.state == Leg::State::confirmed;
 }
 

@@ -15,6 +15,8 @@ namespace {
 constexpr Duration kReofferPatience = seconds{32};  // 64*T1: as long as a silent peer would take
 constexpr Duration kUpdatePatience =
     seconds{10};  // an UPDATE is to be answered at once (RFC 3311 §5.2)
+constexpr Duration kJoinPatience =
+    seconds{20};  // the target waits in silence, and new ICE credentials don't live for ever
 constexpr Duration kAlignLater = seconds{2};  // another offer or a lost connection is in the way
 
 /// RFC 3261 §14.1: the owner of the Call-ID waits 2.1 to 4 s, the other 0 to 2 s, in steps of 10
@@ -150,7 +152,7 @@ void Call::pass_reoffer(Turn& turn, Leg& leg, Leg& other, const sip::RequestRece
                            allowed_codecs(turn.node, other), other.media->profile());
   const bool busy = !may_offer(other);
   if (busy || codecs.empty()) {
-    leg.rollback();
+    leg.rollback(turn);
     return turn.respond(event.transaction,
                         leg.response(turn.node, event.request, busy ? 491 : 488));
   }
@@ -171,7 +173,7 @@ void Call::answer_reoffer(Turn& turn, Leg& leg, sip::TransactionId transaction,
           : sdp::codecs_to_offer(offer.codecs, service_codecs(turn.node), leg.media->profile());
   const auto codecs = sdp::codecs_to_answer(offer.codecs, agreed);
   if (codecs.empty()) {
-    leg.rollback();
+    leg.rollback(turn);
     return turn.respond(transaction, leg.response(turn.node, request, 488));
   }
   leg.heard(sdp::ready_direction(offer));
@@ -221,10 +223,10 @@ void Call::reoffer_answered(Turn& turn, Leg& other, const sip::Message& response
   Leg* leg = find(pending.from);
   const auto answer = other.media->answered(sdp_of(response));
   if (!answer) {
-    other.rollback();
+    other.rollback(turn);
     if (leg == nullptr)
       return own_offer_refused(turn, other, pending, Failure::local(EndReason::no_codec));
-    leg->rollback();
+    leg->rollback(turn);
     return turn.respond(pending.server, leg->response(turn.node, pending.request, 488));
   }
   other.media->update(turn, *answer);
@@ -238,9 +240,9 @@ void Call::reoffer_answered(Turn& turn, Leg& other, const sip::Message& response
 
 void Call::refuse_reoffer(Turn& turn, int status, std::string_view phrase) {
   const Reoffer pending = *std::exchange(reoffer_, std::nullopt);
-  if (Leg* other = find(pending.to)) other->rollback();
+  if (Leg* other = find(pending.to)) other->rollback(turn);
   if (Leg* leg = find(pending.from)) {
-    leg->rollback();
+    leg->rollback(turn);
     turn.respond(pending.server, leg->response(turn.node, pending.request, status, phrase));
   }
 }
@@ -256,14 +258,16 @@ void Call::reoffer_refused(Turn& turn, Leg& other, const Failure& failure) {
 }
 
 void Call::offer_of_ours(Turn& turn, Leg& leg, const std::string& text, Why why) {
-  reoffer_ = Reoffer{{}, leg.id, {}, {}, {}, {}, turn.at.now + kReofferPatience, why};
+  const Duration patience = why == Why::join ? kJoinPatience : kReofferPatience;
+  reoffer_ = Reoffer{{}, leg.id, {}, {}, {}, {}, turn.at.now + patience, why};
   reoffer_->client = leg.send_reinvite(turn, text);
 }
 
 void Call::own_offer_agreed(Turn& turn, Leg& leg, const Reoffer& agreed) {
+  leg.media->arrive(turn);
   if (agreed.why == Why::hold) return hold_agreed(turn, leg);
   if (agreed.why == Why::join && transfer_) {
-    transfer_->aligned = true;
+    transfer_->aligned = transfer_->try_now = true;
     return join_target(turn);
   }
   reroute(turn);
@@ -312,7 +316,8 @@ bool Call::align(Turn& turn, Leg& leg, const Leg& other) {
   // An answer that came in an ACK, or after the first one was already passed on, has yet to reach
   // this side.
   const auto direction = direction_for(leg, other.shown());
-  const bool deaf = !hears(*other.media, *leg.media);
+  const bool apart = leg.media->worker() != other.media->worker();
+  const bool deaf = apart || !hears(*other.media, *leg.media);
   if (!deaf && direction == leg.told) return false;
   if (!may_offer(leg) || leg.reconnect_by != kNever) {
     align_at_ = turn.at.now + kAlignLater;
@@ -321,13 +326,17 @@ bool Call::align(Turn& turn, Leg& leg, const Leg& other) {
   const auto codecs = sdp::codecs_to_offer(other.media->sdp().agreed_codecs(),
                                            allowed_codecs(turn.node, leg), leg.media->profile());
   if (codecs.empty()) return end_if_deaf(turn), true;
+  if (apart && !leg.media->move(turn, other.media->worker(), turn.node.trunks.find(leg.peer)))
+    return end(turn, Failure::local(EndReason::no_ports)), true;
   offer_of_ours(turn, leg, leg.offer(codecs, direction), Why::align);
   return true;
 }
 
 void Call::end_if_deaf(Turn& turn) {
   const Leg* callee = partner(caller());
-  if (callee == nullptr || shares_codec(*caller().media, *callee->media)) return;
+  if (callee == nullptr || (caller().media->worker() == callee->media->worker() &&
+                            shares_codec(*caller().media, *callee->media)))
+    return;
   end(turn, Failure::local(EndReason::no_codec));
 }
 

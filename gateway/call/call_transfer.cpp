@@ -34,6 +34,8 @@ void Call::execute(Turn& turn, RequestId id, const TransferCall& request, Transf
   const bool automatic = request.mode == TransferMode::automatic;
   const bool by_refer =
       request.mode == TransferMode::refer || (automatic && would_refer(*leg, target));
+  if (by_refer && !target.referable)
+    return turn.reply(id, invalid_field("target", "means nothing to the peer of a REFER"));
   if (!by_refer && !routed) return turn.reply(id, Failure::local(EndReason::no_route));
   if (by_refer && leg->state != Leg::State::confirmed)
     return turn.reply(id, in_progress("the leg's ACK has not come"));
@@ -195,32 +197,47 @@ void Call::target_failed(Turn& turn, Leg& leg, const Failure& failure) {
 // ------------------------------------------------------------------------------- after it
 
 void Call::join_target(Turn& turn) {
-  TransferOperation& transfer = *transfer_;
-  transfer.again_at = kNever;
-  Leg& party = *find(transfer.leg);
-  Leg& target = *find(transfer.dialled.front());
-  // Another offer has to come to its end first: one of the party that is released too.
-  if (reoffer_ || offer_pending(party) || party.reconnect_by != kNever) {
-    transfer.again_at = turn.at.now + kTryAgain;
-    return;
-  }
-  if (!hear_each_other(party, target)) {
-    if (transfer.aligned) return transfer_failed(turn, Failure::local(EndReason::no_codec));
-    if (!may_offer(party)) {
-      transfer.again_at = turn.at.now + kTryAgain;
-      return;
-    }
-    const auto codecs =
-        sdp::codecs_to_offer(target.media->sdp().agreed_codecs(), allowed_codecs(turn.node, party),
-                             party.media->profile());
-    if (codecs.empty()) return transfer_failed(turn, Failure::local(EndReason::no_codec));
-    return offer_of_ours(turn, party, party.offer(codecs, party.told), Why::join);
-  }
+  if (transfer_->consulted) return;  // in another call: the engine knows it
+  Leg& party = *find(transfer_->leg);
+  Leg& target = *find(transfer_->dialled.front());
+  if (!agree(turn, party, target)) return;
   const TransferOperation done = *std::exchange(transfer_, std::nullopt);
   join(turn, party, target);
   turn.observe(CallTransferred{view(), party.name(), done.asked, std::nullopt});
   turn.reply(done.request, view());
   align(turn);
+}
+
+bool Call::agree(Turn& turn, Leg& party, const Leg& target) {
+  TransferOperation& transfer = *transfer_;
+  transfer.again_at = kNever;
+  // Another offer has to come to its end first: one of the party that is released too.
+  if (reoffer_ || offer_pending(party) || party.reconnect_by != kNever) {
+    transfer.again_at = turn.at.now + kTryAgain;
+    return false;
+  }
+  const std::size_t worker = target.media->worker();
+  const bool apart = party.media->worker() != worker;
+  if (!apart && hear_each_other(party, target)) return true;
+  if (!may_offer(party)) {
+    transfer.again_at = turn.at.now + kTryAgain;
+    return false;
+  }
+  const auto codecs =
+      sdp::codecs_to_offer(target.media->sdp().agreed_codecs(), allowed_codecs(turn.node, party),
+                           party.media->profile());
+  EndReason obstacle = EndReason::no_codec;
+  bool possible = !transfer.aligned && !codecs.empty();
+  if (possible && apart) {
+    obstacle = EndReason::no_ports;
+    possible = party.media->move(turn, worker, turn.node.trunks.find(party.peer));
+  }
+  if (!possible) {
+    transfer_failed(turn, Failure::local(obstacle));
+  } else {
+    offer_of_ours(turn, party, party.offer(codecs, party.told), Why::join);
+  }
+  return false;
 }
 
 void Call::join(Turn& turn, Leg& party, Leg& target) {
@@ -236,6 +253,7 @@ void Call::join(Turn& turn, Leg& party, Leg& target) {
   party.held = target.held = false;
   from_ = party.id;
   winner_ = target.id;
+  worker_ = party.media->worker();
   destination_ = {
       target.kind == Leg::Kind::trunk ? Destination::Kind::trunk : Destination::Kind::user,
       target.peer};
@@ -297,7 +315,10 @@ void Call::transfer_due(Turn& turn) {
     return transfer_failed(
         turn, Failure::local(rings ? EndReason::ring_timeout : EndReason::no_response));
   }
-  if (now >= transfer_->again_at) join_target(turn);
+  if (now < transfer_->again_at) return;
+  transfer_->again_at = kNever;
+  transfer_->try_now = true;
+  join_target(turn);
 }
 
 }  // namespace trunkline::call

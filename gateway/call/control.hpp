@@ -91,10 +91,13 @@ struct SendDtmf {
   std::uint32_t duration_ms = 160;
 };
 enum class TransferMode : std::uint8_t { automatic, refer, gateway };
-/// Connects the party of the leg with `target`; the other leg is released. By REFER on that leg, or
-/// by a new leg of ours; `automatic` tries REFER on a trunk leg whose peer allows it and falls
-/// back. Reply when the target's real outcome is known: CallView, or the target's Failure, and then
-/// the call is as it was.
+/// Connects the party of the leg with `target`; the other leg is released. `target` is "user:NAME",
+/// a number or a SIP URI, which go through the routes (as the API), or "trunk:NAME", which dials
+/// the call's own number there. By REFER on that leg, or by a new leg of ours; `automatic` tries
+/// REFER on a trunk leg whose peer allows it, for a target that no route leads to or one through
+/// that trunk, and falls back when it is refused or has no answer after 5 s. Reply when the
+/// target's real outcome is known: CallView, or the target's Failure, and then the call is as it
+/// was. A peer that accepts REFER and hangs up before it tells the outcome has taken the call over.
 struct TransferCall {
   LegName on;
   std::string target;

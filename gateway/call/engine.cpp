@@ -202,6 +202,7 @@ void Engine::Impl::on_deadline(Turn& turn) {
     deadlines.erase(deadlines.begin());
     entry.deadline = kNever;
     entry.call->on_deadline(turn);
+    attend(turn, *entry.call);
     settle(*entry.call);
   }
 }
@@ -232,6 +233,7 @@ void Engine::Impl::to_call(Turn& turn, const Event& event) {
     return;
   }
   call->receive(turn, leg, event);
+  attend(turn, *call);
   settle(*call);
 }
 

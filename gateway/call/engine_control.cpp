@@ -85,7 +85,6 @@ template void Engine::Impl::execute(Turn&, RequestId, const HoldCall&);
 template void Engine::Impl::execute(Turn&, RequestId, const ResumeCall&);
 template void Engine::Impl::execute(Turn&, RequestId, const MuteCall&);
 template void Engine::Impl::execute(Turn&, RequestId, const SendDtmf&);
-template void Engine::Impl::execute(Turn&, RequestId, const AttendedTransfer&);
 template void Engine::Impl::execute(Turn&, RequestId, const GetStatistics&);
 
 void Engine::Impl::execute(Turn& turn, RequestId id, const ListRegistrations& request) {
@@ -171,11 +170,6 @@ void Engine::Impl::execute(Turn& turn, RequestId id, const GetTrace& request) {
     case GetTrace::Format::pcapng:
       return turn.reply(id, Trace{trace_pcapng(*trace)});
   }
-}
-
-void Call::execute(Turn& turn, RequestId id, const AttendedTransfer&) {
-  turn.reply(id, refusal(Refusal::Kind::unsupported, "TRANSFER_UNSUPPORTED",
-                         "attended transfers are not in this version"));
 }
 
 }  // namespace trunkline::call

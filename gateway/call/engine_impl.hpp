@@ -102,6 +102,9 @@ struct Engine::Impl final : MetricSource {
   // ---- engine_probe.cpp
   void probed(Turn& turn, sip::TransactionId transaction, int status, std::string_view phrase);
   void execute(Turn& turn, RequestId id, const TransferCall& request);
+  void execute(Turn& turn, RequestId id, const AttendedTransfer& request);
+  /// Goes on with an attended transfer of the call, if there is one that can.
+  void attend(Turn& turn, Call& call);
   Result<TransferTarget, Refusal> transfer_target(std::string_view text, const CallView& call);
   /// The call of that name; if there is none, or it has ended, the request is refused.
   Call* live_call(Turn& turn, RequestId id, std::string_view name);

@@ -44,6 +44,7 @@ Result<TransferTarget, Refusal> Engine::Impl::transfer_target(std::string_view t
     if (node.trunks.find(target.destination.name) == nullptr)
       return invalid("there is no trunk '" + target.destination.name + "'");
     target.number = call.dialled;
+    target.referable = false;
     return target;
   }
   target.number = text;
@@ -67,6 +68,25 @@ void Engine::Impl::execute(Turn& turn, RequestId id, const TransferCall& request
   if (!target) return turn.reply(id, std::move(target.error()));
   call->execute(turn, id, request, std::move(*target));
   settle(*call);
+}
+
+void Engine::Impl::execute(Turn& turn, RequestId id, const AttendedTransfer& request) {
+  Call* call = live_call(turn, id, request.on.call);
+  if (call == nullptr) return;
+  Call* consult = live_call(turn, id, request.consult_call);
+  if (consult == nullptr) return;
+  if (consult == call)
+    return turn.reply(id, invalid_field("consult_call_id", "must be another call"));
+  call->execute(turn, id, request, *consult);
+  attend(turn, *call);
+  settle(*call);
+}
+
+void Engine::Impl::attend(Turn& turn, Call& call) {
+  const LegId consulted = call.awaits();
+  if (!consulted) return;
+  Call* consult = call_of(consulted);
+  if (call.attend(turn, consult)) settle(*consult);
 }
 
 }  // namespace trunkline::call

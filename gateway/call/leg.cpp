@@ -52,7 +52,8 @@ sdp::Direction Leg::wish_after(sdp::Direction direction) const {
   return sdp::make_direction(sends, receives);
 }
 
-void Leg::rollback() {
+void Leg::rollback(Turn& turn) {
+  media->stay(turn);
   media->rollback();
   told = agreed_told_;
 }

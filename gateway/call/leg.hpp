@@ -129,7 +129,7 @@ class Leg {
   /// What `peer_wish` is once the peer says this.
   sdp::Direction wish_after(sdp::Direction direction) const;
   /// The open offer came to nothing.
-  void rollback();
+  void rollback(Turn& turn);
   /// The peer is here again, over this flow.
   void come_back(const sip::Target& over, TimePoint now);
   /// Our URI on this leg, for Contact.

@@ -29,7 +29,7 @@ LegMedia LegMedia::browser(Turn& turn, LegId leg, std::size_t worker) {
   const auto& resources = turn.node.media;
   LegMedia made;
   made.leg_ = leg;
-  made.worker_ = worker;
+  made.place_.worker = worker;
   made.profile_ = sdp::Profile::webrtc;
   sdp::LocalMedia local;
   local.profile = sdp::Profile::webrtc;
@@ -38,7 +38,8 @@ LegMedia LegMedia::browser(Turn& turn, LegId leg, std::size_t worker) {
   local.rtp_port = local.candidates.front().port;
   local.ice_ufrag = random.token(8);
   local.ice_pwd = random.token(24);
-  local.fingerprint = resources.fingerprint.hash + " " + resources.fingerprint.value;
+  const auto& fingerprint = resources.workers[worker].fingerprint.value_or(resources.fingerprint);
+  local.fingerprint = fingerprint.hash + " " + fingerprint.value;
   local.ssrc = make_ssrc(random);
   local.cname = make_cname(random);
   local.msid = random.token(16);
@@ -62,10 +63,10 @@ std::optional<LegMedia> LegMedia::trunk(Turn& turn, LegId leg, std::size_t worke
 
   LegMedia made;
   made.leg_ = leg;
-  made.worker_ = worker;
+  made.place_.worker = worker;
   made.profile_ = sdp::Profile::avp;
-  made.bind_ = {bind, *port};
-  made.lent_ = true;
+  made.place_.bind = {bind, *port};
+  made.place_.lent = true;
   made.policy_ = trunk.settings.media_source;
   made.allow_ = trunk.settings.allow;
   sdp::LocalMedia local;
@@ -80,15 +81,15 @@ std::optional<LegMedia> LegMedia::trunk(Turn& turn, LegId leg, std::size_t worke
 
 void LegMedia::open(Turn& turn) {
   const sdp::LocalMedia& local = sdp_->local();
-  open_ = true;
-  turn.node.count_leg(worker_, 1);
+  place_.open = true;
+  turn.node.count_leg(place_.worker, 1);
   if (profile_ == sdp::Profile::webrtc) {
     media::AddBrowserLeg add{leg_, {local.ice_ufrag, local.ice_pwd}, {}, local.ssrc, local.cname};
-    turn.media(worker_, std::move(add));
+    turn.media(place_.worker, std::move(add));
     return;
   }
-  turn.media(worker_,
-             media::AddTrunkLeg{leg_, bind_, {}, policy_, allow_, local.ssrc, local.cname});
+  turn.media(place_.worker,
+             media::AddTrunkLeg{leg_, place_.bind, {}, policy_, allow_, local.ssrc, local.cname});
 }
 
 media::BrowserRemote LegMedia::browser_remote(const sdp::RemoteMedia& remote) const {
@@ -104,14 +105,14 @@ media::BrowserRemote LegMedia::browser_remote(const sdp::RemoteMedia& remote) co
 }
 
 void LegMedia::update(Turn& turn, const sdp::RemoteMedia& remote) {
-  if (!open_) return;
+  if (!place_.open) return;
   if (profile_ == sdp::Profile::avp) {
-    turn.media(worker_, media::UpdateTrunkLeg{leg_, trunk_remote(remote)});
+    turn.media(place_.worker, media::UpdateTrunkLeg{leg_, trunk_remote(remote)});
     return;
   }
   media::BrowserRemote told = browser_remote(remote);
   told.local_ice = std::exchange(fresh_ice_, std::nullopt);
-  turn.media(worker_, media::UpdateBrowserLeg{leg_, std::move(told)});
+  turn.media(place_.worker, media::UpdateBrowserLeg{leg_, std::move(told)});
 }
 
 void LegMedia::restart_ice(Turn& turn) {
@@ -124,15 +125,51 @@ void LegMedia::rollback() {
   fresh_ice_.reset();
 }
 
-void LegMedia::close(Turn& turn) {
-  if (open_) {
-    open_ = false;
-    turn.node.count_leg(worker_, -1);
-    turn.media(worker_, media::RemoveLeg{leg_});
+bool LegMedia::move(Turn& turn, std::size_t worker, const Trunk* trunk) {
+  std::optional<LegMedia> fresh;
+  if (profile_ == sdp::Profile::webrtc) {
+    fresh = browser(turn, leg_, worker);
+  } else if (trunk != nullptr) {
+    fresh = LegMedia::trunk(turn, leg_, worker, *trunk);
   }
-  if (lent_) {
-    lent_ = false;
-    turn.node.give_back_port(worker_, bind_, turn.at.now);
+  if (!fresh) return false;
+  left_description_ = sdp_->local();
+  sdp::LocalMedia local = fresh->sdp_->local();
+  local.cname = left_description_.cname;
+  local.msid = left_description_.msid;  // the same track to the page
+  sdp_->relocate(std::move(local));
+  left_ = std::exchange(place_, fresh->place_);
+  open(turn);
+  return true;
+}
+
+void LegMedia::arrive(Turn& turn) {
+  if (!left_) return;
+  close(turn, *left_);
+  left_.reset();
+}
+
+void LegMedia::stay(Turn& turn) {
+  if (!left_) return;
+  close(turn, place_);
+  place_ = *std::exchange(left_, std::nullopt);
+  sdp_->relocate(left_description_);
+}
+
+void LegMedia::close(Turn& turn) {
+  close(turn, place_);
+  arrive(turn);
+}
+
+void LegMedia::close(Turn& turn, Place& place) const {
+  if (place.open) {
+    place.open = false;
+    turn.node.count_leg(place.worker, -1);
+    turn.media(place.worker, media::RemoveLeg{leg_});
+  }
+  if (place.lent) {
+    place.lent = false;
+    turn.node.give_back_port(place.worker, place.bind, turn.at.now);
   }
 }
 

@@ -26,8 +26,8 @@ class LegMedia {
   sdp::OfferAnswer& sdp() { return *sdp_; }
   const sdp::OfferAnswer& sdp() const { return *sdp_; }
   sdp::Profile profile() const { return profile_; }
-  std::size_t worker() const { return worker_; }
-  bool is_open() const { return open_; }
+  std::size_t worker() const { return place_.worker; }
+  bool is_open() const { return place_.open; }
 
   /// Creates the leg on its worker, ready to receive.
   void open(Turn& turn);
@@ -36,6 +36,13 @@ class LegMedia {
   void update(Turn& turn, const sdp::RemoteMedia& remote);
   /// New credentials of ours for the answer to an ICE restart (RFC 8839 §4.4.1.1.1).
   void restart_ice(Turn& turn);
+  /// Opens a second place for the media, on another worker; the next offer tells of it. False: no
+  /// ports there, or `trunk`, that of a trunk leg, is not known any more.
+  bool move(Turn& turn, std::size_t worker, const Trunk* trunk);
+  /// The peer has agreed to that offer: the old place is given up. Nothing without a move.
+  void arrive(Turn& turn);
+  /// It has not: the new place is given up. Nothing without a move; before `rollback`.
+  void stay(Turn& turn);
   /// The open offer came to nothing: what was agreed before stands, and our ICE credentials too.
   void rollback();
   /// Ends the leg on its worker; its port rests and returns to the pool.
@@ -52,15 +59,23 @@ class LegMedia {
   LegMedia() = default;
   media::BrowserRemote browser_remote(const sdp::RemoteMedia& remote) const;
 
+  /// Where the media is: a leg on a worker, and the port lent for it.
+  struct Place {
+    std::size_t worker = 0;
+    SocketAddress bind;
+    bool open = false, lent = false;
+  };
+  void close(Turn& turn, Place& place) const;
+
   LegId leg_;
   sdp::Profile profile_ = sdp::Profile::avp;
-  std::size_t worker_ = 0;
+  Place place_;
+  std::optional<Place> left_;         ///< the old place, during a move
+  sdp::LocalMedia left_description_;  ///< and what the peer knows of it
   std::optional<sdp::OfferAnswer> sdp_, offered_;
-  SocketAddress bind_;
   media::SourcePolicy policy_ = media::SourcePolicy::pinned;
   std::vector<AddressRange> allow_;
   std::optional<media::IceCredentials> fresh_ice_;
-  bool open_ = false, lent_ = false;
 };
 
 /// What may pass in one direction between two legs.

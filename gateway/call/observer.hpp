@@ -101,7 +101,8 @@ struct MediaChanged {
   CallView call;
   std::string leg, what;
 };
-/// Exactly one for each leg that a call had, before its CallEnded.
+/// Exactly one for each leg that a call had, before its CallEnded; for a leg that an attended
+/// transfer has moved, that of the call that it went to.
 struct LegEnded {
   CallView call;
   LegView leg;

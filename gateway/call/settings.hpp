@@ -102,6 +102,9 @@ struct MediaResources {
     std::vector<SocketAddress> candidates;  ///< advertised addresses of the browser port
     std::map<IpAddress, std::vector<std::uint16_t>>
         trunk_ports;  ///< by bind address: even ports that are open
+    /// Its own certificate's, if it has one: a page whose media moves to another worker learns by
+    /// it that DTLS begins anew. Absent: the one for all.
+    std::optional<media::Fingerprint> fingerprint;
   };
   std::vector<Worker> workers;
   IpAddress advertise;  ///< for trunk legs without an address of their own, IPv4

@@ -9,11 +9,13 @@ Result<std::unique_ptr<MediaWorkers>> MediaWorkers::make(const MediaSettings& se
                                                          Counters& counters) {
   if (settings.bind.empty()) return fail("no address for media: set media.bind");
   if (settings.workers == 0) return fail("media.workers must be at least 1");
-  auto identity = media::DtlsIdentity::make();
-  if (!identity) return fail(identity.error());
-  std::unique_ptr<MediaWorkers> all(new MediaWorkers(settings, std::move(*identity), counters));
+  std::unique_ptr<MediaWorkers> all(new MediaWorkers(settings, counters));
+  all->identities_.reserve(settings.workers);
   for (std::size_t i = 0; i < settings.workers; ++i) {
-    auto worker = MediaWorker::make(i, settings, plane, all->identity_, all->wakeup_);
+    auto identity = media::DtlsIdentity::make();
+    if (!identity) return fail(identity.error());
+    all->identities_.push_back(std::move(*identity));
+    auto worker = MediaWorker::make(i, settings, plane, all->identities_.back(), all->wakeup_);
     if (!worker) return fail(worker.error());
     all->workers_.push_back(std::move(*worker));
   }
@@ -33,8 +35,10 @@ void MediaWorkers::stop() {
 
 call::MediaResources MediaWorkers::resources() const {
   call::MediaResources resources;
-  for (const auto& worker : workers_)
-    resources.workers.push_back(worker->resources());
+  for (std::size_t i = 0; i < workers_.size(); ++i) {
+    resources.workers.push_back(workers_[i]->resources());
+    resources.workers.back().fingerprint = identities_[i].fingerprint();
+  }
   for (std::size_t i = settings_.bind.size(); i-- > 0;) {
     const IpAddress& bind = settings_.bind[i];
     const IpAddress& told = i < settings_.advertise.size() ? settings_.advertise[i] : bind;
@@ -46,7 +50,7 @@ call::MediaResources MediaWorkers::resources() const {
       resources.advertise6 = told;
     }
   }
-  resources.fingerprint = identity_.fingerprint();
+  resources.fingerprint = identities_.front().fingerprint();
   return resources;
 }
 

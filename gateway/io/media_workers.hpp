@@ -35,11 +35,13 @@ class MediaWorkers final : public MetricSource {
   void collect(MetricSink& sink) const override;
 
  private:
-  MediaWorkers(const MediaSettings& settings, media::DtlsIdentity identity, Counters& counters)
-      : settings_(settings), identity_(std::move(identity)), counters_(counters) {}
+  MediaWorkers(const MediaSettings& settings, Counters& counters)
+      : settings_(settings), counters_(counters) {}
 
   MediaSettings settings_;
-  media::DtlsIdentity identity_;
+  /// One a worker: a page whose media moves to another worker tells by the certificate that its
+  /// DTLS association is a new one (RFC 8842 §5.1).
+  std::vector<media::DtlsIdentity> identities_;
   Counters& counters_;
   Wakeup wakeup_;
   std::vector<std::unique_ptr<MediaWorker>> workers_;

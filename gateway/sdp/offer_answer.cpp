@@ -143,7 +143,7 @@ std::string OfferAnswer::offer(const std::vector<Codec>& codecs, Direction direc
   }
   next_.direction = direction;
   // RFC 8842 §5.5: a later offer may repeat the role, and so nothing changes for the peer.
-  if (next_.setup == Setup::none) next_.setup = Setup::actpass;
+  if (next_.setup == Setup::none || moving_) next_.setup = Setup::actpass;
   next_.receive_codecs = with_payload_types(codecs);
   remember_ours(next_.receive_codecs);
   publish(next_.receive_codecs);
@@ -207,6 +207,11 @@ void OfferAnswer::rollback() {
   }
 }
 
+void OfferAnswer::relocate(LocalMedia local) {
+  moving_ = local.fingerprint != local_.fingerprint && !moving_;
+  local_ = std::move(local);
+}
+
 void OfferAnswer::set_ice(std::string ufrag, std::string pwd) {
   local_.ice_ufrag = std::move(ufrag);
   local_.ice_pwd = std::move(pwd);
@@ -219,6 +224,7 @@ void OfferAnswer::complete(const RemoteMedia& remote) {
   remember_theirs(next_.send_codecs);
   agreed_ = std::move(next_);
   next_ = {};
+  moving_ = false;
   state_ = State::stable;
 }
 

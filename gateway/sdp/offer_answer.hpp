@@ -113,6 +113,10 @@ class OfferAnswer {
   /// own: none ever goes back.
   void rollback();
 
+  /// From the next offer on we are here: another address, and for webrtc a transport of its own,
+  /// with which the DTLS association begins anew (RFC 8842 §5). Until that is answered the old
+  /// place counts; `relocate` with it takes the move back, before the `rollback`.
+  void relocate(LocalMedia local);
   /// New ICE credentials of ours, for an answer or offer to come.
   void set_ice(std::string ufrag, std::string pwd);
   const LocalMedia& local() const { return local_; }
@@ -138,7 +142,7 @@ class OfferAnswer {
     std::optional<RemoteMedia> remote;
     std::vector<Codec> send_codecs, receive_codecs;
     Direction direction = Direction::sendrecv;
-    Setup setup = Setup::none;  ///< as we last wrote it
+    Setup setup = Setup::none;  ///< as we last wrote it; none: the next offer leaves it open
     bool dtls_client = false;
     bool bundle = false, rtcp_mux = false;
     std::string ice_ufrag, ice_pwd;
@@ -158,6 +162,7 @@ class OfferAnswer {
 
   LocalMedia local_;
   State state_ = State::stable;
+  bool moving_ = false;  ///< to a transport whose DTLS association is not agreed yet
   std::uint64_t session_id_ = 0, version_ = 0;
   std::string local_text_, numbered_body_;
   Agreement agreed_, next_;  ///< `next_` grows while an offer is open

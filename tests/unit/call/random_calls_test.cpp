@@ -17,6 +17,7 @@ class RandomCalls {
     world_.settings.users.push_back({"bob2", "secret"});
     world_.settings.routes.insert(world_.settings.routes.begin(), {"any", "^9", "service:policy"});
     world_.settings.policy.enabled = true;
+    world_.workers = 1 + seed % 2;
     if (seed % 3 == 0) {
       world_.use_tcp();
     } else {
@@ -138,10 +139,17 @@ class RandomCalls {
     // A call of the API starts without legs.
     if (chance(40) && !call.legs.empty())
       on.leg = std::to_string(std::stoull(call.legs.front().id) + random_.below(3));
-    switch (random_.below(8)) {
+    switch (random_.below(10)) {
       case 6:
       case 7:
         return transfer(on);
+      case 8:
+      case 9:
+        world_.ask(AttendedTransfer{
+            on,
+            started[started.size() - std::min<std::size_t>(started.size(), 1 + random_.below(4))]
+                .call.name});
+        return;
       case 0:
         world_.ask(HoldCall{on});
         return;

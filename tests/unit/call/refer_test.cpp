@@ -247,6 +247,15 @@ TEST_F(ReferTransfer, WhatIsNoTargetIsRefused) {
             "LEG_NOT_FOUND");
 }
 
+TEST_F(ReferTransfer, ATrunkOfOursIsNoTargetForAPeer) {
+  EXPECT_EQ(world.reply<Refusal>(refer("trunk:carrier"))->field, "target");
+  transfer("trunk:carrier", TransferMode::automatic, carrier_leg());
+  EXPECT_FALSE(trunk->take_request(Method::refer));
+  const auto invite = trunk->take_request(Method::invite);
+  ASSERT_TRUE(invite) << "by a leg of ours it is one";
+  EXPECT_EQ(invite->request.request_uri(), "sip:5551000@192.0.2.9:5060");
+}
+
 TEST_F(ReferTransfer, OneAtATime) {
   refer();
   EXPECT_EQ(refusal(refer()), "OPERATION_IN_PROGRESS");

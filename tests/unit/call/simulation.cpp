@@ -221,12 +221,15 @@ void World::restart() {
   media.bind = *IpAddress::parse("192.0.2.1");
   media.advertise = media.bind;
   media.fingerprint = {"sha-256", "AA:BB"};
-  MediaResources::Worker worker;
-  worker.candidates = {*SocketAddress::parse("192.0.2.1:19000")};
-  for (std::uint16_t port = 20000; port < 20200; port = static_cast<std::uint16_t>(port + 2)) {
-    worker.trunk_ports[media.bind].push_back(port);
+  for (std::size_t index = 0; index < workers; ++index) {
+    const auto offset = static_cast<std::uint16_t>(index);
+    MediaResources::Worker worker;
+    worker.candidates = {{media.bind, static_cast<std::uint16_t>(19000 + offset)}};
+    worker.fingerprint = media::Fingerprint{"sha-256", "AA:B" + std::to_string(index)};
+    for (int port = 20000 + 200 * offset; port < 20200 + 200 * offset; port += 2)
+      worker.trunk_ports[media.bind].push_back(static_cast<std::uint16_t>(port));
+    media.workers.push_back(worker);
   }
-  media.workers = {worker};
   auto made = Engine::make(settings, media, random_);
   ASSERT_TRUE(made) << made.error().message;
   engine = std::move(*made);
@@ -337,8 +340,10 @@ void World::fail_later(sip::TransactionId transaction) {
 void World::run(Effects& effects) {
   for (auto& observation : effects.observations)
     observations.push_back(std::move(observation));
-  for (auto& command : effects.media)
+  for (auto& command : effects.media) {
     media_log.push_back(std::move(command.command));
+    media_workers.push_back(command.worker);
+  }
   for (auto& [request, reply] : effects.replies)
     EXPECT_TRUE(replies.emplace(request, std::move(reply)).second) << "a second reply";
   for (auto& question : effects.questions)

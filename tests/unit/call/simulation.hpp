@@ -145,6 +145,7 @@ class World {
   std::map<std::string, double> gauges() const;
 
   std::vector<media::Command> media_log;
+  std::vector<std::size_t> media_workers;  ///< to which each of those went
   std::vector<Observation> observations;
   std::map<RequestId, Reply> replies;
   std::vector<AskPolicy> questions;
@@ -153,7 +154,8 @@ class World {
   std::unique_ptr<Engine> engine;
   std::unique_ptr<sip::Endpoint> endpoint;
   Settings settings;
-  void restart();  ///< takes changed `settings`
+  std::size_t workers = 1;
+  void restart();  ///< takes changed `settings` and `workers`
   void drain_engine();
   void end_all();
   void use_tcp();  ///< the trunk's signalling goes over one connection

@@ -399,6 +399,27 @@ TEST_F(GatewayTransfer, FailuresWithoutEndLeaveNoHeap) {
   world.expect_nothing_left();
 }
 
+TEST_F(GatewayTransfer, ASecondAnswerFromAForkIsEndedAtOnce) {
+  const auto asked = transfer("85552000", TransferMode::gateway, carrier_leg());
+  const auto invite = second->take_request(Method::invite);
+  second->respond(*invite, 200, trunk_sdp("sendrecv", 1, "8"));
+  world.settle();
+  EXPECT_FALSE(world.replied(asked));
+  auto fork = sip::make_response(invite->request, 200, "another-tag");
+  fork.add(HeaderName::contact, "<sip:peer@203.0.113.67>");
+  fork.set_body("application/sdp", trunk_sdp("sendrecv", 1, "0"));
+  second->raw(fork.serialize());
+  world.settle();
+  const auto bye = ended(*second);
+  ASSERT_TRUE(bye);
+  EXPECT_EQ(sip::to_of(bye->request).tag(), "another-tag");
+  trunk->respond(*trunk->take_request(Method::invite), 200, trunk_sdp("sendrecv", ++version, "8"));
+  world.settle();
+  EXPECT_TRUE(world.reply<CallView>(asked));
+  ended(*alice);
+  wind_up();
+}
+
 TEST_F(GatewayTransfer, AnEchoCallIsTransferredToo) {
   alice->send_in_dialog(Method::bye);
   world.settle();

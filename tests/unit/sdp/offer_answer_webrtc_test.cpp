@@ -217,6 +217,47 @@ TEST(DtlsRoleKeptTest, AReofferOfOursRepeatsTheRole) {
   EXPECT_FALSE(one.dtls_client());
 }
 
+/// Our media on another worker: an address, credentials and a certificate of their own.
+LocalMedia elsewhere() {
+  LocalMedia local = browser_media();
+  local.candidates = {*SocketAddress::parse("203.0.113.7:19001")};
+  local.ice_ufrag = "otherufrag";
+  local.ice_pwd = "otherpasswordotherpass24";
+  local.fingerprint = "sha-256 AB:CD:EF:01";
+  return local;
+}
+
+TEST(RelocationTest, TheNextOfferNamesTheNewPlaceAndLeavesTheRoleOpen) {
+  OfferAnswer one = browser_leg();
+  offered(one, with_setup("actpass"));
+  one.answer({opus()}, Direction::sendrecv);
+  one.relocate(elsewhere());
+  const std::string offer = one.offer({opus()}, Direction::sendrecv);
+  EXPECT_TRUE(has_line(offer, "a=ice-ufrag:otherufrag"));
+  EXPECT_TRUE(has_line(offer, "a=fingerprint:sha-256 AB:CD:EF:01"));
+  EXPECT_TRUE(has_line(offer, "a=setup:actpass"));
+  EXPECT_THAT(offer, HasSubstr("203.0.113.7 19001 typ host"));
+  ASSERT_TRUE(one.receive_answer(browser_answer("active")));
+  EXPECT_FALSE(one.dtls_client());
+}
+
+TEST(RelocationTest, AMoveThatIsRefusedIsTakenBack) {
+  OfferAnswer one = browser_leg();
+  offered(one, with_setup("actpass"));
+  const std::string before = one.answer({opus()}, Direction::sendrecv);
+  const LocalMedia place = one.local();
+  one.relocate(elsewhere());
+  one.offer({opus()}, Direction::sendrecv);
+  one.relocate(place);
+  one.rollback();
+  EXPECT_TRUE(has_line(one.local_text(), "a=ice-ufrag:ourufrag"));
+  const std::string next = one.offer({opus()}, Direction::sendonly);
+  EXPECT_TRUE(has_line(next, "a=ice-ufrag:ourufrag"));
+  EXPECT_TRUE(has_line(next, "a=fingerprint:" + std::string(kOurFingerprint)));
+  EXPECT_TRUE(has_line(next, "a=setup:passive"));
+  EXPECT_NE(line_of(next, "o="), line_of(before, "o="));
+}
+
 TEST(DtlsRoleKeptTest, ARoleThatIsTurnedIsANewAssociation) {
   OfferAnswer one = browser_leg();
   offered(one, with_setup("active"));

@@ -1,0 +1,86 @@
+#include "call/call.hpp"
+#include "call/refusals.hpp"
+
+#include <algorithm>
+#include <utility>
+
+// An attended transfer: the party of a leg of this call is joined with the one that another call
+// has consulted. The consulted leg moves here as it is; what has to be agreed anew - a codec, the
+// media's place on another worker - is agreed with the party of this call before anything is given
+// up.
+namespace trunkline::call {
+namespace {
+
+constexpr Duration kTryAgain = seconds{2};
+constexpr Duration kPatience = seconds{40};
+
+}  // namespace
+
+void Call::execute(Turn& turn, RequestId id, const AttendedTransfer& request, Call& consult) {
+  const Leg* leg = addressed(turn, id, request.on);
+  if (leg == nullptr) return;
+  const Leg* consulted = consult.find(consult.winner_);
+  if (!consult.view_.answered || consulted == nullptr)
+    return turn.reply(id, wrong_state("the consult call has no answered party"));
+  if (transfer_ || holding_ || consult.transfer_ || consult.holding_)
+    return turn.reply(id, in_progress("another operation on one of the calls has not ended"));
+  if (leg->reconnect_by != kNever || consulted->reconnect_by != kNever)
+    return turn.reply(id, Failure::local(EndReason::browser_lost));
+  prune(turn.node);
+  transfer_ = TransferOperation{};
+  transfer_->request = id;
+  transfer_->leg = leg->id;
+  transfer_->asked = request.consult_call;
+  transfer_->stage = TransferOperation::Stage::joining;
+  transfer_->consulted = consulted->id;
+  transfer_->try_now = true;
+  transfer_->give_up_at = turn.at.now + kPatience;
+}
+
+LegId Call::awaits() {
+  return transfer_ && std::exchange(transfer_->try_now, false) ? transfer_->consulted : LegId{};
+}
+
+bool Call::attend(Turn& turn, Call* consult) {
+  Leg* consulted = consult != nullptr ? consult->find(transfer_->consulted) : nullptr;
+  if (consult == this || consulted == nullptr || consult->winner_ != consulted->id ||
+      !consulted->alive()) {
+    transfer_failed(turn, Failure::from_response(480, "Ended before it was joined"));
+    return false;
+  }
+  if (consult->transfer_ || consult->holding_ || consult->reoffer_ ||
+      consult->offer_pending(*consulted)) {
+    transfer_->again_at = turn.at.now + kTryAgain;
+    return false;
+  }
+  if (!agree(turn, *find(transfer_->leg), *consulted)) return false;
+  const TransferOperation done = *std::exchange(transfer_, std::nullopt);
+  Leg& party = *find(done.leg);
+  join(turn, party, consult->give(turn, *consulted, *this));
+  turn.observe(CallTransferred{view(), party.name(), done.asked, std::nullopt});
+  turn.reply(done.request, view());
+  align(turn);
+  consult->end(turn, Failure::local(EndReason::transferred));
+  return true;
+}
+
+Leg& Call::give(Turn& turn, Leg& leg, Call& to) {
+  if (digits_ && digits_->leg == leg.id) {
+    turn.reply(digits_->request, wrong_state("the leg went to another call"));
+    digits_.reset();
+  }
+  const auto taken = std::find(admitted_.begin(), admitted_.end(), leg.peer);
+  if (leg.kind == Leg::Kind::trunk && taken != admitted_.end()) {
+    admitted_.erase(taken);
+    to.admitted_.push_back(leg.peer);
+  }
+  winner_ = early_ = {};
+  const auto place =
+      std::find_if(legs_.begin(), legs_.end(), [&](const auto& one) { return one.get() == &leg; });
+  turn.node.legs[leg.id] = to.view_.id;
+  to.legs_.push_back(std::move(*place));
+  legs_.erase(place);
+  return leg;
+}
+
+}  // namespace trunkline::call
