@@ -18,8 +18,8 @@ struct TransferCase : EstablishedCall {
     other.uri = *sip::Uri::parse("sip:203.0.113.66:5060");
     world.settings.trunks.push_back(other);
     auto& routes = world.settings.routes;
-    routes.insert(routes.begin(), {{"any", "^8[0-9]+$", "trunk:second"},
-                                   {"any", "^7[0-9]+$", "trunk:carrier"}});
+    routes.insert(routes.begin(),
+                  {{"any", "^8[0-9]+$", "trunk:second"}, {"any", "^7[0-9]+$", "trunk:carrier"}});
     world.restart();
     world.trunk().allow += ", REFER";
     EstablishedCall::SetUp();
