@@ -8,11 +8,15 @@ if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
   target_compile_options(trunkline_warnings INTERFACE -Wno-maybe-uninitialized)
 endif()
 
-# layer(NAME ROOT FOLDER [DEPS layer...] [LIBS target...])
+# What most files include of the standard library, for precompiled headers.
+set(STANDARD_HEADERS <algorithm> <array> <chrono> <cstdint> <deque> <functional> <map> <memory> <optional> <string>
+    <string_view> <unordered_map> <utility> <variant> <vector>)
+
+# layer(NAME FOLDER folder [DEPS layer...] [LIBS target...] [PRECOMPILED <header>...])
 # One static library a folder. Its headers can be included only by targets that name it in DEPS: they are handed on by a
 # separate interface target that is never passed further, so a sideways or upward include does not compile.
 function(layer name)
-  cmake_parse_arguments(L "" "FOLDER" "DEPS;LIBS;SOURCES" ${ARGN})
+  cmake_parse_arguments(L "" "FOLDER" "DEPS;LIBS;SOURCES;PRECOMPILED" ${ARGN})
   set(folder ${L_FOLDER})
   file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/${folder}/*.cpp)
   list(APPEND sources ${L_SOURCES})
@@ -32,6 +36,12 @@ function(layer name)
   endforeach()
   if(L_LIBS)
     target_link_libraries(${name} PUBLIC ${L_LIBS})
+  endif()
+  if(L_PRECOMPILED)
+    target_precompile_headers(${name} PRIVATE ${L_PRECOMPILED})
+    # g++ 12 no longer knows such a header for a system header, and warns of what it sees in std::string (its bug 105651).
+    target_compile_options(${name} PRIVATE
+      $<$<CXX_COMPILER_ID:GNU>:-Wno-array-bounds;-Wno-restrict;-Wno-stringop-overflow;-Wno-stringop-overread>)
   endif()
 endfunction()
 
