@@ -59,4 +59,13 @@ std::string to_utf8(std::string_view text) {
   return out;
 }
 
+std::string cut_text(std::string text, std::size_t octets) {
+  if (text.size() <= octets) return text;
+  std::size_t size = octets;
+  while (size > 0 && (static_cast<unsigned char>(text[size]) & 0xc0) == 0x80)
+    --size;
+  text.resize(size);
+  return text;
+}
+
 }  // namespace trunkline

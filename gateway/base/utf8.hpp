@@ -1,4 +1,5 @@
 #pragma once
+#include <cstddef>
 #include <string>
 #include <string_view>
 
@@ -9,5 +10,8 @@ bool is_utf8(std::string_view text);
 
 /// The text with U+FFFD in place of each octet that is no part of well-formed UTF-8.
 std::string to_utf8(std::string_view text);
+
+/// The text cut to at most so many octets, without tearing a UTF-8 sequence apart.
+std::string cut_text(std::string text, std::size_t octets);
 
 }  // namespace trunkline

@@ -1,5 +1,6 @@
 #include "call/call.hpp"
 
+#include "call/response_detail.hpp"
 #include "sip/endpoint.hpp"
 
 #include <algorithm>
@@ -42,17 +43,17 @@ Call::Call(Turn& turn, CallId id, const Caller& caller, Destination destination,
   if (destination_.kind == Destination::Kind::trunk) view_.trunk = destination_.name;
   view_.from = party(caller);
   view_.to = destination_.text();
-  view_.caller = sip::from_of(invite.request).uri.unescaped_user();
+  view_.caller = view_.from_number = sip::from_of(invite.request).uri.unescaped_user();
   if (const auto uri = sip::Uri::parse(invite.request.request_uri()))
-    view_.dialled = uri->unescaped_user();
+    view_.dialled = view_.to_number = uri->unescaped_user();
   view_.created = turn.at.wall;
   shown_ = {view_.caller, sip::from_of(invite.request).display_name};
   forwards_ = forwards_left(invite.request);
   ring_timeout_ = turn.node.settings.ring_timeout;
 
   const bool from_trunk = caller.kind == Caller::Kind::trunk;
-  Leg& leg = add_leg(turn, from_trunk ? Leg::Kind::trunk : Leg::Kind::browser, caller.name);
-  leg.caller = true;
+  Leg& leg =
+      add_leg(turn, from_trunk ? Leg::Kind::trunk : Leg::Kind::browser, caller.name, Side::from);
   leg.state = Leg::State::invited;
   leg.target = invite.source;
   leg.call_id = sip::call_id_of(invite.request);
@@ -60,16 +61,31 @@ Call::Call(Turn& turn, CallId id, const Caller& caller, Destination destination,
   leg.invite = invite.transaction;
   leg.invite_request = invite.request;
   leg.peer_updates = sip::has_token(invite.request, HeaderName::allow, "UPDATE");
-  leg.peer_refers = sip::has_token(invite.request, HeaderName::allow, "REFER");
+  leg.peer_refers = may_refer(invite.request);
+  if (const Trunk* trunk = from_trunk ? turn.node.trunks.find(caller.name) : nullptr)
+    leg.take_credentials(trunk->settings, turn.node.random);
   turn.node.transactions[invite.transaction] = leg.id;
   leg.register_dialog(turn.node);
 }
 
-Leg& Call::add_leg(Turn& turn, Leg::Kind kind, const std::string& peer) {
+Leg& Call::add_leg(Turn& turn, Leg::Kind kind, const std::string& peer, Side side) {
   const LegId id = turn.node.leg_ids.next();
-  turn.node.legs[id] = view_.id;
   if (!from_) from_ = id;
-  return *legs_.emplace_back(std::make_unique<Leg>(id, kind, peer, view_.name));
+  return take_in(turn.node, std::make_unique<Leg>(id, kind, peer), side);
+}
+
+Leg& Call::take_in(Node& node, std::unique_ptr<Leg> leg, Side side) {
+  node.legs[leg->id] = view_.id;
+  leg->call = view_.name;
+  leg->caller = side == Side::from;
+  leg->name = next_name(side);
+  return *legs_.emplace_back(std::move(leg));
+}
+
+std::string Call::next_name(Side side) {
+  const std::size_t number = ++(side == Side::from ? from_names_ : to_names_);
+  const std::string name(side_name(side));
+  return number == 1 ? name : name + '-' + std::to_string(number);
 }
 
 Leg* Call::find(LegId leg) {
@@ -164,7 +180,7 @@ void Call::receive(Turn& turn, LegId id, const sip::CancelReceived& event) {
   if (leg->state != Leg::State::invited || event.transaction != leg->invite) return;
   Failure failure = Failure::local(EndReason::cancelled);
   failure.ended_by = EndedBy::caller;
-  failure.peer_reason = reason_of(event.cancel);
+  read_reasons(event.cancel, failure);
   end(turn, failure);
 }
 
@@ -195,8 +211,7 @@ void Call::final_response(Turn& turn, Leg& leg, const sip::ResponseReceived& eve
     case Leg::Purpose::refresh: {
       if (status >= 300) {
         if (reoffer_ && reoffer_->client == event.transaction) {
-          return reoffer_refused(
-              turn, leg, Failure::from_response(status, std::string(event.response.reason())));
+          return reoffer_refused(turn, leg, failure_of(event.response));
         }
         return refresh_refused(turn, leg, sent, status);
       }
@@ -234,12 +249,14 @@ void Call::receive(Turn& turn, LegId id, const sip::RequestFailed& event) {
   if (purpose == Leg::Purpose::invite) {
     EndReason reason = timeout ? EndReason::no_response : EndReason::trunk_unreachable;
     if (leg->kind == Leg::Kind::browser) reason = EndReason::not_registered;
+    Failure failure = Failure::local(reason);
+    if (redirected(turn, *leg, sent->second, nullptr, failure)) return;
     leg->state = Leg::State::ended;
-    return branch_failed(turn, *leg, Failure::local(reason));
+    return branch_failed(turn, *leg, failure);
   }
   if (purpose == Leg::Purpose::refer) {
     // A peer that does not know the method, and says nothing, may still be there.
-    leg->referred.reset();
+    refer_over(*leg, sent->second.request);
     if (transfer_ && transfer_->refer == event.transaction)
       refer_failed(
           turn, Failure::local(timeout                           ? EndReason::no_response
@@ -268,7 +285,7 @@ void Call::failed_in_dialog(Turn& turn, Leg& leg, sip::RequestFailed::Cause caus
       Failure::local(browser ? EndReason::browser_lost : EndReason::trunk_unreachable);
   if (reoffer_ && reoffer_->client == transaction) return reoffer_refused(turn, leg, failure);
   if (digits_ && digits_->info == transaction) {
-    turn.reply(digits_->request, failure);
+    fail(turn, digits_->request, failure);
     return digits_.reset();
   }
   if (leg.timer.running() && leg.timer.we_refresh()) leg.timer.postpone(turn.at.now + kTryAgain);

@@ -16,10 +16,6 @@
 
 namespace trunkline::call {
 
-/// The Reason values of a message (RFC 3326), those that can be read, as they are carried across;
-/// empty without any.
-std::string reason_of(const sip::Message& message);
-
 /// For those who rang and are not needed any more (RFC 3326).
 inline constexpr std::string_view kElsewhere = "SIP;cause=200;text=\"Call completed elsewhere\"";
 
@@ -54,7 +50,8 @@ class Call {
   bool ended() const { return view_.ended.has_value(); }
   /// Who asked for it: what the routes look at.
   const Caller& placed_by() const { return placed_by_; }
-  const std::string& dialled() const { return view_.dialled; }
+  /// What the policy service decides about: of the party that is called now.
+  const std::string& dialled() const { return calling_first_ ? view_.caller : view_.dialled; }
 
   /// Takes the INVITE that made the call: answers it, or dials the destination.
   void start(Turn& turn, const sip::RequestReceived& invite);
@@ -115,12 +112,15 @@ class Call {
 
  private:
   struct Reoffer;
+  /// A leg stays on its side: what a transfer connects its party with comes to the other one.
+  enum class Side : std::uint8_t { from, to };
   /// What an offer is made for: to pass on the other leg's, or for ends of our own.
   enum class Why : std::uint8_t { passed, align, hold, join };
 
   // ---- call_originate.cpp
   void call_to(Turn& turn, const Party& party);
-  void aim_at(const Destination& destination);
+  void aim_at(const Party& party);
+  void begin_dialling(Turn& turn, const Party& party);
   void party_failed(Turn& turn, const Failure& failure);
   sip::NameAddress shown_to(const Node& node, const Leg& leg) const;
   std::vector<sdp::Codec> codecs_for(const Node& node, const Leg& leg) const;
@@ -131,6 +131,7 @@ class Call {
   void dial(Turn& turn, const Party& party);
   void dial_trunk(Turn& turn, const Party& party);
   void dial_user(Turn& turn, const Party& party);
+  void serve(Side side, const std::string& service);
   void join_service(Turn& turn);
   void connected(Turn& turn);
   bool ring(Turn& turn, Leg& leg, const sip::Uri& request_uri, const sip::NameAddress& to);
@@ -139,6 +140,8 @@ class Call {
   bool confirm(Turn& turn, Leg& leg, const sip::ResponseReceived& event);
   static void judge(std::optional<Failure>& best, const Failure& failure, bool several);
   void refused(Turn& turn, Leg& leg, const sip::ResponseReceived& event);
+  bool redirected(Turn& turn, Leg& leg, const Leg::Outgoing& sent, const sip::Message* response,
+                  Failure& failure);
   void branch_failed(Turn& turn, Leg& leg, const Failure& failure);
   bool retry(Turn& turn, Leg& leg, sip::TransactionId transaction, const sip::Message& response);
   bool take_answer(Turn& turn, Leg& leg, std::string_view sdp);
@@ -170,6 +173,7 @@ class Call {
   bool offer_pending(const Leg& leg) const;
   bool may_offer(const Leg& leg) const;
   void align(Turn& turn);
+  void align(Turn& turn, Leg& first);
   bool align(Turn& turn, Leg& leg, const Leg& other);
   void end_if_deaf(Turn& turn);
   void failed_in_dialog(Turn& turn, Leg& leg, sip::RequestFailed::Cause cause,
@@ -194,6 +198,8 @@ class Call {
   void refer(Turn& turn, Leg& leg);
   void refer_answered(Turn& turn, Leg& leg, const sip::ResponseReceived& event);
   void refer_accepted(Turn& turn);
+  /// The REFER, which this is or answers, was refused or had no answer.
+  static void refer_over(Leg& leg, const sip::Message& refer);
   void refer_failed(Turn& turn, const Failure& failure);
   void notify(Turn& turn, Leg& leg, const sip::RequestReceived& event);
   /// The peer of the leg has taken the call over; `gone` has ended itself.
@@ -209,9 +215,18 @@ class Call {
   void target_answered(Turn& turn, Leg& leg, const sip::ResponseReceived& event);
   void target_failed(Turn& turn, Leg& leg, const Failure& failure);
   void join_target(Turn& turn);
+  void begin_joining(Turn& turn);
   /// Whether the two can be joined as they are; if not, the party is asked for what is missing.
   bool agree(Turn& turn, Leg& party, const Leg& target);
-  void join(Turn& turn, Leg& party, Leg& target);
+  /// The same with the target's service.
+  bool agree(Turn& turn, Leg& party);
+  bool may_ask(Turn& turn, const Leg& party);
+  void ask(Turn& turn, Leg& party, const std::vector<sdp::Codec>& codecs, sdp::Direction direction);
+  /// `number`: the target's, where its party alone does not say who it is.
+  void join(Turn& turn, Leg& party, Leg& target, const std::string& number);
+  void join(Turn& turn, Leg& party, const Destination& service);
+  /// Releases whom the party is joined with.
+  void part(Turn& turn, Leg& party);
   void release(Turn& turn, Leg& leg);
   void drop_leg(Turn& turn, Leg& leg, const Failure& failure);
   void give_back_trunk(Turn& turn, const Leg& leg);
@@ -222,12 +237,15 @@ class Call {
   void transfer_overtaken(Turn& turn, const Failure& end);
   // ---- call_attended.cpp
   /// Hands a leg over to another call.
-  Leg& give(Turn& turn, Leg& leg, Call& to);
+  Leg& give(Turn& turn, Leg& leg, Call& to, Side side);
   // ---- call_statistics.cpp
   void media_changed(Turn& turn, const media::Event& event);
   void statistics_reported(Turn& turn, const media::StatisticsReported& report);
   void reply_statistics(Turn& turn);
   // ---- call_control.cpp
+  Leg* named(std::string_view name);
+  /// The request comes to nothing; the call goes on as it was.
+  static void fail(Turn& turn, RequestId id, Failure failure);
   /// The leg that a request means, if it is one of the two (or the one) that are joined in an
   /// answered call; else the request is refused.
   Leg* addressed(Turn& turn, RequestId id, const LegName& on);
@@ -237,8 +255,11 @@ class Call {
   void end_operations(Turn& turn);
   // ---- call_view.cpp
   LegView view_of(const Leg& leg) const;
+  LegView view_of_service() const;
   CallState state() const;
+  Phase phase() const;
   void leg_ended(Turn& turn, Leg& leg, const Failure& failure);
+  void service_ended(Turn& turn, const Failure& failure);
   // ---- call_end.cpp
   void bye(Turn& turn, Leg& leg, const sip::RequestReceived& event);
   void end_leg(Turn& turn, Leg& leg, const Failure& failure, const std::string& reason);
@@ -247,12 +268,20 @@ class Call {
   void refuse_reoffer(Turn& turn, int status, std::string_view phrase);
   void lost(Turn& turn, Leg& leg, EndReason reason);
 
-  Leg& add_leg(Turn& turn, Leg::Kind kind, const std::string& peer);
+  Leg& add_leg(Turn& turn, Leg::Kind kind, const std::string& peer, Side side);
+  Leg& take_in(Node& node, std::unique_ptr<Leg> leg, Side side);
+  static std::string_view side_name(Side side) { return side == Side::from ? "from" : "to"; }
+  /// Of the legs of a side: "to", "to-2", "to-3" … Never the same twice.
+  std::string next_name(Side side);
+  Side dialled_side() const { return calling_first_ ? Side::from : Side::to; }
+  static Side opposite(const Leg& leg) { return leg.caller ? Side::to : Side::from; }
   /// The leg on the `from` side; with a service there, the one that is joined with it.
   Leg& caller() { return *find(from_); }
   const Leg& caller() const { return const_cast<Call*>(this)->caller(); }
   /// The caller's INVITE has no final response yet.
-  bool caller_waits() const { return caller().state == Leg::State::invited; }
+  bool caller_waits() const { return !legs_.empty() && caller().state == Leg::State::invited; }
+  /// A service of the gateway is one of the two parties.
+  bool serving() const { return service_ && !service_->end; }
   /// The leg joined with this one; null before the answer and for a service.
   Leg* partner(const Leg& leg);
   const Leg* partner(const Leg& leg) const { return const_cast<Call*>(this)->partner(leg); }
@@ -260,7 +289,12 @@ class Call {
   bool joined(const Leg& leg) const {
     return leg.alive() && (leg.id == from_ || leg.id == winner_);
   }
-  std::vector<std::string> service_codecs(const Node& node) const;
+  std::vector<std::string> service_codecs(const Node& node, const Leg& leg,
+                                          const std::string& service) const;
+  /// Of the service that the call is with.
+  std::vector<std::string> service_codecs(const Node& node, const Leg& leg) const {
+    return service_codecs(node, leg, serving() ? service_->name : std::string{});
+  }
   void request_in_dialog(Turn& turn, Leg& leg, const sip::RequestReceived& event);
   void final_response(Turn& turn, Leg& leg, const sip::ResponseReceived& event);
   void leg_due(Turn& turn, Leg& leg);
@@ -276,27 +310,40 @@ class Call {
     Why why = Why::passed;
   };
 
+  /// A party that is the gateway itself.
+  struct Service {
+    std::string name;  ///< "echo", "tone", "silence"
+    Side side = Side::to;
+    std::string leg;  ///< LegView::id
+    LegId after;      ///< the last leg before it; none: it is the first
+    std::optional<Failure> end;
+  };
+
   CallView view_;
-  Destination destination_;  ///< of the `to` side; the service if one is on either side
+  Destination destination_;  ///< of the `to` side
   std::size_t worker_ = 0;
-  std::vector<std::unique_ptr<Leg>> legs_;  ///< the caller's first
-  LegId from_;                              ///< the caller's; of several rung the one that answered
-  LegId winner_;                            ///< the called leg that answered
-  LegId early_;                             ///< the called leg whose early media plays
+  std::vector<std::unique_ptr<Leg>> legs_;     ///< the caller's first
+  std::size_t from_names_ = 0, to_names_ = 0;  ///< given so far
+  LegId from_;    ///< the caller's; of several rung the one that answered
+  LegId winner_;  ///< the called leg that answered; both after a transfer those of now
+  LegId early_;   ///< the called leg whose early media plays
+  std::optional<Service> service_;
   std::optional<sdp::RemoteMedia> caller_offer_;  ///< nothing: the INVITE came without an offer
   std::vector<std::string> admitted_;             ///< trunks on which the call takes a place
   bool held_ = false;
   int last_provisional_ = 0;
-  std::optional<Failure> best_refusal_;
+  std::optional<Failure> best_refusal_;  ///< of those that are rung now
+  std::optional<Failure> best_attempt_;  ///< of the targets tried
   // ---- whom we call
   std::optional<Origination> origin_;  ///< nothing: somebody called us
   Caller placed_by_{Caller::Kind::api, {}};
-  bool calling_first_ = false;        ///< `from` of the origination is being rung
-  std::size_t attempt_ = 0;           ///< the first leg of those that are rung now
-  std::vector<Party> targets_;        ///< still to be tried, in order
-  CallerId shown_;                    ///< what a callee sees
-  std::vector<HeaderField> headers_;  ///< for INVITEs to the `to` side
-  int forwards_ = 70;                 ///< Max-Forwards of our INVITEs
+  bool calling_first_ = false;    ///< `from` of the origination is being rung
+  std::size_t attempt_ = 0;       ///< the first leg of those that are rung now
+  std::vector<Party> targets_;    ///< still to be tried, in order
+  CallerId shown_, first_shown_;  ///< what a callee sees, and what the first party does
+  std::vector<HeaderField> headers_,
+      first_headers_;  ///< for INVITEs to the `to` side, to the first
+  int forwards_ = 70;  ///< Max-Forwards of our INVITEs
   Duration ring_timeout_{};
   TimePoint end_at_ = kNever;
   // ---- somebody else decides

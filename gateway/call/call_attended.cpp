@@ -25,7 +25,7 @@ void Call::execute(Turn& turn, RequestId id, const AttendedTransfer& request, Ca
   if (transfer_ || holding_ || consult.transfer_ || consult.holding_)
     return turn.reply(id, in_progress("another operation on one of the calls has not ended"));
   if (leg->reconnect_by != kNever || consulted->reconnect_by != kNever)
-    return turn.reply(id, Failure::local(EndReason::browser_lost));
+    return fail(turn, id, Failure::local(EndReason::browser_lost));
   prune(turn.node);
   transfer_ = TransferOperation{};
   transfer_->request = id;
@@ -56,15 +56,16 @@ bool Call::attend(Turn& turn, Call* consult) {
   if (!agree(turn, *find(transfer_->leg), *consulted)) return false;
   const TransferOperation done = *std::exchange(transfer_, std::nullopt);
   Leg& party = *find(done.leg);
-  join(turn, party, consult->give(turn, *consulted, *this));
-  turn.observe(CallTransferred{view(), party.name(), done.asked, std::nullopt});
+  const std::string number = consult->view_.to_number;
+  join(turn, party, consult->give(turn, *consulted, *this, opposite(party)), number);
+  turn.observe(CallTransferred{view(), party.name, done.asked, std::nullopt});
   turn.reply(done.request, view());
-  align(turn);
+  align(turn, party);
   consult->end(turn, Failure::local(EndReason::transferred));
   return true;
 }
 
-Leg& Call::give(Turn& turn, Leg& leg, Call& to) {
+Leg& Call::give(Turn& turn, Leg& leg, Call& to, Side side) {
   if (digits_ && digits_->leg == leg.id) {
     turn.reply(digits_->request, wrong_state("the leg went to another call"));
     digits_.reset();
@@ -77,10 +78,11 @@ Leg& Call::give(Turn& turn, Leg& leg, Call& to) {
   winner_ = early_ = {};
   const auto place =
       std::find_if(legs_.begin(), legs_.end(), [&](const auto& one) { return one.get() == &leg; });
-  turn.node.legs[leg.id] = to.view_.id;
-  to.legs_.push_back(std::move(*place));
+  std::unique_ptr<Leg> given = std::move(*place);
   legs_.erase(place);
-  return leg;
+  Leg& moved = to.take_in(turn.node, std::move(given), side);
+  moved.register_dialog(turn.node);  // its messages are the other call's from now on
+  return moved;
 }
 
 }  // namespace trunkline::call

@@ -1,8 +1,10 @@
 #include "base/log.hpp"
 #include "call/call.hpp"
+#include "call/response_detail.hpp"
 #include "sdp/codec_match.hpp"
 
 #include <algorithm>
+#include <utility>
 
 // From the INVITE to the answer: who is rung, what the caller hears of it, and how the two sides
 // are joined.
@@ -28,18 +30,29 @@ Failure failure_of(const sdp::Rejection& rejection) {
   return failure;
 }
 
-/// Which refusal tells the caller most when several contacts refused: a person's own before a
-/// missing one.
+/// Which refusal tells the caller most when several refused (RFC 3261 §16.7): one for all places,
+/// then the lowest class; of the 4xx those that the caller can do something about, a person's own
+/// before a missing one; a 503, which is about one hop, last.
 int rank(int code) {
+  if (code >= 600) return 0;
+  if (code < 400) return 1;
   switch (code) {
-    case 486:
-      return 0;
-    case 480:
+    case 401:
+    case 407:
+    case 415:
+    case 420:
+    case 484:
       return 2;
-    case 408:
+    case 486:
       return 3;
+    case 480:
+      return 5;
+    case 408:
+      return 6;
+    case 503:
+      return 8;
     default:
-      return code < 500 ? 1 : 4;
+      return code < 500 ? 4 : 7;
   }
 }
 
@@ -122,7 +135,11 @@ void Call::dial(Turn& turn, const Party& party) {
     case Destination::Kind::user:
       return dial_user(turn, party);
     case Destination::Kind::service:
-      return party.destination.name == "policy" ? ask_policy(turn) : join_service(turn);
+      if (party.destination.name == "policy") return ask_policy(turn);
+      // Two services would have nobody to be called.
+      if (service_) return party_failed(turn, Failure::local(EndReason::no_route));
+      serve(dialled_side(), party.destination.name);
+      return calling_first_ ? call_to(turn, origin_->to) : join_service(turn);
     case Destination::Kind::none:
       return party_failed(turn, Failure::local(EndReason::no_route));
   }
@@ -139,12 +156,9 @@ void Call::dial_trunk(Turn& turn, const Party& party) {
                         Failure::local(disabled ? EndReason::trunk_disabled : EndReason::limit));
   }
   admitted_.push_back(trunk->settings.name);
-  Leg& leg = add_leg(turn, Leg::Kind::trunk, trunk->settings.name);
-  leg.caller = calling_first_;
+  Leg& leg = add_leg(turn, Leg::Kind::trunk, trunk->settings.name, dialled_side());
   leg.target = *target;
-  if (!trunk->settings.username.empty()) {
-    leg.digest.emplace(trunk->settings.username, trunk->settings.password, turn.node.random);
-  }
+  leg.take_credentials(trunk->settings, turn.node.random);
   leg.media = LegMedia::trunk(turn, leg.id, worker_, *trunk);
   if (!leg.media) {
     leg.state = Leg::State::ended;
@@ -165,8 +179,7 @@ void Call::dial_user(Turn& turn, const Party& party) {
   if (bindings.empty()) return party_failed(turn, Failure::local(EndReason::not_registered));
   bool rung = false;
   for (const Binding& binding : bindings) {
-    Leg& leg = add_leg(turn, Leg::Kind::browser, user);
-    leg.caller = calling_first_;
+    Leg& leg = add_leg(turn, Leg::Kind::browser, user, dialled_side());
     leg.target = binding.target;
     leg.instance = binding.instance;
     leg.contact_user = binding.contact.uri.user;
@@ -195,14 +208,18 @@ bool Call::ring(Turn& turn, Leg& leg, const sip::Uri& request_uri, const sip::Na
   const std::string offer = leg.offer(codecs, direction);
   leg.media->open(turn);
   leg.send_invite(turn, request_uri, shown_to(turn.node, leg), to, forwards_, offer,
-                  leg.caller ? std::vector<HeaderField>{} : headers_);
+                  leg.caller ? first_headers_ : headers_);
   return true;
 }
 
 void Call::provisional(Turn& turn, Leg& leg, const sip::ResponseReceived& event) {
   const int status = event.response.status();
   const bool transfer = dialled_for_transfer(leg);
-  if (status == 100 || status == 199 || (winner_ && !transfer)) return;
+  const bool alerts = status != 100 && status != 199;
+  leg.reached(!alerts                          ? Phase::trying
+              : sdp_of(event.response).empty() ? Phase::ringing
+                                               : Phase::early_media);
+  if (!alerts || (winner_ && !transfer)) return;
   const Leg::Outgoing& sent = leg.outgoing[event.transaction];
   const std::string tag(sip::to_of(event.response).tag());
   if (!tag.empty() && (!leg.dialog || leg.dialog->remote_tag() != tag)) {
@@ -210,31 +227,30 @@ void Call::provisional(Turn& turn, Leg& leg, const sip::ResponseReceived& event)
   }
   leg.peer_updates =
       leg.peer_updates || sip::has_token(event.response, HeaderName::allow, "UPDATE");
-  leg.rang = true;
   if (transfer) return target_rings(turn, leg, event.response);
   if (calling_first_) {  // the call is as far as its `to` side
     const std::string_view sdp = leg.kind == Leg::Kind::trunk ? sdp_of(event.response) : "";
     if (!sdp.empty()) take_answer(turn, leg, sdp);  // the 200 may come without one
     return;
   }
-  if (!view_.ringing) {
-    view_.ringing = turn.at.wall;
-    turn.observe(CallRinging{view(), status});
-  }
   // Early media of several ringing browsers could not be told apart: only a trunk's is played.
   const std::string_view sdp =
       leg.kind == Leg::Kind::trunk ? sdp_of(event.response) : std::string_view{};
-  const bool may_hear = leg.id != from_ && (caller_offer_ || !caller_waits());
+  const bool may_hear = serving() || (leg.id != from_ && (caller_offer_ || !caller_waits()));
+  const bool first = !view_.ringing;
+  if (first) view_.ringing = turn.at.wall;
   if (!sdp.empty() && may_hear && take_answer(turn, leg, sdp)) {
-    early_ = leg.id;
+    const bool begins = std::exchange(early_, leg.id) != leg.id;
+    if (first || begins) turn.observe(CallRinging{view(), status});
     return send_provisional(turn, 183, true);
   }
+  if (first) turn.observe(CallRinging{view(), status});
   if (status != last_provisional_) send_provisional(turn, status, false);
 }
 
 void Call::send_provisional(Turn& turn, int status, bool with_sdp) {
+  if (!caller_waits()) return;
   Leg& leg = caller();
-  if (leg.state != Leg::State::invited) return;
   last_provisional_ = status;
   repeat_provisional_at_ = turn.at.now + kRepeatProvisional;
   if (with_sdp) {
@@ -254,7 +270,7 @@ bool Call::take_answer(Turn& turn, Leg& leg, std::string_view text) {
   leg.media->update(turn, *remote);
   leg.heard(sdp::ready_direction(*remote));
   Leg& to = caller();
-  if (&to == &leg || (!caller_offer_ && !to.media->sdp().established())) return true;
+  if (serving() || &to == &leg || (!caller_offer_ && !to.media->sdp().established())) return true;
   if (caller_offer_ && to.answer_sdp.empty()) {
     // Frozen with the first answer: the caller sees the same one in every response (RFC 3261
     // §13.2.1).
@@ -280,8 +296,9 @@ bool Call::confirm(Turn& turn, Leg& leg, const sip::ResponseReceived& event) {
   }
   leg.dialog->confirm(event.response);
   leg.state = Leg::State::confirmed;
+  leg.reached(Phase::answered);
   leg.peer_updates = sip::has_token(event.response, HeaderName::allow, "UPDATE");
-  leg.peer_refers = sip::has_token(event.response, HeaderName::allow, "REFER");
+  leg.peer_refers = may_refer(event.response);
   leg.ack(turn, event.transaction, *leg.dialog, sip::cseq_of(event.response).number);
   leg.timer.start(sip::SessionTimer::settled(event.response), turn.at.now);
   return true;
@@ -300,7 +317,7 @@ void Call::answered(Turn& turn, Leg& leg, const sip::ResponseReceived& event) {
     return branch_failed(turn, leg, Failure::from_response(500, "2xx without To tag"));
   }
   const bool first = calling_first_;
-  (first || destination_.kind == Destination::Kind::service ? from_ : winner_) = leg.id;
+  (first || serving() ? from_ : winner_) = leg.id;
   ring_until_ = repeat_provisional_at_ = kNever;
   for (auto& other : legs_) {
     if (other->state != Leg::State::inviting) continue;
@@ -313,8 +330,11 @@ void Call::answered(Turn& turn, Leg& leg, const sip::ResponseReceived& event) {
     view_.from_failed = first;
     return end(turn, Failure::local(EndReason::no_codec));
   }
-  if (first) return call_to(turn, origin_->to);
-  if (leg.id == from_) return join_service(turn);
+  if (first) {
+    targets_.clear();
+    return call_to(turn, origin_->to);
+  }
+  if (serving()) return join_service(turn);
   answer_caller(turn, leg);
 }
 
@@ -337,6 +357,7 @@ void Call::answer_caller(Turn& turn, const Leg& from) {
                          leg.offer(codecs, from.peer_direction));
   }
   leg.state = Leg::State::answered;
+  leg.reached(Phase::answered);
   leg.dialog->confirm();
   connected(turn);
 }
@@ -348,12 +369,18 @@ void Call::connected(Turn& turn) {
   turn.observe(CallAnswered{view()});
 }
 
-std::vector<std::string> Call::service_codecs(const Node& node) const {
-  auto names = allowed_codecs(node, caller());
-  if (destination_.name == "tone") {
+std::vector<std::string> Call::service_codecs(const Node& node, const Leg& leg,
+                                              const std::string& service) const {
+  auto names = allowed_codecs(node, leg);
+  if (service == "tone") {
     std::erase_if(names, [](const std::string& name) { return name != "PCMU" && name != "PCMA"; });
   }
   return names;
+}
+
+void Call::serve(Side side, const std::string& service) {
+  service_ = Service{service, side, next_name(side), legs_.empty() ? LegId{} : legs_.back()->id,
+                     std::nullopt};
 }
 
 void Call::join_service(Turn& turn) {
@@ -362,7 +389,7 @@ void Call::join_service(Turn& turn) {
     play_service(turn);
     return connected(turn);
   }
-  const auto allowed = service_codecs(turn.node);
+  const auto allowed = service_codecs(turn.node, leg);
   if (caller_offer_) {
     const auto usable = sdp::codecs_to_offer(caller_offer_->codecs, allowed, leg.media->profile());
     const auto codecs = sdp::codecs_to_answer(caller_offer_->codecs, usable);
@@ -378,16 +405,17 @@ void Call::join_service(Turn& turn) {
         leg.offer(sdp::codecs_to_offer(allowed, leg.media->profile()), sdp::Direction::sendrecv));
   }
   leg.state = Leg::State::answered;
+  leg.reached(Phase::answered);
   leg.dialog->confirm();
   connected(turn);
 }
 
 void Call::play_service(Turn& turn) {
   Leg& leg = caller();
-  if (destination_.name == "echo") {
+  if (service_->name == "echo") {
     return route_media(turn, leg.id, *leg.media, leg.id, *leg.media, passage(leg, leg));
   }
-  if (destination_.name != "tone") return;  // silence
+  if (service_->name != "tone") return;  // silence
   if (!sdp::sends(leg.media->sdp().direction()) || passage(leg, leg) != Passage::all)
     return turn.media(leg.media->worker(), media::StopTone{leg.id});
   const auto& agreed = leg.media->sdp().agreed_codecs();
@@ -400,30 +428,72 @@ void Call::play_service(Turn& turn) {
 
 void Call::refused(Turn& turn, Leg& leg, const sip::ResponseReceived& event) {
   if (!leg.alive()) return;  // the 487 to our CANCEL
-  leg.state = Leg::State::ended;
-  std::optional<std::uint32_t> retry_after;
-  if (const auto value = event.response.header(HeaderName::retry_after))
-    retry_after = sip::parse_retry_after(*value);
-  Failure failure = Failure::from_response(event.response.status(),
-                                           std::string(event.response.reason()), retry_after);
-  failure.peer_reason = reason_of(event.response);
+  leg.reached(Phase::trying);
+  Failure failure = failure_of(event.response);
+  if (leg.kind == Leg::Kind::trunk) {
+    const Trunk* trunk = turn.node.trunks.find(leg.peer);
+    failure.trunk_full = failure.names_full_network(trunk != nullptr &&
+                                                    trunk->names_capacity(event.response.reason()));
+  }
   if (leg.caller) failure.ended_by = EndedBy::caller;
+  if (redirected(turn, leg, leg.outgoing[event.transaction], &event.response, failure)) return;
+  leg.state = Leg::State::ended;
   branch_failed(turn, leg, failure);
+}
+
+bool Call::redirected(Turn& turn, Leg& leg, const Leg::Outgoing& sent, const sip::Message* response,
+                      Failure& failure) {
+  constexpr int kMovedPermanently = 301, kMovedTemporarily = 302;
+  Redirection& to = leg.redirection;
+  const Trunk* trunk = leg.kind == Leg::Kind::trunk ? turn.node.trunks.find(leg.peer) : nullptr;
+  const int status = failure.sip_code;
+  const bool moved =
+      response != nullptr && (status == kMovedPermanently || status == kMovedTemporarily);
+  if (trunk == nullptr || (!moved && !to.under_way())) return false;
+  if (to.under_way()) {
+    judge(to.best_refusal, failure, false);
+    failure = *to.best_refusal;
+  }
+  // RFC 3261 §8.1.3.4: a 6xx is for all places. What the caller has heard of one cannot go on with
+  // another.
+  if (status >= 600 || leg.phase >= Phase::early_media) return false;
+  const auto asked = sip::Uri::parse(sent.request.request_uri());
+  if (moved && asked) to.add(*response, *asked);
+  while (const auto uri = to.next(trunk->settings.max_redirects)) {
+    const auto target = Trunks::redirected(*trunk, *uri);
+    const bool ours = target && std::ranges::any_of(turn.node.settings.contacts,
+                                                    [&](const ContactAddress& contact) {
+                                                      return contact.address == target->remote;
+                                                    });
+    if (!target || ours) {
+      log::warn("redirection not followed", {{"call_id", view_.name}, {"uri", uri->text()}});
+      continue;
+    }
+    log::info("redirection followed", {{"call_id", view_.name}, {"uri", uri->text()}});
+    leg.redirect(turn, sent, *uri, *target, response != nullptr ? *response : sent.request);
+    return true;
+  }
+  return false;
 }
 
 void Call::judge(std::optional<Failure>& best, const Failure& failure, bool several) {
   Failure judged = failure;
   // One device of several can't speak for the others: its "everywhere" counts as this device being
   // unavailable.
-  if (several && judged.sip_code >= 600) judged.sip_code = 480;
+  if (several && judged.sip_code >= 600) {
+    judged.sip_code = 480;
+    judged.phrase.clear();
+  }
   if (!best || rank(judged.sip_code) < rank(best->sip_code)) best = judged;
 }
 
 void Call::branch_failed(Turn& turn, Leg& leg, const Failure& failure) {
   if (dialled_for_transfer(leg)) return target_failed(turn, leg, failure);
   if (leg.media) leg.media->close(turn);
-  leg_ended(turn, leg, failure);
-  judge(best_refusal_, failure, legs_.size() - attempt_ > 1);
+  Failure known = failure;
+  known.phase = leg.phase;
+  leg_ended(turn, leg, known);
+  judge(best_refusal_, known, legs_.size() - attempt_ > 1);
   const bool ringing = std::any_of(legs_.begin(), legs_.end(), [](const auto& other) {
     return other->state == Leg::State::inviting;
   });

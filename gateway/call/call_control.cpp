@@ -2,6 +2,7 @@
 #include "call/refusals.hpp"
 
 #include <algorithm>
+#include <utility>
 
 // What requests of the API have in common: which leg they mean, and that each gets its one reply.
 namespace trunkline::call {
@@ -9,7 +10,7 @@ namespace {
 
 /// What a request hears whose call ended before it was done: the failure, if it was one.
 Reply overtaken_by(const Failure& end) {
-  const bool asked_for = end.reason == EndReason::rejected && !end.remote;
+  const bool asked_for = end.ended_by == EndedBy::api;
   if (asked_for || end.grpc_code() == GrpcCode::ok)
     return wrong_state("the call ended meanwhile: " + std::string(end_reason_label(end.reason)));
   return end;
@@ -17,16 +18,25 @@ Reply overtaken_by(const Failure& end) {
 
 }  // namespace
 
+Leg* Call::named(std::string_view name) {
+  if (name.empty()) return find(winner_ ? winner_ : from_);
+  // A side's first leg may be gone: the side is its party of now.
+  const auto is_meant = [&](const auto& leg) {
+    return joined(*leg) && name == side_name(leg->caller ? Side::from : Side::to);
+  };
+  auto found = std::find_if(legs_.begin(), legs_.end(), is_meant);
+  if (found == legs_.end())
+    found = std::find_if(legs_.begin(), legs_.end(),
+                         [&](const auto& leg) { return leg->name == name; });
+  return found != legs_.end() ? found->get() : nullptr;
+}
+
 Leg* Call::addressed(Turn& turn, RequestId id, const LegName& on) {
-  Leg* leg = nullptr;
-  if (on.leg.empty()) {
-    leg = find(winner_ ? winner_ : from_);
-  } else {
-    const auto named = std::find_if(legs_.begin(), legs_.end(),
-                                    [&](const auto& one) { return one->name() == on.leg; });
-    if (named != legs_.end()) leg = named->get();
-  }
-  if (leg == nullptr) {
+  Leg* leg = named(on.leg);
+  if (leg == nullptr && service_ &&
+      (on.leg == service_->leg || on.leg == side_name(service_->side))) {
+    turn.reply(id, wrong_state("the leg is a service of the gateway"));
+  } else if (leg == nullptr) {
     turn.reply(id, leg_not_found(on.leg));
   } else if (!view_.answered) {
     turn.reply(id, wrong_state("the call is not answered yet"));
@@ -36,6 +46,11 @@ Leg* Call::addressed(Turn& turn, RequestId id, const LegName& on) {
     return leg;
   }
   return nullptr;
+}
+
+void Call::fail(Turn& turn, RequestId id, Failure failure) {
+  failure.phase = Phase::answered;
+  turn.reply(id, std::move(failure));
 }
 
 void Call::operations_due(Turn& turn) {

@@ -1,5 +1,6 @@
 #include "call/call.hpp"
 #include "call/refusals.hpp"
+#include "call/response_detail.hpp"
 
 #include <algorithm>
 #include <charconv>
@@ -124,7 +125,7 @@ void Call::info(Turn& turn, Leg& leg, const sip::RequestReceived& event) {
     return turn.respond(event.transaction, std::move(response));
   }
   turn.respond(event.transaction, leg.response(turn.node, request, 200));
-  turn.observe(DtmfPassed{view(), leg.caller ? "from" : "to", digit->digit, "info"});
+  turn.observe(DtmfPassed{view(), leg.name, digit->digit, "info"});
   Leg* other = partner(leg);
   if (other == nullptr || other->state != Leg::State::confirmed) return;
   if (const sdp::Codec* codec = events_to(*other)) return send_event(turn, *other, *digit, *codec);
@@ -134,7 +135,7 @@ void Call::info(Turn& turn, Leg& leg, const sip::RequestReceived& event) {
 void Call::digit_from_media(Turn& turn, const media::DigitReceived& event) {
   Leg* leg = find(event.leg);
   if (leg == nullptr || ended()) return;
-  turn.observe(DtmfPassed{view(), leg->caller ? "from" : "to", event.digit, "rfc4733"});
+  turn.observe(DtmfPassed{view(), leg->name, event.digit, "rfc4733"});
   Leg* other = partner(*leg);
   if (other == nullptr || other->state != Leg::State::confirmed ||
       telephone_event_of(*other) != nullptr)
@@ -156,7 +157,7 @@ void Call::execute(Turn& turn, RequestId id, const SendDtmf& request) {
   const std::uint32_t duration = std::clamp(request.duration_ms, kMinDuration, kMaxDuration);
   const sdp::Codec* codec = events_to(*leg);
   if (codec == nullptr) {
-    if (leg->reconnect_by != kNever) return turn.reply(id, Failure::local(EndReason::browser_lost));
+    if (leg->reconnect_by != kNever) return fail(turn, id, Failure::local(EndReason::browser_lost));
     digits_ = DigitsOperation{id, leg->id, digits, duration, {}};
     return send_next_digit(turn);
   }
@@ -164,7 +165,7 @@ void Call::execute(Turn& turn, RequestId id, const SendDtmf& request) {
     return turn.reply(id, in_progress("earlier digits are still being sent"));
   for (const char digit : digits) {
     send_event(turn, *leg, {digit, duration}, *codec);
-    turn.observe(DtmfPassed{view(), leg->caller ? "from" : "to", digit, "rfc4733", true});
+    turn.observe(DtmfPassed{view(), leg->name, digit, "rfc4733", true});
   }
   turn.reply(id, Done{});
 }
@@ -176,12 +177,11 @@ void Call::send_next_digit(Turn& turn) {
 
 void Call::info_answered(Turn& turn, const sip::Message& response) {
   if (response.status() >= 300) {
-    turn.reply(digits_->request,
-               Failure::from_response(response.status(), std::string(response.reason())));
+    fail(turn, digits_->request, failure_of(response));
     return digits_.reset();
   }
   const Leg& leg = *find(digits_->leg);
-  turn.observe(DtmfPassed{view(), leg.caller ? "from" : "to", digits_->left.front(), "info", true});
+  turn.observe(DtmfPassed{view(), leg.name, digits_->left.front(), "info", true});
   digits_->left.erase(0, 1);
   if (!digits_->left.empty()) return send_next_digit(turn);
   turn.reply(digits_->request, Done{});

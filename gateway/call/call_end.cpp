@@ -1,24 +1,13 @@
 #include "call/call.hpp"
 #include "call/refusals.hpp"
+#include "call/response_detail.hpp"
+
+#include <algorithm>
 
 // Every end of a call, on every leg in whatever state it is.
 namespace trunkline::call {
 
 using sip::HeaderName;
-
-namespace {
-constexpr std::size_t kMaxReasons = 512;  // octets: enough for one of each protocol in use
-}
-
-std::string reason_of(const sip::Message& message) {
-  std::string reasons;  // of several protocols one each (RFC 3326 §2)
-  for (const auto value : message.headers(HeaderName::reason)) {
-    const auto parsed = sip::Reason::parse(value);
-    if (!parsed || reasons.size() > kMaxReasons) continue;
-    reasons += (reasons.empty() ? "" : ", ") + parsed->text();
-  }
-  return reasons;
-}
 
 void Call::bye(Turn& turn, Leg& leg, const sip::RequestReceived& event) {
   turn.respond(event.transaction, leg.response(turn.node, event.request, 200));
@@ -26,7 +15,7 @@ void Call::bye(Turn& turn, Leg& leg, const sip::RequestReceived& event) {
   const bool early = leg.state == Leg::State::inviting;
   Failure failure = Failure::local(EndReason::hangup);
   failure.ended_by = leg.caller ? EndedBy::caller : EndedBy::callee;
-  failure.peer_reason = reason_of(event.request);
+  read_reasons(event.request, failure);
   if (early) {  // the callee must not do this (RFC 3261 §15); it means that it won't answer
     cancel_leg(turn, leg, {});
     return branch_failed(turn, leg, Failure::from_response(480, "Ended before the answer"));
@@ -36,8 +25,7 @@ void Call::bye(Turn& turn, Leg& leg, const sip::RequestReceived& event) {
     leg.state = Leg::State::ended;
     return target_failed(turn, leg, Failure::from_response(480, "Ended before it was joined"));
   }
-  if (transfer_ && transfer_->leg == leg.id &&
-      transfer_->stage == TransferOperation::Stage::referred)
+  if (transfer_ && transfer_->leg == leg.id && transfer_->accepted)
     return referred(turn, leg, &leg);
   if (!view_.answered) {
     // The caller may end its early dialog by BYE (§15): the INVITE gets 487 (§15.1.2). One whom we
@@ -49,8 +37,10 @@ void Call::bye(Turn& turn, Leg& leg, const sip::RequestReceived& event) {
   end(turn, failure, &leg);
 }
 
-void Call::end(Turn& turn, const Failure& failure, const Leg* except) {
+void Call::end(Turn& turn, const Failure& known, const Leg* except) {
   if (ended()) return;
+  Failure failure = known;
+  failure.phase = std::max(known.phase, phase());
   if (transfer_) transfer_overtaken(turn, failure);
   view_.ended = turn.at.wall;
   turn.node.traces.ended(view_.name, turn.at.now);
@@ -75,6 +65,7 @@ void Call::end(Turn& turn, const Failure& failure, const Leg* except) {
   view_.end = failure;
   for (auto& leg : legs_)
     leg_ended(turn, *leg, failure);
+  service_ended(turn, failure);
   turn.observe(CallEnded{view(), failure});
   end_operations(turn);
 }
@@ -83,7 +74,9 @@ void Call::end_leg(Turn& turn, Leg& leg, const Failure& failure, const std::stri
   switch (leg.state) {
     case Leg::State::invited: {
       const int status = failure.reason == EndReason::cancelled ? 487 : failure.relayed_code();
-      const bool same = failure.remote && status == failure.sip_code;
+      const bool same =
+          status == failure.sip_code && (failure.remote || failure.reason == EndReason::rejected ||
+                                         failure.ended_by == EndedBy::api);
       auto response = leg.response(turn.node, leg.invite_request, status,
                                    same ? failure.phrase : std::string{});
       if (failure.retry_after)
@@ -127,21 +120,25 @@ void Call::cancel_leg(Turn& turn, Leg& leg, std::string_view reason) {
 }
 
 void Call::execute(Turn& turn, RequestId id, const HangupCall& request) {
-  Failure failure = Failure::local(view_.answered ? EndReason::hangup : EndReason::cancelled);
-  if (request.sip_code != 0) {
-    failure = Failure::local(EndReason::rejected);
-    failure.sip_code = request.sip_code;
-  }
+  Failure failure = request.sip_code != 0 ? Failure::ordered(request.sip_code, request.reason)
+                                          : Failure::local(EndReason::cancelled);
+  failure.ended_by = EndedBy::api;
   failure.phrase = request.reason;
+  if (view_.answered) {
+    // There is no response any more that the code could be of: it is told, and that is all.
+    failure.peer_reason = request.sip_code != 0 ? failure.reason_header() : std::string{};
+    failure.reason = EndReason::hangup;
+    failure.sip_code = Failure::local(EndReason::hangup).sip_code;
+    failure.retry_after.reset();
+  }
   end(turn, failure);
   turn.reply(id, view());
 }
 
 void Call::execute(Turn& turn, RequestId id, const RejectCall& request) {
   if (view_.answered) return turn.reply(id, wrong_state("the call was answered; hang it up"));
-  Failure failure = Failure::local(EndReason::rejected);
-  failure.sip_code = request.sip_code;
-  failure.phrase = request.reason;
+  Failure failure = Failure::ordered(request.sip_code, request.reason);
+  failure.ended_by = EndedBy::api;
   end(turn, failure);
   turn.reply(id, view());
 }

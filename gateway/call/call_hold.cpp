@@ -70,7 +70,7 @@ void Call::hold_refused(Turn& turn, const Failure& failure, TimePoint again_at) 
     holding_->again_at = again_at;
     return;
   }
-  turn.reply(holding_->request, failure);
+  fail(turn, holding_->request, failure);
   holding_.reset();
 }
 

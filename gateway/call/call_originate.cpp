@@ -40,61 +40,63 @@ const sdp::Codec* spoken(const std::vector<sdp::Codec>& agreed) {
 }  // namespace
 
 Call::Call(Turn& turn, CallId id, Origination origination) : worker_(turn.node.pick_worker()) {
-  const bool service = origination.from.destination.kind == Destination::Kind::service;
   view_.id = id;
   view_.name = turn.node.random.token(20);
-  view_.from = origination.from.destination.text();
   view_.caller = origination.from.number;
   view_.dialled = origination.to.number;
   view_.metadata = origination.metadata;
   view_.created = turn.at.wall;
-  aim_at(origination.to.destination);
-  if (service) destination_ = origination.from.destination;
+  aim_at(origination.to);
+  calling_first_ = true;
+  aim_at(origination.from);
   shown_ = origination.caller_id;
   if (shown_.number.empty()) shown_.number = view_.caller;
   headers_ = origination.headers;
   ring_timeout_ = origination.ring_timeout.value_or(turn.node.settings.ring_timeout);
-  calling_first_ = !service;
   origin_ = std::move(origination);
 }
 
 void Call::start(Turn& turn) {
   turn.observe(CallStarted{view()});
-  ring_until_ = turn.at.now + ring_timeout_;
-  dial(turn, calling_first_ ? origin_->from : origin_->to);
+  begin_dialling(turn, origin_->from);
 }
 
 void Call::call_to(Turn& turn, const Party& party) {
   calling_first_ = false;
-  aim_at(party.destination);
+  begin_dialling(turn, party);
+}
+
+void Call::begin_dialling(Turn& turn, const Party& party) {
+  aim_at(party);
   ring_until_ = turn.at.now + ring_timeout_;
   dial(turn, party);
 }
 
-void Call::aim_at(const Destination& destination) {
+void Call::aim_at(const Party& party) {
   static constexpr std::string_view kTrunk = "trunk:";
-  destination_ = destination;
-  view_.to = destination.text();
-  view_.trunk = view_.from.starts_with(kTrunk) ? view_.from.substr(kTrunk.size()) : std::string{};
-  if (destination.kind == Destination::Kind::trunk) view_.trunk = destination.name;
+  (calling_first_ ? view_.from : view_.to) = party.destination.text();
+  (calling_first_ ? view_.from_number : view_.to_number) = party.number;
+  if (!calling_first_) destination_ = party.destination;
+  view_.trunk.clear();
+  for (const std::string_view side : {std::string_view(view_.to), std::string_view(view_.from)}) {
+    if (view_.trunk.empty() && side.starts_with(kTrunk)) view_.trunk = side.substr(kTrunk.size());
+  }
   if (view_.direction == Direction::inbound) return;
   view_.direction = view_.trunk.empty() ? Direction::internal : Direction::outbound;
 }
 
 void Call::party_failed(Turn& turn, const Failure& failure) {
   const auto tried = legs_.begin() + static_cast<std::ptrdiff_t>(attempt_);
-  const bool rang = std::any_of(tried, legs_.end(), [](const auto& leg) { return leg->rang; });
+  const bool rang =
+      std::any_of(tried, legs_.end(), [](const auto& leg) { return leg->phase >= Phase::ringing; });
   view_.from_failed = calling_first_;
-  if (calling_first_ || targets_.empty() || early_ || !failure.allows_failover(rang))
-    return end(turn, failure);
-  if (destination_.kind == Destination::Kind::trunk && tried != legs_.end()) {
-    turn.node.trunks.release(destination_.name);
-    admitted_.pop_back();
-  }
+  judge(best_attempt_, failure, false);
+  if (targets_.empty() || early_ || !failure.allows_failover(rang)) return end(turn, *best_attempt_);
+  if (tried != legs_.end()) give_back_trunk(turn, **tried);
   // The ring time-out is for all of them together.
   const Party next = std::move(targets_.front());
   targets_.erase(targets_.begin());
-  aim_at(next.destination);
+  aim_at(next);
   dial(turn, next);
 }
 
@@ -103,6 +105,11 @@ sip::NameAddress Call::shown_to(const Node& node, const Leg& leg) const {
   // Who is called first sees whom he will be joined with; a carrier wants a number that is ours.
   const bool joined_with =
       leg.caller && (leg.kind == Leg::Kind::browser || shown_.number == view_.caller);
+  if (leg.caller && !first_shown_.number.empty()) {
+    shown.uri = sip::Uri::sip(first_shown_.number, node.settings.domain);
+    shown.display_name = first_shown_.name;
+    return shown;
+  }
   shown.uri = sip::Uri::sip(joined_with ? view_.dialled : shown_.number, node.settings.domain);
   if (!joined_with) shown.display_name = shown_.name;
   return shown;
@@ -111,8 +118,7 @@ sip::NameAddress Call::shown_to(const Node& node, const Leg& leg) const {
 std::vector<sdp::Codec> Call::codecs_for(const Node& node, const Leg& leg) const {
   const auto profile = leg.media->profile();
   const auto allowed = allowed_codecs(node, leg);
-  if (origin_ && destination_.kind == Destination::Kind::service)
-    return sdp::codecs_to_offer(service_codecs(node), profile);
+  if (serving()) return sdp::codecs_to_offer(service_codecs(node, leg), profile);
   if (calling_first_) {
     return sdp::codecs_to_offer(
         in_common(allowed, trunkline::call::allowed_codecs(node, destination_)), profile);

@@ -1,4 +1,5 @@
 #include "call/call.hpp"
+#include "call/refusals.hpp"
 #include "sip/syntax.hpp"
 
 #include <algorithm>
@@ -45,8 +46,9 @@ void Call::ask_policy(Turn& turn) {
   policy_until_ = turn.at.now + turn.node.settings.policy.timeout + kPolicyMargin;
   RouteQuestion question;
   question.call = view_.name;
-  question.from = view_.caller;
-  question.to = view_.dialled;
+  // The first party of a call of ours is called by the one that it will be joined with.
+  question.from = calling_first_ ? view_.dialled : view_.caller;
+  question.to = dialled();
   question.source = origin_ ? "api" : view_.from;
   if (!origin_) question.headers = told_headers(caller().invite_request);
   turn.out.questions.push_back({question_, std::move(question)});
@@ -62,55 +64,59 @@ void Call::stop_waiting(Node& node) {
 void Call::route(Turn& turn, std::vector<Party> targets, const CallerId& caller_id,
                  const std::vector<HeaderField>& headers) {
   stop_waiting(turn.node);
-  if (!caller_id.number.empty()) shown_.number = caller_id.number;
-  if (!caller_id.name.empty()) shown_.name = caller_id.name;
-  headers_.insert(headers_.end(), headers.begin(), headers.end());
+  CallerId& shown = calling_first_ ? first_shown_ : shown_;
+  if (!caller_id.number.empty()) shown.number = caller_id.number;
+  if (!caller_id.name.empty()) shown.name = caller_id.name;
+  auto& more = calling_first_ ? first_headers_ : headers_;
+  more.insert(more.end(), headers.begin(), headers.end());
   const Party first = std::move(targets.front());
   targets.erase(targets.begin());
   targets_ = std::move(targets);
-  call_to(turn, first);
+  best_attempt_.reset();
+  begin_dialling(turn, first);
 }
 
 void Call::decided(Turn& turn, const Park& park) {
   stop_waiting(turn.node);
   parked_ = true;
-  const bool limited = park.timeout > Duration::zero();
-  ring_until_ = turn.at.now + (limited ? park.timeout : ring_timeout_);
+  const Duration timeout = park.timeout > Duration::zero() ? park.timeout : ring_timeout_;
+  ring_until_ = turn.at.now + timeout;
   send_provisional(turn, 180, false);
-  turn.observe(CallParked{view()});
+  turn.observe(CallParked{view(), timeout});
 }
 
 void Call::decided(Turn& turn, const PolicyRejection& rejection) {
   // A redirection would need somewhere to point to.
   if (rejection.sip_code < 400 || rejection.sip_code > 699)
     return decided(turn, PolicyFailed{"invalid"});
-  Failure failure = Failure::local(EndReason::rejected);
-  failure.sip_code = rejection.sip_code;
-  failure.phrase = rejection.reason;
+  Failure failure = Failure::ordered(rejection.sip_code, rejection.reason);
+  if (rejection.sip_code == 503 && rejection.retry_after)
+    failure.retry_after = rejection.retry_after;
+  view_.from_failed = calling_first_;
   end(turn, failure);
 }
 
 void Call::decided(Turn& turn, const PolicyFailed& failed) {
   turn.observe(PolicyFault{"route", failed.why, view_.name});
   Failure failure = Failure::local(EndReason::policy_failed);
-  failure.sip_code = turn.node.settings.policy.fallback_reject;
+  failure.sip_code =
+      failed.sip_code != 0 ? failed.sip_code : turn.node.settings.policy.fallback_reject;
   if (failure.sip_code != 503) failure.retry_after.reset();
+  view_.from_failed = calling_first_;
   end(turn, failure);
 }
 
 void Call::answer_parked(Turn& turn, RequestId id, const std::optional<Party>& target) {
-  if (!parked_) {
-    Refusal refusal;
-    refusal.kind = Refusal::Kind::wrong_state;
-    refusal.reason = "WRONG_CALL_STATE";
-    refusal.message = "the call is not parked";
-    return turn.reply(id, std::move(refusal));
-  }
+  if (!parked_) return turn.reply(id, wrong_state("the call is not parked"));
+  if (!target && legs_.empty())
+    return turn.reply(id, wrong_state("there is nobody yet to be answered"));
   if (target) {
     route(turn, {*target}, {}, {});
   } else {
     stop_waiting(turn.node);
-    destination_ = {Destination::Kind::service, "silence"};
+    static constexpr const char* kSilence = "silence";
+    aim_at({{Destination::Kind::service, kSilence}, kSilence});
+    serve(Side::to, kSilence);
     join_service(turn);
   }
   turn.reply(id, view());

@@ -1,4 +1,5 @@
 #include "call/call.hpp"
+#include "call/response_detail.hpp"
 #include "sip/endpoint.hpp"
 #include "sip/syntax.hpp"
 
@@ -17,6 +18,9 @@ namespace {
 /// A peer that has not answered REFER by now is taken for one that never will, where there is
 /// another way.
 constexpr Duration kSilence = seconds{5};
+/// One that has accepted it owes the first NOTIFY at once (RFC 3515 §2.4.4). Without any by now
+/// nothing will come of it.
+constexpr Duration kUntold = seconds{10};
 /// What NOTIFY may take beyond the time that the target may ring.
 constexpr Duration kNotifyMargin = seconds{10};
 
@@ -40,15 +44,15 @@ std::optional<Outcome> outcome_in(const sip::Message& request) {
   return Outcome{static_cast<int>(*code), std::string(sip::trim(line.substr(kCode)))};
 }
 
-/// Whether the NOTIFY is of the subscription that our REFER with this CSeq made (RFC 3515 §2.4.6).
-bool belongs_to(const sip::Message& notify, std::uint32_t refer) {
+/// Whether the NOTIFY is of the subscription that this REFER of ours made (RFC 3515 §2.4.6).
+bool belongs_to(const sip::Message& notify, const Leg::Referral& refer) {
   sip::Cursor event(notify.header(HeaderName::event).value_or(""));
   if (!sip::equals_ignoring_case(event.take_token(), "refer")) return false;
   for (sip::ParameterCursor parameters(event.rest()); parameters.next();) {
     if (sip::equals_ignoring_case(parameters.name(), "id"))
-      return parameters.value() && sip::parse_number(*parameters.value()) == refer;
+      return parameters.value() && sip::parse_number(*parameters.value()) == refer.sequence;
   }
-  return true;  // the first one needs no id
+  return !refer.needs_id;
 }
 
 bool terminated(const sip::Message& notify) {
@@ -87,24 +91,28 @@ void Call::refer(Turn& turn, Leg& leg) {
 
 void Call::refer_answered(Turn& turn, Leg& leg, const sip::ResponseReceived& event) {
   const int status = event.response.status();
-  if (status >= 300) leg.referred.reset();
+  if (status >= 300) refer_over(leg, event.response);
   if (status == 481 && leg.alive()) return lost(turn, leg, EndReason::dialog_lost);  // RFC 5057
   if (!transfer_ || transfer_->refer != event.transaction) return;
   if (status < 300) return refer_accepted(turn);
-  Failure failure = Failure::from_response(status, std::string(event.response.reason()));
-  if (const auto value = event.response.header(HeaderName::retry_after))
-    failure.retry_after = sip::parse_retry_after(*value);
-  refer_failed(turn, failure);
+  refer_failed(turn, failure_of(event.response));
+}
+
+void Call::refer_over(Leg& leg, const sip::Message& refer) {
+  const bool last = leg.referred && leg.referred->sequence == sip::cseq_of(refer).number;
+  // What a NOTIFY has told of before is a subscription, whatever becomes of the REFER.
+  if (last && !leg.referred->notified) leg.referred.reset();
 }
 
 void Call::refer_accepted(Turn& turn) {
   using Stage = TransferOperation::Stage;
   TransferOperation& transfer = *transfer_;
+  transfer.accepted = true;
   // It was only slow. What we have begun ourselves is taken back, unless the target has answered.
   if (transfer.stage != Stage::referring && transfer.stage != Stage::dialling) return;
   end_dialled(turn, Failure::local(EndReason::cancelled));
   transfer.stage = Stage::referred;
-  transfer.fall_back_at = kNever;
+  transfer.fall_back_at = transfer.fall_back ? turn.at.now + kUntold : kNever;
   transfer.give_up_at = turn.at.now + transfer.ring_timeout + kNotifyMargin;
 }
 
@@ -122,21 +130,25 @@ void Call::notify(Turn& turn, Leg& leg, const sip::RequestReceived& event) {
   turn.respond(event.transaction, leg.response(turn.node, request, known ? 200 : 481));
   if (!known) return;
   const bool over = terminated(request);
+  leg.referred->notified = true;
   if (over) leg.referred.reset();
   if (!transfer_ || transfer_->leg != leg.id) return;
   if (transfer_->refer) refer_accepted(turn);  // it may have overtaken its 202
   if (transfer_->stage != Stage::referred) return;
+  transfer_->fall_back_at = kNever;
   const auto outcome = outcome_in(request);
   if (outcome && outcome->status >= 300)
     return transfer_failed(turn, Failure::from_response(outcome->status, outcome->phrase));
   if (outcome && outcome->status >= 200) return referred(turn, leg, nullptr);
+  if (!over) return;
   // The end of the subscription without an outcome: nothing more will be told.
-  if (over) transfer_failed(turn, Failure::local(EndReason::no_response));
+  if (transfer_->fall_back) return dial_target(turn);
+  transfer_failed(turn, Failure::local(EndReason::no_response));
 }
 
 void Call::referred(Turn& turn, const Leg& leg, const Leg* gone) {
   const TransferOperation done = *std::exchange(transfer_, std::nullopt);
-  turn.observe(CallTransferred{view(), leg.name(), done.asked, std::nullopt});
+  turn.observe(CallTransferred{view(), leg.name, done.asked, std::nullopt});
   end(turn, Failure::local(EndReason::transferred), gone);
   turn.reply(done.request, view());
 }

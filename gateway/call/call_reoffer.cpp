@@ -167,10 +167,10 @@ void Call::pass_reoffer(Turn& turn, Leg& leg, Leg& other, const sip::RequestRece
 void Call::answer_reoffer(Turn& turn, Leg& leg, sip::TransactionId transaction,
                           const sip::Message& request, const sdp::RemoteMedia& offer) {
   const Leg* other = partner(leg);
-  const auto agreed =
-      other != nullptr
-          ? other->media->sdp().agreed_codecs()
-          : sdp::codecs_to_offer(offer.codecs, service_codecs(turn.node), leg.media->profile());
+  const auto agreed = other != nullptr
+                          ? other->media->sdp().agreed_codecs()
+                          : sdp::codecs_to_offer(offer.codecs, service_codecs(turn.node, leg),
+                                                 leg.media->profile());
   const auto codecs = sdp::codecs_to_answer(offer.codecs, agreed);
   if (codecs.empty()) {
     leg.rollback(turn);
@@ -196,7 +196,7 @@ void Call::offer_in_answer(Turn& turn, Leg& leg, const sip::RequestReceived& eve
   const auto codecs =
       other != nullptr ? sdp::codecs_to_offer(other->media->sdp().agreed_codecs(),
                                               allowed_codecs(turn.node, leg), leg.media->profile())
-                       : sdp::codecs_to_offer(service_codecs(turn.node), leg.media->profile());
+                       : sdp::codecs_to_offer(service_codecs(turn.node, leg), leg.media->profile());
   // RFC 6337 §5.1: a fresh offer does not repeat the peer's hold, of which the other side's
   // direction may be the echo.
   const auto direction = leg.held           ? sdp::Direction::sendonly
@@ -266,12 +266,13 @@ void Call::offer_of_ours(Turn& turn, Leg& leg, const std::string& text, Why why)
 void Call::own_offer_agreed(Turn& turn, Leg& leg, const Reoffer& agreed) {
   leg.media->arrive(turn);
   if (agreed.why == Why::hold) return hold_agreed(turn, leg);
-  if (agreed.why == Why::join && transfer_) {
+  if (agreed.why == Why::join && transfer_ && transfer_->offered) {
     transfer_->aligned = transfer_->try_now = true;
     return join_target(turn);
   }
   reroute(turn);
   observe_hold(turn);
+  align(turn);  // the other leg may have waited for this one
 }
 
 void Call::own_offer_refused(Turn& turn, Leg& leg, const Reoffer& refused, const Failure& failure) {
@@ -281,8 +282,9 @@ void Call::own_offer_refused(Turn& turn, Leg& leg, const Reoffer& refused, const
   const TimePoint again = turn.at.now + (collided ? glare_wait(turn, leg) : kAlignLater);
   const Failure& told = silent ? Failure::local(EndReason::no_response) : failure;
   if (refused.why == Why::hold) return hold_refused(turn, told, collided ? again : kNever);
-  if (refused.why == Why::join && transfer_) {
+  if (refused.why == Why::join && transfer_ && transfer_->offered) {
     if (!collided) return transfer_failed(turn, told);
+    transfer_->offered = false;
     transfer_->again_at = again;
     return;
   }
@@ -305,10 +307,14 @@ void Call::refresh_refused(Turn& turn, Leg& leg, const Leg::Outgoing& sent, int 
 }
 
 void Call::align(Turn& turn) {
+  if (Leg* leg = find(from_)) align(turn, *leg);
+}
+
+void Call::align(Turn& turn, Leg& first) {
   align_at_ = kNever;
-  Leg* callee = partner(caller());
-  if (ended() || callee == nullptr || reoffer_) return;
-  if (!align(turn, caller(), *callee)) align(turn, *callee, caller());
+  Leg* second = partner(first);
+  if (ended() || second == nullptr || reoffer_) return;
+  if (!align(turn, first, *second)) align(turn, *second, first);
 }
 
 bool Call::align(Turn& turn, Leg& leg, const Leg& other) {
@@ -341,22 +347,34 @@ void Call::end_if_deaf(Turn& turn) {
 }
 
 void Call::reroute(Turn& turn) {
+  if (serving()) {
+    if (view_.answered) play_service(turn);
+    return;
+  }
   Leg* other = partner(caller());
   if (other == nullptr && early_) other = find(early_);
   if (other != nullptr)
     return route_media(turn, caller().id, *caller().media, other->id, *other->media,
                        passage(caller(), *other), passage(*other, caller()));
-  if (destination_.kind == Destination::Kind::service) play_service(turn);
 }
 
 void Call::observe_hold(Turn& turn) {
-  const bool held = std::any_of(legs_.begin(), legs_.end(), [this](const auto& leg) {
-    return joined(*leg) && leg->media && leg->media->sdp().established() &&
-           (leg->held || leg->peer_direction != sdp::Direction::sendrecv);
+  if (!view_.answered) return;
+  const auto talks = [this](const Leg& leg) {
+    return joined(leg) && leg.media && leg.media->sdp().established();
+  };
+  held_ = std::any_of(legs_.begin(), legs_.end(), [&](const auto& leg) {
+    return talks(*leg) && (leg->held || leg->peer_direction != sdp::Direction::sendrecv);
   });
-  if (held == held_ || !view_.answered) return;
-  held_ = held;
-  turn.observe(CallHeld{view(), held});
+  const auto tell = [&](const Leg& leg, bool& told, bool now, bool by_api) {
+    if (std::exchange(told, now) != now) turn.observe(CallHeld{view(), now, leg.name, by_api});
+  };
+  for (const auto& leg : legs_) {
+    if (!talks(*leg)) continue;
+    tell(*leg, leg->told_held, leg->held, true);
+    // What it says to our hold, or to the other party's, is no hold of its own.
+    tell(*leg, leg->told_on_hold, leg->peer_wish != sdp::Direction::sendrecv, false);
+  }
 }
 
 }  // namespace trunkline::call

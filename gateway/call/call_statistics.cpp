@@ -19,7 +19,7 @@ std::string codec_of(const Leg& leg) {
 
 LegQuality quality_of(const Leg& leg, const media::LegStatistics& statistics) {
   LegQuality quality;
-  quality.leg = leg.name();
+  quality.leg = leg.name;
   quality.codec = codec_of(leg);
   quality.srtp_profile = leg.srtp_profile;
   quality.packets_received = statistics.packets_received;
@@ -52,7 +52,7 @@ void Call::media_changed(Turn& turn, const media::Event& event) {
   } else if (const auto* failed = std::get_if<media::LegFailed>(&event)) {
     what = media::failure_label(failed->failure);
   }
-  if (!what.empty()) turn.observe(MediaChanged{view(), leg->name(), std::string(what)});
+  if (!what.empty()) turn.observe(MediaChanged{view(), leg->name, std::string(what)});
 }
 
 void Call::execute(Turn& turn, RequestId id, const GetStatistics&) {

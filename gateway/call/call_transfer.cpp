@@ -29,7 +29,7 @@ void Call::execute(Turn& turn, RequestId id, const TransferCall& request, Transf
   if (leg == nullptr) return;
   if (transfer_ || holding_)
     return turn.reply(id, in_progress("another operation on the call has not ended"));
-  if (leg->reconnect_by != kNever) return turn.reply(id, Failure::local(EndReason::browser_lost));
+  if (leg->reconnect_by != kNever) return fail(turn, id, Failure::local(EndReason::browser_lost));
   const bool routed = target.destination.kind != Destination::Kind::none;
   const bool automatic = request.mode == TransferMode::automatic;
   const bool by_refer =
@@ -72,24 +72,31 @@ void Call::dial_target(Turn& turn) {
   transfer_->stage = TransferOperation::Stage::dialling;
   transfer_->fall_back_at = kNever;
   transfer_->give_up_at = turn.at.now + transfer_->ring_timeout;
+  if (transfer_->target.destination.kind == Destination::Kind::service) return begin_joining(turn);
   const bool trunk = transfer_->target.destination.kind == Destination::Kind::trunk;
   const auto failure = trunk ? ring_trunk(turn) : ring_user(turn);
   if (failure) transfer_failed(turn, *failure);
+}
+
+void Call::begin_joining(Turn& turn) {
+  transfer_->stage = TransferOperation::Stage::joining;
+  transfer_->give_up_at = turn.at.now + kJoinPatience;
+  join_target(turn);
 }
 
 std::optional<Failure> Call::ring_trunk(Turn& turn) {
   Trunk* trunk = turn.node.trunks.find(transfer_->target.destination.name);
   const auto address = trunk != nullptr ? Trunks::target(*trunk) : std::nullopt;
   if (!address) return Failure::local(EndReason::trunk_unreachable);
-  if (turn.node.trunks.admit(*trunk, turn.at.now) != Trunks::Admission::ok)
-    return Failure::local(EndReason::limit);
+  const auto admission = turn.node.trunks.admit(*trunk, turn.at.now);
+  if (admission == Trunks::Admission::disabled) return Failure::local(EndReason::trunk_disabled);
+  if (admission != Trunks::Admission::ok) return Failure::local(EndReason::limit);
   const TrunkSettings& settings = trunk->settings;
   admitted_.push_back(settings.name);
-  Leg& leg = add_leg(turn, Leg::Kind::trunk, settings.name);
+  Leg& leg = add_leg(turn, Leg::Kind::trunk, settings.name, opposite(*find(transfer_->leg)));
   transfer_->dialled.push_back(leg.id);
   leg.target = *address;
-  if (!settings.username.empty())
-    leg.digest.emplace(settings.username, settings.password, turn.node.random);
+  leg.take_credentials(settings, turn.node.random);
   leg.media = LegMedia::trunk(turn, leg.id, find(transfer_->leg)->media->worker(), *trunk);
   if (!leg.media) return Failure::local(EndReason::no_ports);
   sip::Uri request_uri = settings.uri;
@@ -106,7 +113,7 @@ std::optional<Failure> Call::ring_user(Turn& turn) {
   if (bindings.empty()) return Failure::local(EndReason::not_registered);
   bool rings = false;
   for (const Binding& binding : bindings) {
-    Leg& leg = add_leg(turn, Leg::Kind::browser, user);
+    Leg& leg = add_leg(turn, Leg::Kind::browser, user, opposite(*find(transfer_->leg)));
     transfer_->dialled.push_back(leg.id);
     leg.target = binding.target;
     leg.instance = binding.instance;
@@ -178,9 +185,7 @@ void Call::target_answered(Turn& turn, Leg& leg, const sip::ResponseReceived& ev
     }
   }
   if (!agreed) return transfer_failed(turn, Failure::local(EndReason::no_codec));
-  transfer_->stage = TransferOperation::Stage::joining;
-  transfer_->give_up_at = turn.at.now + kJoinPatience;
-  join_target(turn);
+  begin_joining(turn);
 }
 
 void Call::target_failed(Turn& turn, Leg& leg, const Failure& failure) {
@@ -191,7 +196,9 @@ void Call::target_failed(Turn& turn, Leg& leg, const Failure& failure) {
   const bool rings = std::any_of(legs_.begin(), legs_.end(), [this](const auto& other) {
     return dialled_for_transfer(*other) && other->alive();
   });
-  if (!rings) transfer_failed(turn, *transfer_->best_refusal);
+  if (rings) return;
+  const Failure best = *transfer_->best_refusal;  // which goes with the transfer
+  transfer_failed(turn, best);
 }
 
 // ------------------------------------------------------------------------------- after it
@@ -199,30 +206,41 @@ void Call::target_failed(Turn& turn, Leg& leg, const Failure& failure) {
 void Call::join_target(Turn& turn) {
   if (transfer_->consulted) return;  // in another call: the engine knows it
   Leg& party = *find(transfer_->leg);
-  Leg& target = *find(transfer_->dialled.front());
-  if (!agree(turn, party, target)) return;
+  Leg* target = transfer_->dialled.empty() ? nullptr : find(transfer_->dialled.front());
+  const bool ready = target != nullptr ? agree(turn, party, *target) : agree(turn, party);
+  if (!ready) return;
   const TransferOperation done = *std::exchange(transfer_, std::nullopt);
-  join(turn, party, target);
-  turn.observe(CallTransferred{view(), party.name(), done.asked, std::nullopt});
+  if (target != nullptr) {
+    join(turn, party, *target, done.target.number);
+  } else {
+    join(turn, party, done.target.destination);
+  }
+  turn.observe(CallTransferred{view(), party.name, done.asked, std::nullopt});
   turn.reply(done.request, view());
-  align(turn);
+  align(turn, party);  // an old hold of it ends at once; the codec can wait
+}
+
+bool Call::may_ask(Turn& turn, const Leg& party) {
+  // Another offer has to come to its end first: one of the party that is released too.
+  if (!reoffer_ && may_offer(party) && party.reconnect_by == kNever) return true;
+  transfer_->again_at = turn.at.now + kTryAgain;
+  return false;
+}
+
+void Call::ask(Turn& turn, Leg& party, const std::vector<sdp::Codec>& codecs,
+               sdp::Direction direction) {
+  transfer_->offered = true;
+  offer_of_ours(turn, party, party.offer(codecs, direction), Why::join);
 }
 
 bool Call::agree(Turn& turn, Leg& party, const Leg& target) {
   TransferOperation& transfer = *transfer_;
   transfer.again_at = kNever;
-  // Another offer has to come to its end first: one of the party that is released too.
-  if (reoffer_ || offer_pending(party) || party.reconnect_by != kNever) {
-    transfer.again_at = turn.at.now + kTryAgain;
-    return false;
-  }
+  if (reoffer_ || offer_pending(party)) return may_ask(turn, party);
   const std::size_t worker = target.media->worker();
   const bool apart = party.media->worker() != worker;
-  if (!apart && hear_each_other(party, target)) return true;
-  if (!may_offer(party)) {
-    transfer.again_at = turn.at.now + kTryAgain;
-    return false;
-  }
+  if (!apart && party.reconnect_by == kNever && hear_each_other(party, target)) return true;
+  if (!may_ask(turn, party)) return false;
   const auto codecs =
       sdp::codecs_to_offer(target.media->sdp().agreed_codecs(), allowed_codecs(turn.node, party),
                            party.media->profile());
@@ -232,31 +250,65 @@ bool Call::agree(Turn& turn, Leg& party, const Leg& target) {
     obstacle = EndReason::no_ports;
     possible = party.media->move(turn, worker, turn.node.trunks.find(party.peer));
   }
-  if (!possible) {
-    transfer_failed(turn, Failure::local(obstacle));
+  if (possible) {
+    ask(turn, party, codecs, party.told);
   } else {
-    offer_of_ours(turn, party, party.offer(codecs, party.told), Why::join);
+    transfer_failed(turn, Failure::local(obstacle));
   }
   return false;
 }
 
-void Call::join(Turn& turn, Leg& party, Leg& target) {
-  if (Leg* released = partner(party)) {
-    release(turn, *released);
-  } else if (destination_.kind == Destination::Kind::service) {
-    turn.media(party.media->worker(), media::StopTone{party.id});
-    turn.media(party.media->worker(), media::ClearRoute{party.id, party.id});
+bool Call::agree(Turn& turn, Leg& party) {
+  TransferOperation& transfer = *transfer_;
+  transfer.again_at = kNever;
+  if (reoffer_ || offer_pending(party)) return may_ask(turn, party);
+  const auto& spoken = party.media->sdp().agreed_codecs();
+  const auto known = sdp::codecs_to_offer(
+      service_codecs(turn.node, party, transfer.target.destination.name), party.media->profile());
+  const auto audio = std::find_if_not(spoken.begin(), spoken.end(), sdp::is_telephone_event);
+  const bool speaks = audio != spoken.end() && sdp::find_codec(known, *audio) != nullptr;
+  // No other party's hold is passed on any more, and none of ours.
+  const auto direction = sdp::reversed(party.peer_wish);
+  if (speaks && (transfer.aligned || party.told == direction)) return true;
+  if (transfer.aligned || known.empty()) {
+    transfer_failed(turn, Failure::local(EndReason::no_codec));
+  } else if (may_ask(turn, party)) {
+    ask(turn, party, speaks ? spoken : known, direction);
   }
-  // The party that is kept is the `from` side of what is now the call.
-  party.caller = true;
-  target.caller = false;
-  party.held = target.held = false;
-  from_ = party.id;
-  winner_ = target.id;
+  return false;
+}
+
+void Call::part(Turn& turn, Leg& party) {
+  party.held = false;
+  if (Leg* released = partner(party)) return release(turn, *released);
+  turn.media(party.media->worker(), media::StopTone{party.id});
+  turn.media(party.media->worker(), media::ClearRoute{party.id, party.id});
+  service_ended(turn, Failure::local(EndReason::transferred));
+}
+
+void Call::join(Turn& turn, Leg& party, Leg& target, const std::string& number) {
+  part(turn, party);
+  target.held = false;
+  from_ = party.caller ? party.id : target.id;
+  winner_ = party.caller ? target.id : party.id;
+  (target.caller ? view_.from : view_.to) = target.party();
+  (target.caller ? view_.from_number : view_.to_number) = number;
   worker_ = party.media->worker();
   destination_ = {
       target.kind == Leg::Kind::trunk ? Destination::Kind::trunk : Destination::Kind::user,
       target.peer};
+  reroute(turn);
+  observe_hold(turn);
+}
+
+void Call::join(Turn& turn, Leg& party, const Destination& service) {
+  part(turn, party);
+  from_ = party.id;
+  winner_ = early_ = {};
+  (party.caller ? view_.to : view_.from) = service.text();
+  (party.caller ? view_.to_number : view_.from_number) = service.name;
+  if (party.caller) destination_ = service;
+  serve(opposite(party), service.name);
   reroute(turn);
   observe_hold(turn);
 }
@@ -293,17 +345,20 @@ void Call::end_dialled(Turn& turn, const Failure& failure) {
   transfer_->best_refusal.reset();
 }
 
-void Call::transfer_failed(Turn& turn, const Failure& failure) {
+void Call::transfer_failed(Turn& turn, const Failure& known) {
+  Failure failure = known;
+  for (const LegId dialled : transfer_->dialled)
+    failure.phase = std::max(failure.phase, find(dialled)->phase);
   end_dialled(turn, failure);
   const TransferOperation done = *std::exchange(transfer_, std::nullopt);
-  turn.observe(CallTransferred{view(), find(done.leg)->name(), done.asked, failure});
+  turn.observe(CallTransferred{view(), find(done.leg)->name, done.asked, failure});
   turn.reply(done.request, failure);
   align(turn);  // the party may have agreed to a codec of the target's
 }
 
 void Call::transfer_overtaken(Turn& turn, const Failure& end) {
   const bool good = end.grpc_code() == GrpcCode::ok;
-  turn.observe(CallTransferred{view(), find(transfer_->leg)->name(), transfer_->asked,
+  turn.observe(CallTransferred{view(), find(transfer_->leg)->name, transfer_->asked,
                                good ? Failure::local(EndReason::cancelled) : end});
 }
 

@@ -1,5 +1,7 @@
 #include "call/call.hpp"
 
+#include <algorithm>
+
 // How a call looks from outside, and the one terminal event of each of its legs.
 namespace trunkline::call {
 namespace {
@@ -10,7 +12,7 @@ LegState state_of(const Leg& leg, bool plays_early) {
       return LegState::calling;
     case Leg::State::inviting:
       if (plays_early) return LegState::early_media;
-      return leg.rang ? LegState::ringing : LegState::calling;
+      return leg.phase >= Phase::ringing ? LegState::ringing : LegState::calling;
     case Leg::State::answered:
     case Leg::State::confirmed:
       return leg.held || leg.peer_direction != sdp::Direction::sendrecv ? LegState::held
@@ -25,14 +27,25 @@ LegState state_of(const Leg& leg, bool plays_early) {
 
 LegView Call::view_of(const Leg& leg) const {
   LegView seen;
-  seen.id = leg.name();
+  seen.id = leg.name;
   seen.from = leg.caller;
   seen.party = leg.party();
   seen.sip_call_id = leg.call_id;
   seen.state = state_of(leg, early_ == leg.id);
+  seen.held = leg.held;
   seen.muted_from = leg.muted_from;
   seen.muted_to = leg.muted_to;
   seen.end = leg.end;
+  return seen;
+}
+
+LegView Call::view_of_service() const {
+  LegView seen;
+  seen.id = service_->leg;
+  seen.from = service_->side == Side::from;
+  seen.party = "service:" + service_->name;
+  seen.state = service_->end ? LegState::ended : LegState::answered;
+  seen.end = service_->end;
   return seen;
 }
 
@@ -47,9 +60,24 @@ CallState Call::state() const {
 const CallView& Call::view() {
   view_.state = state();
   view_.legs.clear();
-  for (const auto& leg : legs_)
+  bool placed = !service_;
+  for (const auto& leg : legs_) {
+    if (!placed && leg->id > service_->after) {
+      view_.legs.push_back(view_of_service());
+      placed = true;
+    }
     view_.legs.push_back(view_of(*leg));
+  }
+  if (!placed) view_.legs.push_back(view_of_service());
   return view_;
+}
+
+Phase Call::phase() const {
+  if (view_.answered) return Phase::answered;
+  Phase furthest = Phase::no_response;
+  for (std::size_t index = attempt_; index < legs_.size(); ++index)
+    furthest = std::max(furthest, legs_[index]->phase);
+  return furthest;
 }
 
 void Call::leg_ended(Turn& turn, Leg& leg, const Failure& failure) {
@@ -57,6 +85,13 @@ void Call::leg_ended(Turn& turn, Leg& leg, const Failure& failure) {
   leg.end = failure;
   const CallView& call = view();
   turn.observe(LegEnded{call, view_of(leg)});
+}
+
+void Call::service_ended(Turn& turn, const Failure& failure) {
+  if (!serving()) return;
+  service_->end = failure;
+  const CallView& call = view();
+  turn.observe(LegEnded{call, view_of_service()});
 }
 
 }  // namespace trunkline::call

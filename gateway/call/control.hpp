@@ -64,7 +64,8 @@ struct HangupCall {
   int sip_code = 0;
   std::string reason;
 };
-/// A call and one of its legs; an empty `leg` is the `to` leg.
+/// A call and one of its legs, by LegView::id; "from" and "to" are the parties of these sides now.
+/// Empty: "to", or the one party that there is beside a service.
 struct LegName {
   std::string call, leg;
 };
@@ -92,12 +93,13 @@ struct SendDtmf {
 };
 enum class TransferMode : std::uint8_t { automatic, refer, gateway };
 /// Connects the party of the leg with `target`; the other leg is released. `target` is "user:NAME",
-/// a number or a SIP URI, which go through the routes (as the API), or "trunk:NAME", which dials
-/// the call's own number there. By REFER on that leg, or by a new leg of ours; `automatic` tries
-/// REFER on a trunk leg whose peer allows it, for a target that no route leads to or one through
-/// that trunk, and falls back when it is refused or has no answer after 5 s. Reply when the
-/// target's real outcome is known: CallView, or the target's Failure, and then the call is as it
-/// was. A peer that accepts REFER and hangs up before it tells the outcome has taken the call over.
+/// "service:NAME", a number or a SIP URI, which go through the routes (as the API), or
+/// "trunk:NAME", which dials the call's own number there. By REFER on that leg, or by a new leg of
+/// ours; `automatic` tries REFER on a trunk leg whose peer allows it, for a target that no route
+/// leads to or one through that trunk, and falls back when it is refused or has no answer after 5
+/// s. Reply when the target's real outcome is known: CallView, or the target's Failure, and then
+/// the call is as it was. A peer that accepts REFER and hangs up before it tells the outcome has
+/// taken the call over.
 struct TransferCall {
   LegName on;
   std::string target;
@@ -282,10 +284,12 @@ struct Park {
 struct PolicyRejection {
   int sip_code = 403;
   std::string reason;
+  std::optional<std::uint32_t> retry_after{};  ///< seconds, for a 503; absent: the gateway's own
 };
-/// No answer that can be used: the configured fallback counts.
+/// No answer that can be used: the configured fallback counts, or `sip_code` if it is not 0.
 struct PolicyFailed {
-  std::string why;  ///< label: "unavailable", "timeout", "invalid"
+  std::string why;  ///< label: "unavailable", "timeout", "invalid", "error"
+  int sip_code = 0;
 };
 struct Ha1 {
   std::string ha1;  ///< MD5 of user:realm:password, lower-case hex

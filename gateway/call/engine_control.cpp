@@ -1,5 +1,4 @@
 #include "call/engine_impl.hpp"
-#include "call/refusals.hpp"
 #include "sip/syntax.hpp"
 
 #include <algorithm>
@@ -8,26 +7,9 @@
 // the call.
 namespace trunkline::call {
 
-Refusal refusal(Refusal::Kind kind, std::string reason, std::string message, std::string field) {
-  Refusal made;
-  made.kind = kind;
-  made.reason = std::move(reason);
-  made.message = std::move(message);
-  made.field = std::move(field);
-  return made;
-}
+namespace {
 
 constexpr std::size_t kMaxUser = 128;  ///< octets of a user's name
-
-Refusal not_found(std::string_view what, std::string_view name) {
-  const std::string reason = what == "call"    ? "CALL_NOT_FOUND"
-                             : what == "trunk" ? "TRUNK_NOT_FOUND"
-                                               : "USER_NOT_FOUND";
-  return refusal(Refusal::Kind::not_found, reason,
-                 "there is no " + std::string(what) + " '" + std::string(name) + "'");
-}
-
-namespace {
 
 template <class OnCall>
 const std::string& call_name(const OnCall& request) {
@@ -110,9 +92,8 @@ void Engine::Impl::execute(Turn& turn, RequestId id, const CreateCredential& req
   if (request.user.empty() || request.user.size() > kMaxUser || !speakable)
     return refuse("user", "must be 1 to 128 printable characters");
   const Duration longest = node.settings.credentials.max_ttl;
-  if (request.ttl < Duration::zero() || request.ttl > longest)
-    return refuse("ttl", "must not be negative or more than credentials.max_ttl");
-  const Duration ttl = request.ttl == Duration::zero() ? longest : request.ttl;
+  if (request.ttl < Duration::zero()) return refuse("ttl", "must not be negative");
+  const Duration ttl = request.ttl == Duration::zero() ? longest : std::min(request.ttl, longest);
   const auto whole = std::chrono::ceil<seconds>(ttl);
   const std::int64_t expires = turn.at.wall_seconds() + whole.count();
   Credential credential;

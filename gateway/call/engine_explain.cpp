@@ -2,16 +2,6 @@
 
 // What would happen to a call, without making one.
 namespace trunkline::call {
-namespace {
-
-/// "sip:1001@host", "tel:+49…" or a bare name, as the part that the routes look at.
-std::string dialled_of(std::string_view text) {
-  if (const auto uri = sip::Uri::parse(text); uri && uri->scheme != sip::Uri::Scheme::other)
-    return uri->unescaped_user();
-  return std::string(text);
-}
-
-}  // namespace
 
 std::optional<Caller> Engine::Impl::source_of(std::string_view text) {
   if (text.empty() || text == "api") return Caller{Caller::Kind::api, {}};
@@ -35,8 +25,10 @@ void Engine::Impl::execute(Turn& turn, RequestId id, const ExplainRoute& request
     told.text = "'" + request.source + "' is in no trunk's allow: 403";
     return turn.reply(id, std::move(told));
   }
-  const std::string dialled = dialled_of(request.to);
-  const RouteDecision decision = router.route(*caller, dialled);
+  Dialled to = read_dialled(request.to).value_or(Dialled{request.to, {}});
+  if (caller->kind != Caller::Kind::api) to.host.clear();  // of a Request-URI the user part counts
+  const std::string& dialled = to.name;
+  const RouteDecision decision = route(*caller, to, turn.at.now);
   for (const RouteStep& step : decision.steps)
     told.steps.push_back({step.rule, step.matched, step.why});
   told.target = decision.destination.text();

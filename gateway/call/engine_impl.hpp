@@ -4,6 +4,7 @@
 #include "call/credentials.hpp"
 #include "call/engine.hpp"
 #include "call/node.hpp"
+#include "call/refusals.hpp"
 #include "call/router.hpp"
 
 #include <deque>
@@ -19,8 +20,6 @@
 
 namespace trunkline::call {
 
-/// There is no such call, trunk or user.
-Refusal not_found(std::string_view what, std::string_view name);
 /// What a caller who is refused for want of capacity is asked to wait, in seconds: long enough to
 /// matter, short enough to be tried again.
 inline constexpr std::uint32_t kRetryAfter = 5;
@@ -28,8 +27,13 @@ inline constexpr std::uint32_t kRetryAfter = 5;
 /// any call rate.
 inline constexpr std::size_t kMaxEndedCalls = 20000;
 
-Refusal refusal(Refusal::Kind kind, std::string reason, std::string message,
-                std::string field = {});
+/// The number or name in "5551000", "tel:+15551000" or "sip:alice@example.test", and in the last
+/// the host.
+struct Dialled {
+  std::string name, host;
+};
+/// Nothing: a URI that is none.
+std::optional<Dialled> read_dialled(std::string_view text);
 
 /// The engine's insides, split over engine.cpp (dispatch, deadlines), engine_requests.cpp (who may
 /// ask for what), engine_control.cpp and engine_originate.cpp (what the API asks for).
@@ -105,7 +109,8 @@ struct Engine::Impl final : MetricSource {
   void execute(Turn& turn, RequestId id, const AttendedTransfer& request);
   /// Goes on with an attended transfer of the call, if there is one that can.
   void attend(Turn& turn, Call& call);
-  Result<TransferTarget, Refusal> transfer_target(std::string_view text, const CallView& call);
+  Result<TransferTarget, Refusal> transfer_target(std::string_view text, const CallView& call,
+                                                  TimePoint now);
   /// The call of that name; if there is none, or it has ended, the request is refused.
   Call* live_call(Turn& turn, RequestId id, std::string_view name);
   /// All requests on one call.
@@ -124,8 +129,9 @@ struct Engine::Impl final : MetricSource {
   Result<Party, Refusal> party_of(std::string_view text, std::string_view trunk,
                                   const Caller& caller, std::string_view field, TimePoint now);
   Result<Origination, Refusal> read(const CreateCall& request, TimePoint now);
-  /// The router's choice, and after it a registered user whom no list knows.
-  RouteDecision route(const Caller& caller, std::string_view dialled, TimePoint now) const;
+  /// The router's choice; after it, for a user, a registered one whom no list knows. With a host -
+  /// the API and the policy service may name whom they like - also a user of our domain.
+  RouteDecision route(const Caller& caller, const Dialled& dialled, TimePoint now) const;
   std::optional<Reply> made_before(const CreateCall& request, TimePoint now);
   void remember(const CreateCall& request, const CallView& view, TimePoint now);
 

@@ -28,11 +28,8 @@ bool printable(std::string_view text) {
   return std::none_of(text.begin(), text.end(), [](char c) { return sip::is_control(c); });
 }
 
-/// The number or name in "5551000", "tel:+15551000" or "sip:alice@example.test", and in the last
-/// the host.
-struct Dialled {
-  std::string name, host;
-};
+}  // namespace
+
 std::optional<Dialled> read_dialled(std::string_view text) {
   const auto colon = text.find(':');
   const std::string scheme = sip::lower_case(text.substr(0, colon));
@@ -43,18 +40,24 @@ std::optional<Dialled> read_dialled(std::string_view text) {
   return Dialled{uri->unescaped_user(), uri->host};
 }
 
-}  // namespace
-
-RouteDecision Engine::Impl::route(const Caller& caller, std::string_view dialled,
+RouteDecision Engine::Impl::route(const Caller& caller, const Dialled& dialled,
                                   TimePoint now) const {
-  RouteDecision decision = router.route(caller, dialled);
+  RouteDecision decision = router.route(caller, dialled.name);
   const bool nowhere = decision.destination.kind == Destination::Kind::none;
   const bool ruled = !decision.steps.empty() && decision.steps.back().matched;
-  if (!nowhere || ruled || caller.kind != Caller::Kind::user) return decision;
+  if (!nowhere || ruled) return decision;
+  const auto take = [&](std::string rule) {
+    decision.steps.push_back({std::move(rule), true, "goes to user:" + dialled.name});
+    decision.destination = {Destination::Kind::user, dialled.name};
+  };
   // A user of a short-lived credential is in no list, but is here.
-  if (node.registrar.find(dialled, now).empty()) return decision;
-  decision.steps.push_back({"registered users", true, "goes to user:" + std::string(dialled)});
-  decision.destination = {Destination::Kind::user, std::string(dialled)};
+  const bool registered = !node.registrar.find(dialled.name, now).empty();
+  const bool here = sip::equals_ignoring_case(dialled.host, node.settings.domain);
+  if (caller.kind == Caller::Kind::user && registered) {
+    take("registered users");
+  } else if (here && (registered || authenticator.is_user(dialled.name))) {
+    take("users of " + node.settings.domain);
+  }
   return decision;
 }
 
@@ -79,13 +82,7 @@ Result<Party, Refusal> Engine::Impl::party_of(std::string_view text, std::string
   if (!dialled || dialled->name.empty() || !printable(dialled->name))
     return invalid(field, "is no user:NAME, service:NAME, number or SIP URI");
   if (!trunk.empty()) return Party{{Destination::Kind::trunk, std::string(trunk)}, dialled->name};
-  RouteDecision decision = route(caller, dialled->name, now);
-  Destination& to = decision.destination;
-  const bool here = sip::equals_ignoring_case(dialled->host, node.settings.domain);
-  const bool user =
-      authenticator.is_user(dialled->name) || !node.registrar.find(dialled->name, now).empty();
-  if (to.kind == Destination::Kind::none && here && user)
-    to = {Destination::Kind::user, dialled->name};
+  const Destination to = route(caller, *dialled, now).destination;
   if (to.kind == Destination::Kind::none)
     return unknown("NO_ROUTE", field, "no route leads to '" + dialled->name + "'");
   return Party{to, to.kind == Destination::Kind::user ? to.name : dialled->name};
@@ -99,10 +96,10 @@ Result<Origination, Refusal> Engine::Impl::read(const CreateCall& request, TimeP
   if (!from) return fail(from.error());
   auto to = party_of(request.to, request.trunk, api, "to", now);
   if (!to) return fail(to.error());
-  const bool from_service = from->destination.kind == Destination::Kind::service;
-  if (from_service && from->destination.name == "policy")
-    return unknown("NO_ROUTE", "from", "the policy service decides about `to` only");
-  if (from_service && to->destination.kind == Destination::Kind::service)
+  const auto service = [](const Destination& destination) {
+    return destination.kind == Destination::Kind::service && destination.name != "policy";
+  };
+  if (service(from->destination) && service(to->destination))
     return invalid("to", "two services have nobody to be called");
   for (const auto& [time, field] : {std::pair{request.ring_timeout, "ring_timeout"},
                                     std::pair{request.max_duration, "max_duration"}}) {

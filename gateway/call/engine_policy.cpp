@@ -116,6 +116,13 @@ void Engine::Impl::told_who(Turn& turn, const Waiting& asked, const PolicyAnswer
     authenticator.learn(asked.user, ha1->ha1, turn.at.now);
     return receive(turn, asked.event);
   }
+  const auto refuse_with = [&](int code, const std::string& why,
+                               std::optional<std::uint32_t> retry_after) {
+    std::vector<std::pair<HeaderName, std::string>> headers;
+    if (code == 503)
+      headers = {{HeaderName::retry_after, std::to_string(retry_after.value_or(kRetryAfter))}};
+    refuse(turn, asked.event, code, "policy", why, std::move(headers));
+  };
   if (const auto* no = std::get_if<PolicyRejection>(&answer)) {
     turn.observe(
         AuthenticationResult{"unknown_user", asked.user, asked.event.source.remote.text()});
@@ -125,15 +132,13 @@ void Engine::Impl::told_who(Turn& turn, const Waiting& asked, const PolicyAnswer
           authenticator.challenge(asked.event.request, node.random.token(12), turn.at, false));
     }
     const bool usable = no->sip_code >= 400 && no->sip_code <= 699;
-    return refuse(turn, asked.event, usable ? no->sip_code : 403, "policy", no->reason);
+    return refuse_with(usable ? no->sip_code : 403, no->reason, no->retry_after);
   }
   const auto* failed = std::get_if<PolicyFailed>(&answer);
   const std::string why = failed != nullptr ? failed->why : "invalid";
   turn.observe(PolicyFault{"authenticate", why, {}});
-  const int code = node.settings.policy.fallback_reject;
-  std::vector<std::pair<HeaderName, std::string>> headers;
-  if (code == 503) headers = {{HeaderName::retry_after, std::to_string(kRetryAfter)}};
-  refuse(turn, asked.event, code, "policy", why, std::move(headers));
+  const bool own_code = failed != nullptr && failed->sip_code != 0;
+  refuse_with(own_code ? failed->sip_code : node.settings.policy.fallback_reject, why, {});
 }
 
 void Engine::Impl::ask_no_longer(Turn& turn) {

@@ -206,7 +206,7 @@ void Engine::Impl::invite(Turn& turn, const sip::RequestReceived& event, const C
     return refuse(turn, event, 503, "limit", "trunk " + caller.name + " is disabled", later);
   const auto uri = sip::Uri::parse(event.request.request_uri());
   const std::string dialled = uri->unescaped_user();
-  RouteDecision decision = route(caller, dialled, turn.at.now);
+  RouteDecision decision = route(caller, {dialled, {}}, turn.at.now);
   if (decision.destination.kind == Destination::Kind::none) {
     return refuse(turn, event, 404, "no_route", explain(caller, dialled, decision));
   }

@@ -1,5 +1,4 @@
 #include "call/engine_impl.hpp"
-#include "call/refusals.hpp"
 #include "sip/syntax.hpp"
 
 #include <algorithm>
@@ -24,19 +23,21 @@ bool is_uri(std::string_view text) {
 }  // namespace
 
 Result<TransferTarget, Refusal> Engine::Impl::transfer_target(std::string_view text,
-                                                              const CallView& call) {
+                                                              const CallView& call, TimePoint now) {
   const auto invalid = [](std::string message) {
     return fail(invalid_field("target", std::move(message)));
   };
   static constexpr std::string_view kUser = "user:", kTrunk = "trunk:", kService = "service:";
   if (text.empty() || text.size() > kMaxTarget || !printable(text))
     return invalid("must be 1 to 256 printable characters");
-  if (text.starts_with(kService)) return invalid("a call can't be transferred to a service");
+  const Caller api{Caller::Kind::api, {}};
   TransferTarget target;
-  if (text.starts_with(kUser)) {
-    target.number = text.substr(kUser.size());
-    if (target.number.empty()) return invalid("has no user name");
-    target.destination = {Destination::Kind::user, target.number};
+  if (text.starts_with(kUser) || text.starts_with(kService)) {
+    auto party = party_of(text, {}, api, "target", now);
+    if (!party) return fail(std::move(party.error()));
+    target.destination = std::move(party->destination);
+    target.number = std::move(party->number);
+    target.referable = target.destination.kind == Destination::Kind::user;
     return target;
   }
   if (text.starts_with(kTrunk)) {
@@ -48,23 +49,27 @@ Result<TransferTarget, Refusal> Engine::Impl::transfer_target(std::string_view t
     return target;
   }
   target.number = text;
+  std::string host;
   if (is_uri(text)) {
     auto uri = sip::Uri::parse(text);
     if (!uri || !uri->headers.empty() || uri->password) return invalid("is no usable URI");
     target.number = uri->unescaped_user();
+    host = uri->host;
     target.uri = std::move(*uri);
   }
   if (target.number.empty() || !printable(target.number)) return invalid("names nobody");
-  target.destination = router.route({Caller::Kind::api, {}}, target.number).destination;
-  if (target.destination.kind == Destination::Kind::service)
-    return invalid("a call can't be transferred to a service");
+  target.destination = route(api, {target.number, host}, now).destination;
+  const bool service = target.destination.kind == Destination::Kind::service;
+  if (service && target.destination.name == "policy")
+    return invalid("the policy service decides about new calls only");
+  target.referable = !service;
   return target;
 }
 
 void Engine::Impl::execute(Turn& turn, RequestId id, const TransferCall& request) {
   Call* call = live_call(turn, id, request.on.call);
   if (call == nullptr) return;
-  auto target = transfer_target(request.target, call->view());
+  auto target = transfer_target(request.target, call->view(), turn.at.now);
   if (!target) return turn.reply(id, std::move(target.error()));
   call->execute(turn, id, request, std::move(*target));
   settle(*call);

@@ -1,11 +1,13 @@
 #include "call/failure.hpp"
 
+#include "base/utf8.hpp"
 #include "sip/header.hpp"
 #include "sip/status.hpp"
 #include "sip/syntax.hpp"
 
 #include <algorithm>
 #include <array>
+#include <utility>
 
 namespace trunkline::call {
 namespace {
@@ -117,30 +119,18 @@ int relay(int code) {
 
 /// ATIS-1000099: the network, not the callee, refused the call.
 bool blocked_by_network(const Failure& failure) {
-  return failure.sip_code == 603 && sip::equals_ignoring_case(failure.phrase, "Network Blocked");
+  return failure.sip_code == 603 && (failure.detail.blocked_by_network ||
+                                     sip::equals_ignoring_case(failure.phrase, "Network Blocked"));
 }
+
+/// Q.850 causes that say that the network has no room for the call.
+constexpr std::array kFullNetwork{34, 42, 44, 47};
 
 /// A Q.850 cause that says that the network, not the callee, was not there.
-bool network_cause(std::string_view reasons) {
-  static constexpr std::array kCauses{34, 38, 41, 42, 44, 47};
-  sip::ListCursor list(reasons);
-  while (const auto element = list.next()) {
-    const auto reason = sip::Reason::parse(*element);
-    if (reason && sip::equals_ignoring_case(reason->protocol, "Q.850") &&
-        std::ranges::find(kCauses, reason->cause) != kCauses.end())
-      return true;
-  }
-  return false;
-}
-
-/// Cut so that no UTF-8 sequence is torn apart.
-std::string bounded(std::string phrase) {
-  if (phrase.size() <= kMaxPhrase) return phrase;
-  std::size_t size = kMaxPhrase;
-  while (size > 0 && (static_cast<unsigned char>(phrase[size]) & 0xc0) == 0x80)
-    --size;
-  phrase.resize(size);
-  return phrase;
+bool network_cause(int cause) {
+  static constexpr std::array kAbsentNetwork{38, 41};
+  return std::ranges::find(kAbsentNetwork, cause) != kAbsentNetwork.end() ||
+         std::ranges::find(kFullNetwork, cause) != kFullNetwork.end();
 }
 
 }  // namespace
@@ -168,12 +158,31 @@ std::string_view end_reason_label(EndReason reason) {
   return faces(reason).label;
 }
 
+std::string_view phase_label(Phase phase) {
+  switch (phase) {
+    case Phase::no_response:
+    case Phase::count_:
+      break;
+    case Phase::trying:
+      return "trying";
+    case Phase::ringing:
+      return "ringing";
+    case Phase::early_media:
+      return "early_media";
+    case Phase::answered:
+      return "answered";
+  }
+  return "no_response";
+}
+
 std::string_view ended_by_label(EndedBy ended_by) {
   switch (ended_by) {
     case EndedBy::caller:
       return "caller";
     case EndedBy::callee:
       return "callee";
+    case EndedBy::api:
+      return "api";
     case EndedBy::gateway:
     case EndedBy::count_:
       break;
@@ -190,24 +199,41 @@ Failure Failure::local(EndReason reason) {
   return failure;
 }
 
+Failure Failure::ordered(int code, std::string phrase) {
+  Failure failure = local(EndReason::rejected);
+  failure.sip_code = code;
+  failure.phrase = cut_text(std::move(phrase), kMaxPhrase);
+  if (code == 503) failure.retry_after = kRetryAfterSeconds;
+  return failure;
+}
+
 Failure Failure::from_response(int code, std::string phrase,
                                std::optional<std::uint32_t> retry_after) {
   Failure failure;
   failure.reason = EndReason::rejected;
   failure.ended_by = EndedBy::callee;
   failure.sip_code = code;
-  failure.phrase = bounded(std::move(phrase));
+  failure.phrase = cut_text(std::move(phrase), kMaxPhrase);
   failure.remote = true;
   failure.retry_after = retry_after;
+  failure.phase = Phase::trying;
   return failure;
 }
 
+bool Failure::names_full_network(bool by_phrase) const {
+  const bool of_network = sip_code == 480 || (sip_code >= 500 && sip_code <= 599);
+  const bool by_cause = std::ranges::find(kFullNetwork, detail.q850_cause) != kFullNetwork.end();
+  return remote && of_network && (by_cause || by_phrase);
+}
+
 Fault Failure::fault() const {
-  return reason == EndReason::rejected ? map_status(sip_code).fault : faces(reason).fault;
+  if (reason != EndReason::rejected) return faces(reason).fault;
+  return trunk_full || blocked_by_network(*this) ? Fault::upstream : map_status(sip_code).fault;
 }
 
 GrpcCode Failure::grpc_code() const {
   if (reason != EndReason::rejected) return faces(reason).grpc_code;
+  if (trunk_full) return GrpcCode::resource_exhausted;
   // We sent no CANCEL, or the reason would say so: the peer gave up by itself.
   if (sip_code == 487) return GrpcCode::aborted;
   return map_status(sip_code).grpc_code;
@@ -216,6 +242,7 @@ GrpcCode Failure::grpc_code() const {
 std::string Failure::grpc_reason() const {
   if (reason == EndReason::cancelled && ended_by == EndedBy::caller) return "CALLER_HUNG_UP";
   if (reason != EndReason::rejected) return std::string(faces(reason).grpc_reason);
+  if (trunk_full) return "TRUNK_CAPACITY";
   if (sip_code == 487) return "CALL_ABANDONED_BY_PEER";
   if (blocked_by_network(*this)) return "CALL_BLOCKED_BY_NETWORK";
   return status_reason(sip_code);
@@ -233,7 +260,8 @@ bool Failure::allows_failover(bool rang) const {
       // The conditions of the table: `failover_condition`.
       if (!remote) return false;
       if (sip_code == 408) return !rang;
-      if (sip_code == 480) return !rang && network_cause(peer_reason);
+      if (sip_code == 480) return !rang && (trunk_full || network_cause(detail.q850_cause));
+      if (trunk_full) return true;
       return map_status(sip_code).failover;
     case EndReason::no_response:
       return !rang;
@@ -268,7 +296,11 @@ bool Failure::allows_failover(bool rang) const {
 }
 
 std::string Failure::reason_header() const {
-  if (!faces(reason).header.empty()) return std::string(faces(reason).header);
+  if (const std::string_view usual = faces(reason).header; !usual.empty()) {
+    if (ended_by != EndedBy::api || phrase.empty()) return std::string(usual);
+    static constexpr std::string_view kText = ";text=";
+    return std::string(usual.substr(0, usual.find(kText) + kText.size())) + sip::quote(phrase);
+  }
   const std::string_view text = phrase.empty() ? sip::reason_phrase(sip_code) : phrase;
   return "SIP;cause=" + std::to_string(sip_code) + ";text=" + sip::quote(text);
 }

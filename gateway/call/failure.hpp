@@ -1,9 +1,11 @@
 #pragma once
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace trunkline::call {
 
@@ -91,22 +93,60 @@ enum class EndReason : std::uint8_t {
 std::string_view end_reason_label(EndReason reason);
 
 /// Who ended it.
-enum class EndedBy : std::uint8_t { caller, callee, gateway, count_ };
+enum class EndedBy : std::uint8_t { caller, callee, gateway, api, count_ };
 std::string_view ended_by_label(EndedBy ended_by);
+
+/// How far the call to a party had come.
+enum class Phase : std::uint8_t {
+  no_response,  ///< not a word, or nothing was sent
+  trying,       ///< somebody works on it, or refused it at once
+  ringing,      ///< a 18x: a person may have heard it
+  early_media,  ///< a 18x with a description of media
+  answered,
+  count_
+};
+std::string_view phase_label(Phase phase);  ///< "no_response"
+
+/// What a peer's response says besides its code and phrase. All texts are cut to a bounded length;
+/// of what a peer may send any number of, the first few are kept.
+struct ResponseDetail {
+  int q850_cause = 0;     ///< of a Reason with protocol Q.850 (RFC 3326), 1 to 127; 0: none
+  std::string q850_text;  ///< and its text
+  std::vector<std::string> warnings;  ///< texts of Warning (RFC 3261 §20.43)
+  std::vector<std::string> contacts;  ///< URIs of a 3xx or a 485, in the order of the response
+  std::vector<std::string> redress;   ///< https:, tel: and mailto: URIs where to contest a block
+  /// More for ErrorInfo.metadata, as the code has it: allow, unsupported, required, min_se,
+  /// min_expires, location, provider_error_code.
+  std::map<std::string, std::string> facts;
+  /// ATIS-1000099: not the callee refused, but an analytics service on the way.
+  bool blocked_by_network = false;
+};
 
 /// Made once, where the fact is known; carries every face of the failure.
 struct Failure {
   EndReason reason = EndReason::internal;
   EndedBy ended_by = EndedBy::gateway;
-  int sip_code = 500;   ///< the code that caused the end
-  std::string phrase;   ///< reason phrase of a remote response
+  int sip_code = 500;  ///< the code that caused the end
+  /// Reason phrase of a remote response, or what the API or the policy service wants to be read
+  /// there.
+  std::string phrase;
   bool remote = false;  ///< a peer's response rather than our own finding
   std::optional<std::uint32_t> retry_after;
-  std::string peer_reason;  ///< Reason value of the peer's BYE or CANCEL, to be carried across
+  /// Reason values for the other legs: of the peer's message, or as the API wants it.
+  std::string peer_reason;
+  Phase phase = Phase::no_response;
+  bool trunk_full = false;  ///< the trunk has no room for the call, whatever code it says so with
+  ResponseDetail detail;
 
   static Failure local(EndReason reason);
+  /// A refusal with this code that somebody else has asked us for.
+  static Failure ordered(int code, std::string phrase);
   static Failure from_response(int code, std::string phrase,
                                std::optional<std::uint32_t> retry_after = std::nullopt);
+
+  /// A peer's 480 or 5xx that means that the network has no room for the call: by its Q.850 cause,
+  /// or `by_phrase`.
+  bool names_full_network(bool by_phrase = false) const;
 
   Fault fault() const;
   GrpcCode grpc_code() const;

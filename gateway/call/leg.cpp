@@ -66,6 +66,10 @@ void Leg::come_back(const sip::Target& over, TimePoint now) {
   if (media_gone) media_by = now + kMediaPatience;
 }
 
+void Leg::take_credentials(const TrunkSettings& trunk, Random& random) {
+  if (!trunk.username.empty()) digest.emplace(trunk.username, trunk.password, random);
+}
+
 std::string Leg::contact(const Node& node) const {
   if (kind == Kind::browser) {
     // A browser reaches us by its connection only; the URI names the domain, and no address of
@@ -137,12 +141,26 @@ sip::TransactionId Leg::send_again(Turn& turn, Outgoing again, const sip::Messag
   if (again.purpose != Purpose::invite && again.request.method() == Method::invite) {
     invite_sequence = sip::cseq_of(again.request).number;
   }
-  if (again.purpose == Purpose::refer) referred = sip::cseq_of(again.request).number;
+  if (again.purpose == Purpose::refer && referred)
+    referred->sequence = sip::cseq_of(again.request).number;
   const sip::TransactionId transaction = turn.node.next_transaction();
   turn.node.transactions[transaction] = id;
   turn.out.sip.push_back(sip::SendRequest{transaction, again.request, next_target()});
   outgoing[transaction] = std::move(again);
   return transaction;
+}
+
+void Leg::redirect(Turn& turn, Outgoing again, const sip::Uri& uri, const sip::Target& to,
+                   const sip::Message& because) {
+  target = to;
+  dialog.reset();  // an early one of whom we leave
+  again.request.set_request_uri(uri.text());
+  again.request.remove(HeaderName::authorization);
+  again.request.remove(HeaderName::proxy_authorization);
+  if (digest) digest->preload(again.request);
+  again.challenges = 0;
+  again.finished = false;
+  send_again(turn, std::move(again), because);
 }
 
 sip::Message Leg::reinvite(Turn& turn, std::string_view sdp) {
@@ -176,7 +194,7 @@ void Leg::send_refresh(Turn& turn) {
 
 sip::TransactionId Leg::send_refer(Turn& turn, const sip::Uri& to) {
   sip::Message request = dialog->request(Method::refer);
-  referred = sip::cseq_of(request).number;
+  referred = Referral{sip::cseq_of(request).number, referred.has_value()};
   request.add(HeaderName::contact, contact(turn.node));
   request.add(HeaderName::refer_to, "<" + to.text() + ">");
   request.add(HeaderName::referred_by, "<" + dialog->local().uri.text() + ">");
@@ -196,9 +214,9 @@ void Leg::ack(Turn& turn, sip::TransactionId transaction, const sip::Dialog& of,
   sip::Message request = of.ack(sequence);
   // RFC 3261 §13.2.2.4: the ACK carries the credentials of its INVITE and is never challenged.
   if (const auto sent = outgoing.find(transaction); sent != outgoing.end()) {
-    for (const HeaderName name : {HeaderName::authorization, HeaderName::proxy_authorization}) {
-      for (const auto value : sent->second.request.headers(name))
-        request.add(name, value);
+    for (const HeaderName field : {HeaderName::authorization, HeaderName::proxy_authorization}) {
+      for (const auto value : sent->second.request.headers(field))
+        request.add(field, value);
     }
   }
   request.set_body("application/sdp", sdp);
@@ -267,7 +285,7 @@ std::string Leg::party() const {
 
 void Leg::register_dialog(Node& node) {
   node.dialogs[dialog_key(call_id, local_tag)] = id;
-  node.traces.add_leg(call, {name(), party(), caller, call_id});
+  node.traces.add_leg(call, {name, party(), caller, call_id});
 }
 
 void Leg::forget(Node& node) {
@@ -297,6 +315,11 @@ sip::Target Leg::next_target() const {
   next.transport = *transport;
   next.remote = {*ip, hop.port.value_or(*transport == sip::Transport::tls ? 5061 : 5060)};
   return next;
+}
+
+bool may_refer(const sip::Message& message) {
+  return message.count(HeaderName::allow) == 0 ||
+         sip::has_token(message, HeaderName::allow, "REFER");
 }
 
 std::string_view sdp_of(const sip::Message& message) {

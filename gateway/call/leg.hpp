@@ -3,12 +3,14 @@
 #include "call/failure.hpp"
 #include "call/leg_media.hpp"
 #include "call/node.hpp"
+#include "call/redirection.hpp"
 #include "sip/dialog.hpp"
 #include "sip/digest.hpp"
 #include "sip/effects.hpp"
 #include "sip/message.hpp"
 #include "sip/session_timer.hpp"
 
+#include <algorithm>
 #include <cstdint>
 #include <deque>
 #include <map>
@@ -51,15 +53,16 @@ class Leg {
     bool finished = false;         ///< had its final response; kept until the transaction ends
   };
 
-  Leg(LegId leg, Kind leg_kind, std::string peer_name, std::string call_name)
-      : id(leg), kind(leg_kind), peer(std::move(peer_name)), call(std::move(call_name)) {}
+  Leg(LegId leg, Kind leg_kind, std::string peer_name)
+      : id(leg), kind(leg_kind), peer(std::move(peer_name)) {}
 
   const LegId id;
   const Kind kind;
   const std::string peer;  ///< user or trunk name
   std::string call;        ///< CallView::name of the call that it belongs to
+  std::string name;        ///< LegView::id: the leg_id of the API
   State state = State::inviting;
-  bool caller = false;  ///< on the `from` side of the call
+  bool caller = false;  ///< on the `from` side of the call, for as long as it is the call's
 
   sip::Target target;  ///< flow or trunk address
   std::string local_tag, call_id;
@@ -81,10 +84,17 @@ class Leg {
       offered_in;  ///< their INVITE whose 2xx bears our offer: its ACK brings the answer
   // -------- our INVITE (callee)
   std::uint32_t invite_sequence = 0;
+  Redirection redirection;
   std::optional<sip::DigestClient> digest;
   bool peer_updates = false;              ///< the peer's Allow lists UPDATE
-  bool peer_refers = false;               ///< and REFER
-  std::optional<std::uint32_t> referred;  ///< CSeq of our REFER whose NOTIFYs are still to come
+  bool peer_refers = false;               ///< it may take REFER, as far as it has said
+  /// Our last REFER while NOTIFYs about it may come: the subscription that it makes (RFC 3515).
+  struct Referral {
+    std::uint32_t sequence = 0;  ///< its CSeq
+    bool needs_id = false;       ///< an earlier one, not known to be over, may be meant without
+    bool notified = false;
+  };
+  std::optional<Referral> referred;
   // -------- the flow of a browser
   std::string instance;  ///< +sip.instance of the binding that the leg belongs to
   std::string contact_user;
@@ -102,17 +112,18 @@ class Leg {
   sdp::Direction told =
       sdp::Direction::sendrecv;  ///< our direction in the last description that the peer got
 
-  bool rang = false;  ///< it answered with 180 or another sign of life
+  Phase phase = Phase::no_response;  ///< how far our INVITE had come; of theirs: answered, or not
   bool held = false;  ///< by us, and its peer has agreed: nothing passes to it or from it
+  bool told_held = false, told_on_hold = false;  ///< our hold and its own, as last observed
   bool muted_from = false, muted_to = false;
   std::string srtp_profile;             ///< of its DTLS association; empty: none yet
   std::deque<TimePoint> digits_end_at;  ///< when the events that we send it will be over
   std::optional<Failure> end;           ///< set with its one LegEnded
 
   std::string party() const;  ///< "user:alice", "trunk:carrier"
-  /// The leg_id of the API.
-  std::string name() const { return std::to_string(id.value); }
   bool alive() const { return state != State::ended; }
+  /// It has come so far, if not farther already.
+  void reached(Phase point) { phase = std::max(phase, point); }
   /// Ended, and its last transaction over.
   bool finished() const {
     return state == State::ended && outgoing.empty() && !bye_waits_for_ack && !invite;
@@ -132,6 +143,8 @@ class Leg {
   void rollback(Turn& turn);
   /// The peer is here again, over this flow.
   void come_back(const sip::Target& over, TimePoint now);
+  /// What the trunk's 401 and 407 are answered with, if it has given us a name.
+  void take_credentials(const TrunkSettings& trunk, Random& random);
   /// Our URI on this leg, for Contact.
   std::string contact(const Node& node) const;
 
@@ -145,6 +158,10 @@ class Leg {
   /// Sends the same request again after a 401, 407 or 422 was dealt with: next CSeq, new
   /// transaction.
   sip::TransactionId send_again(Turn& turn, Outgoing again, const sip::Message& because);
+  /// The INVITE again, to where a 3xx has sent it. `because`: what the last one came to, or that
+  /// one itself.
+  void redirect(Turn& turn, Outgoing again, const sip::Uri& uri, const sip::Target& to,
+                const sip::Message& because);
   /// re-INVITE with this description.
   sip::TransactionId send_reinvite(Turn& turn, std::string_view sdp);
   /// Session refresh (RFC 4028 §7.4): UPDATE when the peer takes it, else re-INVITE with the
@@ -179,6 +196,9 @@ class Leg {
   sdp::Direction agreed_told_ = sdp::Direction::sendrecv;
 };
 
+/// Whether the sender of an INVITE or of its 2xx may take REFER: one that lists no methods has told
+/// nothing (RFC 3261 §20.5).
+bool may_refer(const sip::Message& message);
 /// The session description in a message; empty when it has none.
 std::string_view sdp_of(const sip::Message& message);
 

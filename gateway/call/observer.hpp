@@ -1,5 +1,6 @@
 #pragma once
 #include "base/ids.hpp"
+#include "base/time.hpp"
 #include "call/failure.hpp"
 
 #include <chrono>
@@ -35,11 +36,17 @@ enum class LegState : std::uint8_t { calling, ringing, early_media, answered, he
 
 /// One leg of a call, at one moment.
 struct LegView {
-  std::string id;     ///< stable in the call's life: the leg_id of the API
-  bool from = false;  ///< the `from` side; else one of those called for it
-  std::string party;  ///< "user:alice", "trunk:carrier"
-  std::string sip_call_id;
+  /// The leg_id of the API, for life: "from" or "to" by the side of the call that it is on, and for
+  /// each further leg of that side - another device that rings, the next target, the target of a
+  /// transfer - "from-2", "to-2", "to-3" … Requests that say "from" or "to" mean the party that is
+  /// on that side when they come.
+  std::string id;
+  bool from = false;        ///< the `from` side; else one of those called for it
+  std::string party;        ///< "user:alice", "trunk:carrier", "service:echo"
+  std::string sip_call_id;  ///< empty for a service
   LegState state = LegState::calling;
+  bool held =
+      false;  ///< by the API; `state` also tells of the party's own hold, and of the other's
   bool muted_from = false, muted_to = false;
   std::optional<Failure> end;
 };
@@ -50,9 +57,11 @@ struct CallView {
   std::string name;  ///< stable, unguessable text id: the call_id of logs and API
   Direction direction = Direction::internal;
   std::string trunk;  ///< empty for a call without a trunk
-  std::string from,
-      to;  ///< "user:alice", "trunk:carrier", "service:echo"; dialled number in `dialled`
-  std::string caller, dialled;
+  /// Who is there now: "user:alice", "trunk:carrier", "service:echo". A transfer changes the side
+  /// that its target comes to.
+  std::string from, to;
+  std::string from_number, to_number;  ///< by which those are known; behind a trunk they tell who
+  std::string caller, dialled;         ///< as they came in
   std::chrono::system_clock::time_point created;
   std::optional<std::chrono::system_clock::time_point> ringing, answered, ended;
   CallState state = CallState::created;
@@ -67,6 +76,7 @@ struct CallView {
 struct CallStarted {
   CallView call;
 };
+/// The called side rings, or sends early media; once more when it does so after it rang.
 struct CallRinging {
   CallView call;
   int code = 180;
@@ -74,13 +84,16 @@ struct CallRinging {
 struct CallAnswered {
   CallView call;
 };
+/// A party was put on hold, or taken off it.
 struct CallHeld {
   CallView call;
   bool held = true;
+  std::string leg;      ///< whose party asked for it, or that the API named
+  bool by_api = false;  ///< else by that party
 };
 struct DtmfPassed {
   CallView call;
-  std::string leg;  ///< "from" or "to": where it came from; if `sent`, where it went
+  std::string leg;  ///< where it came from; if `sent`, where it went
   char digit = '0';
   std::string method;  ///< "info" or "rfc4733"
   bool sent = false;   ///< by the API, rather than received from the leg's peer
@@ -88,6 +101,7 @@ struct DtmfPassed {
 /// The call waits for AnswerCall or RejectCall.
 struct CallParked {
   CallView call;
+  Duration timeout{};  ///< then it is refused
 };
 /// A transfer came to its end, good or bad.
 struct CallTransferred {
@@ -138,7 +152,7 @@ struct AuthenticationResult {
 /// The policy service gave no answer that can be used.
 struct PolicyFault {
   std::string question;  ///< "route" or "authenticate"
-  std::string why;       ///< "unavailable", "timeout", "invalid"
+  std::string why;       ///< "unavailable", "timeout", "invalid", "error"
   std::string call;
 };
 struct TrunkChanged {

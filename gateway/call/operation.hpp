@@ -32,7 +32,7 @@ struct TransferTarget {
   Destination destination;      ///< of a leg of ours; none: the routes know no way
   std::string number;           ///< dialled there; a user's name
   std::optional<sip::Uri> uri;  ///< as asked for, if it was one: what REFER names
-  bool referable = true;        ///< says something to a peer: a trunk of ours does not
+  bool referable = true;        ///< says something to a peer: a trunk or a service of ours does not
 };
 
 /// A transfer until its outcome is known. One at a time, and not beside a hold.
@@ -51,11 +51,13 @@ struct TransferOperation {
   bool fall_back = false;  ///< to a leg of ours, if REFER is refused or not answered
   Stage stage = Stage::dialling;
   sip::TransactionId refer;
+  bool accepted = false;       ///< REFER, by its 2xx or a NOTIFY
   std::vector<LegId> dialled;  ///< legs of ours to the target; with `joining` the one that answered
   LegId consulted;             ///< of an attended transfer: the leg of the other call
   bool try_now = false;        ///< the two may be ready to be joined
   std::optional<Failure> best_refusal;
-  bool aligned = false;  ///< the party has agreed to a codec of the target's
+  bool offered = false;  ///< a codec of the target's, to the party
+  bool aligned = false;  ///< the party has agreed to it
   TimePoint fall_back_at = kNever, give_up_at = kNever, again_at = kNever;
 };
 

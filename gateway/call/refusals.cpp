@@ -8,35 +8,42 @@ namespace {
 /// What a client is asked to wait for another operation, in seconds: most end within one.
 constexpr std::uint32_t kRetryAfter = 1;
 
-Refusal make(Refusal::Kind kind, std::string_view reason, std::string message) {
+}  // namespace
+
+Refusal refusal(Refusal::Kind kind, std::string reason, std::string message, std::string field) {
   Refusal made;
   made.kind = kind;
-  made.reason = reason;
+  made.reason = std::move(reason);
   made.message = std::move(message);
+  made.field = std::move(field);
   return made;
 }
 
-}  // namespace
+Refusal not_found(std::string_view what, std::string_view name) {
+  const std::string reason = what == "call"    ? "CALL_NOT_FOUND"
+                             : what == "trunk" ? "TRUNK_NOT_FOUND"
+                                               : "USER_NOT_FOUND";
+  return refusal(Refusal::Kind::not_found, reason,
+                 "there is no " + std::string(what) + " '" + std::string(name) + "'");
+}
 
 Refusal leg_not_found(std::string_view leg) {
-  return make(Refusal::Kind::not_found, "LEG_NOT_FOUND",
-              "the call has no leg '" + std::string(leg) + "'");
+  return refusal(Refusal::Kind::not_found, "LEG_NOT_FOUND",
+                 "the call has no leg '" + std::string(leg) + "'");
 }
 
 Refusal wrong_state(std::string message) {
-  return make(Refusal::Kind::wrong_state, "WRONG_CALL_STATE", std::move(message));
+  return refusal(Refusal::Kind::wrong_state, "WRONG_CALL_STATE", std::move(message));
 }
 
 Refusal in_progress(std::string message) {
-  Refusal made = make(Refusal::Kind::in_progress, "OPERATION_IN_PROGRESS", std::move(message));
+  Refusal made = refusal(Refusal::Kind::in_progress, "OPERATION_IN_PROGRESS", std::move(message));
   made.retry_after = kRetryAfter;
   return made;
 }
 
 Refusal invalid_field(std::string field, std::string message) {
-  Refusal made = make(Refusal::Kind::invalid, "INVALID_ARGUMENT", std::move(message));
-  made.field = std::move(field);
-  return made;
+  return refusal(Refusal::Kind::invalid, "INVALID_ARGUMENT", std::move(message), std::move(field));
 }
 
 }  // namespace trunkline::call

@@ -1,26 +1,19 @@
 #include "call/router.hpp"
 
+#include "call/expression.hpp"
+
 #include <algorithm>
 #include <array>
 #include <optional>
-#include <re2/re2.h>
 
 namespace trunkline::call {
 namespace {
 
 constexpr std::size_t kMaxDialled = 256;  ///< octets
-constexpr std::int64_t kExpressionMemory = 1 << 20;
 /// The whole match and \1 to \9.
 constexpr int kGroups = 10;
 
 constexpr std::array<std::string_view, 3> kServices = {"echo", "tone", "policy"};
-
-RE2::Options expression_options() {
-  RE2::Options options;
-  options.set_log_errors(false);
-  options.set_max_mem(kExpressionMemory);
-  return options;
-}
 
 struct NamedKind {
   Destination::Kind kind = Destination::Kind::none;

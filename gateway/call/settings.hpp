@@ -41,6 +41,10 @@ struct TrunkSettings {
   std::uint32_t max_calls = 100;
   std::uint32_t max_calls_per_second = 20;
   std::uint32_t session_expires_seconds = 1800;
+  /// How often a call may be sent on to a contact of a 301 or 302, and only to an address of this
+  /// trunk; 0: never.
+  std::uint32_t max_redirects = 0;
+  std::string capacity_phrase;  ///< RE2: a 480 or 5xx with such a phrase is about room; empty: none
 };
 
 /// One routing rule (contract: routes[]).

@@ -1,5 +1,8 @@
 #include "call/trunks.hpp"
 
+#include "call/expression.hpp"
+#include "sip/syntax.hpp"
+
 #include <algorithm>
 #include <utility>
 
@@ -21,10 +24,22 @@ std::optional<sip::Transport> transport_of(const sip::Uri& uri) {
   return transport;
 }
 
+std::uint16_t default_port(std::optional<sip::Transport> transport) {
+  return transport == sip::Transport::tls ? kSipsPort : kSipPort;
+}
+
 /// RFC 3263 §4.2, without SRV.
 std::uint16_t port_of(const sip::Uri& uri) {
-  if (uri.port) return *uri.port;
-  return transport_of(uri) == sip::Transport::tls ? kSipsPort : kSipPort;
+  return uri.port.value_or(default_port(transport_of(uri)));
+}
+
+/// An address from which we would take the trunk's calls, or to which we send ours.
+bool belongs_to(const Trunk& trunk, const SocketAddress& address) {
+  const auto& allow = trunk.settings.allow;
+  const auto ip_is_its = [&](const SocketAddress& own) { return own.ip == address.ip; };
+  if (allow.empty()) return std::ranges::any_of(trunk.addresses, ip_is_its);
+  return std::ranges::find(trunk.addresses, address) != trunk.addresses.end() ||
+         std::ranges::any_of(allow, [&](const auto& range) { return range.contains(address); });
 }
 
 /// How well a source fits a trunk: the more specific the better, and of equals one that also sends
@@ -49,7 +64,9 @@ Trunks::Trunks(const std::vector<TrunkSettings>& settings) {
   for (const TrunkSettings& one : settings) {
     const double rate = one.max_calls_per_second;
     Trunk& trunk =
-        trunks_.emplace_back(Trunk{one, {}, 0, std::nullopt, true, RateLimit(rate, rate)});
+        trunks_.emplace_back(Trunk{one, {}, 0, std::nullopt, true, RateLimit(rate, rate), {}});
+    if (!one.capacity_phrase.empty())
+      trunk.capacity = std::make_shared<const RE2>(one.capacity_phrase, expression_options());
     if (const auto ip = IpAddress::parse(one.uri.host)) trunk.addresses = {{*ip, port_of(one.uri)}};
   }
 }
@@ -86,6 +103,39 @@ std::optional<sip::Target> Trunks::target(const Trunk& trunk) {
   const auto transport = transport_of(trunk.settings.uri);
   if (!transport || trunk.addresses.empty()) return std::nullopt;
   return sip::Target{*transport, trunk.addresses.front(), {}};
+}
+
+std::optional<sip::Target> Trunks::redirected(const Trunk& trunk, const sip::Uri& contact) {
+  auto next = target(trunk);
+  if (!next || !contact.is_sip() || contact.has_parameter("maddr")) return std::nullopt;
+  const bool secure = trunk.settings.uri.scheme == sip::Uri::Scheme::sips;
+  if (secure && contact.scheme != sip::Uri::Scheme::sips) return std::nullopt;
+  // Without a transport of its own it keeps the trunk's: never a weaker one.
+  const bool as_before =
+      contact.scheme == sip::Uri::Scheme::sip && !contact.has_parameter("transport");
+  if (!as_before && transport_of(contact) != next->transport) return std::nullopt;
+  const std::uint16_t port = contact.port.value_or(default_port(next->transport));
+  const auto ip = IpAddress::parse(contact.host);
+  if (!ip) {  // no other name is looked up for a peer
+    const bool same = sip::equals_ignoring_case(contact.host, trunk.settings.uri.host) &&
+                      (!contact.port || port == port_of(trunk.settings.uri));
+    return same ? next : std::nullopt;
+  }
+  const SocketAddress address{*ip, port};
+  // Of the other family neither our Contact nor our media would fit.
+  if (ip->is_v4() != next->remote.ip.is_v4() || !belongs_to(trunk, address)) return std::nullopt;
+  next->remote = address;
+  return next;
+}
+
+std::optional<std::string> Trunks::wrong_expression(const std::string& text) {
+  const RE2 expression(text, expression_options());
+  return expression.ok() ? std::nullopt : std::optional(expression.error());
+}
+
+bool Trunk::names_capacity(std::string_view phrase) const {
+  return capacity && capacity->ok() &&
+         RE2::PartialMatch(re2::StringPiece(phrase.data(), phrase.size()), *capacity);
 }
 
 Trunks::Admission Trunks::admit(Trunk& trunk, TimePoint now) {

@@ -12,6 +12,10 @@
 #include <string_view>
 #include <vector>
 
+namespace re2 {
+class RE2;
+}
+
 namespace trunkline::call {
 
 /// One configured trunk and what is known of it.
@@ -22,6 +26,10 @@ struct Trunk {
   std::optional<bool> up;  ///< whether it answered when it was last asked; nothing: never asked
   bool enabled = true;     ///< by the API: a disabled one takes no new calls in either direction
   RateLimit call_rate;
+  std::shared_ptr<const re2::RE2> capacity;  ///< capacity_phrase; null: none
+
+  /// Whether a phrase of the trunk's means that it has no room for the call.
+  bool names_capacity(std::string_view phrase) const;
 };
 
 /// All trunks: whose request this is, and whether a trunk takes one more call.
@@ -41,6 +49,13 @@ class Trunks {
   /// UDP, 5060, 5061). Nothing while the host is not resolved, or if the URI asks for a transport
   /// that trunks don't have.
   static std::optional<sip::Target> target(const Trunk& trunk);
+
+  /// Where a call goes that the trunk sends on to this contact: to an address of the trunk's own,
+  /// by the transport that it uses anyway. Nothing for any other contact: what a trunk says in a
+  /// 3xx must not aim our calls, nor our credentials, at others.
+  static std::optional<sip::Target> redirected(const Trunk& trunk, const sip::Uri& contact);
+  /// Whether an expression can be taken as `capacity_phrase`: nothing, or what is wrong with it.
+  static std::optional<std::string> wrong_expression(const std::string& text);
 
   enum class Admission { ok, calls, rate, disabled };
   /// Takes one call's place on the trunk (given back with `release`).

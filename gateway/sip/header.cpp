@@ -115,6 +115,20 @@ std::string Reason::text() const {
   return result;
 }
 
+Result<Warning> Warning::parse(std::string_view value) {
+  Cursor cursor(value);
+  const std::string_view digits = cursor.take_until({});
+  const auto code = parse_number(digits);
+  Warning warning;
+  warning.agent = cursor.take_until({});
+  const std::string_view text = cursor.take_quoted();
+  const bool complete = code && digits.size() == 3 && !warning.agent.empty() && !text.empty();
+  if (!complete || !cursor.at_end()) return fail("malformed Warning");
+  warning.code = static_cast<int>(*code);
+  warning.text = unquote(text);
+  return warning;
+}
+
 Result<RAck> RAck::parse(std::string_view value) {
   Cursor cursor(value);
   const auto rseq = parse_number(cursor.take_until({}));
@@ -168,6 +182,20 @@ std::optional<std::uint32_t> parse_delta_seconds(std::string_view value) {
 
 std::optional<std::uint32_t> parse_retry_after(std::string_view value) {
   return leading_seconds(Cursor(value).take_until("(;"));
+}
+
+int parse_qvalue(std::string_view value) {
+  constexpr int kWhole = 1000;
+  constexpr std::size_t kDecimals = 3;
+  const bool one = value.starts_with('1');
+  if (one || !value.starts_with('0')) return kWhole;
+  value.remove_prefix(1);
+  if (value.empty()) return 0;
+  if (value.front() != '.' || value.size() > kDecimals + 1) return kWhole;
+  std::string digits(value.substr(1));
+  digits.resize(kDecimals, '0');
+  const auto thousandths = parse_number(digits);
+  return thousandths ? static_cast<int>(*thousandths) : kWhole;
 }
 
 bool has_token(const Message& message, HeaderName name, std::string_view token) {

@@ -76,6 +76,15 @@ struct Reason {
   std::string text() const;
 };
 
+/// One Warning value (RFC 3261 §20.43): `305 sbc.example.test "Incompatible media format"`.
+struct Warning {
+  int code = 0;       ///< three digits
+  std::string agent;  ///< who says so: a host or a pseudonym
+  std::string text;   ///< unquoted
+
+  static Result<Warning> parse(std::string_view value);
+};
+
 /// RAck (RFC 3262 §7.2).
 struct RAck {
   std::uint32_t rseq = 0;
@@ -106,6 +115,9 @@ struct MediaType {
 std::optional<std::uint32_t> parse_delta_seconds(std::string_view value);
 /// Retry-After's seconds, comment and parameters ignored.
 std::optional<std::uint32_t> parse_retry_after(std::string_view value);
+/// A `q` parameter in thousandths, 0 to 1000; 1000 for one that is absent or malformed (RFC 3261
+/// §20.10, §25.1).
+int parse_qvalue(std::string_view value);
 /// A token list element compares without case: option tags, methods in Allow keep case.
 bool has_token(const Message& message, HeaderName name, std::string_view token);
 /// Quotes and escapes as quoted-string (RFC 3261 §25.1); CR, LF and NUL become spaces.

@@ -64,10 +64,14 @@ void fill(const call::CallAnswered&, v1::CallEvent& event) {
   event.mutable_answered();
 }
 void fill(const call::CallHeld& seen, v1::CallEvent& event) {
+  const auto tell = [&seen](auto& message) {
+    message.set_leg_id(seen.leg);
+    message.set_by_api(seen.by_api);
+  };
   if (seen.held) {
-    event.mutable_held();
+    tell(*event.mutable_held());
   } else {
-    event.mutable_resumed();
+    tell(*event.mutable_resumed());
   }
 }
 void fill(const call::DtmfPassed& seen, v1::CallEvent& event) {
@@ -77,8 +81,8 @@ void fill(const call::DtmfPassed& seen, v1::CallEvent& event) {
   dtmf.set_method(seen.method);
   dtmf.set_sent(seen.sent);
 }
-void fill(const call::CallParked&, v1::CallEvent& event) {
-  event.mutable_parked();
+void fill(const call::CallParked& seen, v1::CallEvent& event) {
+  write(seen.timeout, *event.mutable_parked()->mutable_timeout());
 }
 void fill(const call::CallTransferred& seen, v1::CallEvent& event) {
   v1::CallTransferred& transferred = *event.mutable_transferred();

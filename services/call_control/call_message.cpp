@@ -5,7 +5,7 @@
 namespace trunkline::call_control {
 namespace {
 
-constexpr std::string_view kTrunkParty = "trunk:";
+constexpr std::string_view kTrunkParty = "trunk:", kServiceParty = "service:";
 
 v1::CallDirection direction(call::Direction direction) {
   switch (direction) {
@@ -47,6 +47,8 @@ v1::EndedBy ended_by(call::EndedBy ended_by) {
       return v1::ENDED_BY_CALLEE;
     case call::EndedBy::gateway:
       return v1::ENDED_BY_GATEWAY;
+    case call::EndedBy::api:
+      return v1::ENDED_BY_API;
     case call::EndedBy::count_:
       break;
   }
@@ -112,7 +114,7 @@ void write(const call::LegView& leg, const call::CallView& call, v1::Leg& out) {
   if (leg.end) write(*leg.end, scene_of(call, &leg), *out.mutable_end());
   out.set_muted_from_leg(leg.muted_from);
   out.set_muted_to_leg(leg.muted_to);
-  out.set_held(leg.state == call::LegState::held);
+  out.set_held(leg.held);
 }
 
 }  // namespace
@@ -162,6 +164,7 @@ void write(const call::Failure& end, const FailureScene& scene, v1::CallEnd& out
 FailureScene scene_of(const call::CallView& call, const call::Failure& end) {
   const call::LegView* found = nullptr;
   for (const call::LegView& leg : call.legs) {
+    if (std::string_view(leg.party).starts_with(kServiceParty)) continue;  // it never fails
     if (call.from_failed && leg.from) return scene_of(call, &leg);
     const bool same = leg.end && leg.end->sip_code == end.sip_code &&
                       leg.end->reason == end.reason && leg.end->remote == end.remote;
@@ -177,8 +180,8 @@ void write(const call::CallView& call, std::string_view node, v1::Call& out) {
   out.set_state(state_of(call.state));
   for (const call::LegView& leg : call.legs)
     write(leg, call, *out.add_legs());
-  out.set_from(party(call.from, call.caller));
-  out.set_to(party(call.to, call.dialled));
+  out.set_from(party(call.from, call.from_number));
+  out.set_to(party(call.to, call.to_number));
   out.set_trunk(call.trunk);
   write(call.created, *out.mutable_create_time());
   if (call.ringing) write(*call.ringing, *out.mutable_ring_time());

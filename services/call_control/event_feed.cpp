@@ -99,9 +99,8 @@ EventFeed::Progress EventFeed::read(std::int64_t& position, std::int64_t allowed
 
 bool EventFeed::wait(const std::shared_ptr<FeedReader>& reader, std::int64_t position) {
   const std::lock_guard lock(mutex_);
-  if (position < next_locked()) return false;
-  waiting_.emplace(reader.get(), reader);
-  return true;
+  waiting_.try_emplace(reader.get(), Waiting{reader, position});
+  return position >= next_locked();
 }
 
 void EventFeed::forget(const FeedReader* reader) {
@@ -109,14 +108,25 @@ void EventFeed::forget(const FeedReader* reader) {
   waiting_.erase(reader);
 }
 
-std::vector<std::shared_ptr<FeedReader>> EventFeed::take_waiting() {
+template <class Choose>
+std::vector<std::shared_ptr<FeedReader>> EventFeed::take(Choose&& choose) {
   const std::lock_guard lock(mutex_);
   std::vector<std::shared_ptr<FeedReader>> out;
   out.reserve(waiting_.size());
-  for (auto& [_, reader] : waiting_)
-    out.push_back(std::move(reader));
-  waiting_.clear();
+  std::erase_if(waiting_, [&](auto& entry) {
+    if (!choose(entry.second)) return false;
+    out.push_back(std::move(entry.second.reader));
+    return true;
+  });
   return out;
+}
+
+std::vector<std::shared_ptr<FeedReader>> EventFeed::take_ready() {
+  return take([this](const Waiting& waiting) { return waiting.position < next_locked(); });
+}
+
+std::vector<std::shared_ptr<FeedReader>> EventFeed::take_waiting() {
+  return take([](const Waiting&) { return true; });
 }
 
 }  // namespace trunkline::call_control

@@ -16,7 +16,8 @@ namespace trunkline::call_control {
 /// A serialized message of a stream, shared by all who get it.
 using Bytes = std::shared_ptr<const std::string>;
 
-/// Someone who reads a feed and sleeps while there is nothing.
+/// Someone who reads a feed and sleeps while there is nothing. What wakes it begins its turn, whose
+/// end it tells.
 class FeedReader {
  public:
   virtual ~FeedReader() = default;
@@ -62,14 +63,18 @@ class EventFeed {
   /// As `read` would say of this position.
   bool lagging(std::int64_t position, std::int64_t allowed_lag) const;
 
-  /// Wakes the reader once when there is an event at `position`. False:
-  /// there is one already.
+  /// The reader waits for an event at `position`. False: there is one already, and somebody must
+  /// look for whom to wake.
   bool wait(const std::shared_ptr<FeedReader>& reader, std::int64_t position);
   void forget(const FeedReader* reader);
+  /// Those whose event is there; they no longer wait.
+  std::vector<std::shared_ptr<FeedReader>> take_ready();
   /// All who wait, who no longer do.
   std::vector<std::shared_ptr<FeedReader>> take_waiting();
 
  private:
+  template <class Choose>
+  std::vector<std::shared_ptr<FeedReader>> take(Choose&& choose);
   bool lagging_locked(std::int64_t position, std::int64_t allowed_lag) const;
   std::int64_t next_locked() const { return first_ + static_cast<std::int64_t>(events_.size()); }
 
@@ -80,7 +85,11 @@ class EventFeed {
   std::int64_t first_ = 1;  ///< number of the oldest event that is kept
   std::deque<Bytes> events_;
   std::size_t bytes_ = 0;
-  std::unordered_map<const FeedReader*, std::shared_ptr<FeedReader>> waiting_;
+  struct Waiting {
+    std::shared_ptr<FeedReader> reader;
+    std::int64_t position;
+  };
+  std::unordered_map<const FeedReader*, Waiting> waiting_;
 };
 
 }  // namespace trunkline::call_control

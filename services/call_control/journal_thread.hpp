@@ -12,6 +12,7 @@
 #include <thread>
 #include <unordered_map>
 #include <variant>
+#include <vector>
 
 namespace trunkline::call_control {
 
@@ -40,6 +41,11 @@ class JournalThread final : public call::Observer {
   EventFeed& calls() { return calls_; }
   EventFeed& registrations() { return registrations_; }
 
+  /// Somebody waits for an event that is there already. Any thread.
+  void sweep();
+  /// A reader that was woken has written what there was, or has ended. Once for each time; any
+  /// thread.
+  void turn_over();
   /// Asked on the waking thread from time to time; false: it is over and need not be asked again.
   using Check = std::function<bool()>;
   /// For streams: a look at each, once a second or so, for those that no longer read.
@@ -54,7 +60,10 @@ class JournalThread final : public call::Observer {
   void keep();
   void apply(const call::Observation& observation);
   void distribute();
-  void wake_readers();
+  std::size_t wake_readers();
+  using Readers = std::vector<std::shared_ptr<FeedReader>>;
+  template <class Begin>
+  void take_turns(const Readers& readers, Begin&& begin);
   void send_bookmarks();
   void look_after();
 
@@ -73,9 +82,10 @@ class JournalThread final : public call::Observer {
 
   std::mutex distribution_mutex_;
   std::condition_variable appended_;
+  std::condition_variable turns_over_;
+  std::size_t turns_ = 0;  ///< begun and not over
   bool changed_ = false, check_now_ = false, distribution_ends_ = false;
   std::vector<Check> checks_;
-  std::int64_t told_calls_ = 0, told_registrations_ = 0;  ///< last numbers at the last sweep
 
   std::thread keeper_, distributor_;
 };

@@ -9,6 +9,7 @@
 #include "call_control/requests.hpp"
 #include "call_control/tls_credentials.hpp"
 #include "trunkline/v1/call_policy_service.grpc.pb.h"
+#include <algorithm>
 #include <atomic>
 #include <condition_variable>
 #include <mutex>
@@ -17,9 +18,19 @@
 namespace trunkline::call_control {
 namespace {
 
-// A service that comes back is found again soon.
+/// A service that comes back is found again while a question waits for it: within a part of what
+/// it may take, but not in a hurry.
+constexpr int kReconnectShare = 3;
 constexpr int kLeastReconnectMilliseconds = 100;
 constexpr int kMostReconnectMilliseconds = 2000;
+/// For the connection itself, TLS included: a machine under load takes its time.
+constexpr int kConnectMilliseconds = 10000;
+
+int longest_back_off(Duration timeout) {
+  const auto share = std::chrono::duration_cast<milliseconds>(timeout).count() / kReconnectShare;
+  return static_cast<int>(
+      std::clamp<std::int64_t>(share, kLeastReconnectMilliseconds, kMostReconnectMilliseconds));
+}
 
 template <class Request, class Response>
 struct Exchange {
@@ -73,13 +84,15 @@ class PolicyClient final : public call::Policy {
     // Each channel keeps a connection of its own.
     arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
     arguments.SetInt(GRPC_ARG_ENABLE_RETRIES, 0);
-    arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, kLeastReconnectMilliseconds);
+    // By this name gRPC means how long a connection attempt is given at least.
+    arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, kConnectMilliseconds);
     arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, kLeastReconnectMilliseconds);
-    arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, kMostReconnectMilliseconds);
+    arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, longest_back_off(settings_.timeout));
     for (std::size_t i = 0; i < std::max<std::size_t>(1, settings_.connections); ++i) {
       const auto channel = grpc::CreateCustomChannel(settings_.endpoint, credentials, arguments);
       channel->GetState(true);
       stubs_.push_back(v1::CallPolicyService::NewStub(channel));
+      channels_.push_back(channel);
     }
   }
 
@@ -122,16 +135,22 @@ class PolicyClient final : public call::Policy {
     exchange->context.set_deadline(
         std::chrono::system_clock::now() +
         std::chrono::duration_cast<std::chrono::system_clock::duration>(settings_.timeout));
+    // A service that is just coming up is waited for, as long as one that is slow.
+    exchange->context.set_wait_for_ready(true);
     const std::size_t next = next_.fetch_add(1, std::memory_order_relaxed) % stubs_.size();
-    call(stubs_[next]->async(), *exchange, [this, exchange](const grpc::Status& status) {
-      exchange->handler(answer_of(status, exchange->response));
+    call(stubs_[next]->async(), *exchange, [this, exchange, next](const grpc::Status& status) {
+      const bool absent = status.error_code() == grpc::StatusCode::DEADLINE_EXCEEDED &&
+                          channels_[next]->GetState(false) != GRPC_CHANNEL_READY;
+      exchange->handler(absent ? call::PolicyFailed{"unavailable"}
+                               : answer_of(status, exchange->response));
       const std::lock_guard lock(mutex_);
       if (--pending_ == 0) none_left_.notify_all();
     });
   }
 
   const PolicySettings settings_;
-  std::vector<std::unique_ptr<v1::CallPolicyService::Stub>> stubs_;
+  std::vector<std::shared_ptr<grpc::Channel>> channels_;
+  std::vector<std::unique_ptr<v1::CallPolicyService::Stub>> stubs_;  ///< one of each channel
   std::atomic<std::size_t> next_{0};
   std::mutex mutex_;
   std::condition_variable none_left_;

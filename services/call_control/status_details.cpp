@@ -53,6 +53,36 @@ google::rpc::Status make_status(GrpcCode code, std::string message,
   return status;
 }
 
+v1::Phase phase_of(call::Phase phase) {
+  switch (phase) {
+    case call::Phase::no_response:
+      return v1::PHASE_NO_RESPONSE;
+    case call::Phase::trying:
+      return v1::PHASE_TRYING;
+    case call::Phase::ringing:
+      return v1::PHASE_RINGING;
+    case call::Phase::early_media:
+      return v1::PHASE_EARLY_MEDIA;
+    case call::Phase::answered:
+      return v1::PHASE_ANSWERED;
+    case call::Phase::count_:
+      break;
+  }
+  return v1::PHASE_UNSPECIFIED;
+}
+
+/// Where a person may contest the block, as the response says.
+void attach_help(google::rpc::Status& status, const Failure& failure) {
+  if (failure.detail.redress.empty()) return;
+  google::rpc::Help help;
+  for (const std::string& uri : failure.detail.redress) {
+    auto* link = help.add_links();
+    link->set_description("contest the block of the call");
+    link->set_url(to_utf8(uri));
+  }
+  attach(status, help);
+}
+
 std::string phrase_of(const Failure& failure) {
   if (!failure.phrase.empty()) return to_utf8(failure.phrase);
   return std::string(call::map_status(failure.sip_code).sip_name);
@@ -61,7 +91,8 @@ std::string phrase_of(const Failure& failure) {
 std::string describe(const Failure& failure, const FailureScene& scene) {
   const std::string leg = scene.from_leg ? " on the from leg" : "";
   if (!failure.remote) {
-    return "the gateway ended the call" + leg + ": " +
+    const std::string who = failure.ended_by == call::EndedBy::api ? "the API" : "the gateway";
+    return who + " ended the call" + leg + ": " +
            std::string(call::end_reason_label(failure.reason));
   }
   return "the peer answered " + std::to_string(failure.sip_code) + ' ' + phrase_of(failure) + leg;
@@ -83,6 +114,10 @@ google::rpc::ErrorInfo error_info(const Failure& failure, const FailureScene& sc
   say("leg", scene.from_leg ? "from" : "to");
   say("call_id", scene.call_id);
   say("trunk", scene.trunk);
+  say("phase", call::phase_label(failure.phase));
+  if (failure.detail.q850_cause != 0) say("q850_cause", std::to_string(failure.detail.q850_cause));
+  for (const auto& [key, value] : failure.detail.facts)
+    say(key.c_str(), value);
   if (failure.remote && (failure.sip_code == 401 || failure.sip_code == 407))
     say("credentials_source", "trunk");
   return info;
@@ -93,6 +128,13 @@ v1::SipStatus sip_status(const Failure& failure, const FailureScene& scene) {
   sip.set_code(failure.sip_code);
   sip.set_reason_phrase(phrase_of(failure));
   sip.set_origin(failure.remote ? v1::ORIGIN_REMOTE : v1::ORIGIN_LOCAL);
+  sip.set_phase(phase_of(failure.phase));
+  sip.set_q850_cause(failure.detail.q850_cause);
+  sip.set_q850_text(to_utf8(failure.detail.q850_text));
+  for (const std::string& warning : failure.detail.warnings)
+    sip.add_warnings(to_utf8(warning));
+  for (const std::string& contact : failure.detail.contacts)
+    sip.add_contacts(to_utf8(contact));
   if (failure.retry_after) sip.mutable_retry_after()->set_seconds(*failure.retry_after);
   sip.set_call_id(std::string(scene.call_id));
   sip.set_sip_call_id(to_utf8(scene.sip_call_id));
@@ -172,6 +214,7 @@ google::rpc::Status failure_status(const Failure& failure, const FailureScene& s
     attach_quota(status, failure.remote ? "trunk:" + std::string(scene.trunk) : "node",
                  status.message());
   }
+  attach_help(status, failure);
   if (!scene.request_id.empty()) {
     google::rpc::RequestInfo request;
     request.set_request_id(std::string(scene.request_id));

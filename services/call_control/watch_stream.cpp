@@ -2,11 +2,13 @@
 
 #include <grpcpp/support/slice.h>
 
+#include <utility>
+
 namespace trunkline::call_control {
 namespace {
 
-/// Events fetched from the feed at a time.
-constexpr std::size_t kBatch = 32;
+/// Events of one turn.
+constexpr std::size_t kBatch = 64;
 
 /// The text without a copy: the slice keeps it alive.
 grpc::Slice slice(const Bytes& bytes) {
@@ -68,8 +70,9 @@ void WatchStream::begin(Beginning beginning) {
   beginning_left_ = queue_.size();
   position_ = beginning.position;
   allowed_lag_ = feed_.allowed_lag(position_);
-  // What there is to say may be long in coming: the client shall know that it is heard.
-  if (!ended_ && queue_.empty()) StartSendInitialMetadata();
+  // What there is to say may be long in coming: the client shall know that it is heard. And headers
+  // that went with a message for the buffer would wait there with it.
+  if (!ended_) StartSendInitialMetadata();
   pump();
 }
 
@@ -87,16 +90,32 @@ void WatchStream::pump() {
       if (beginning_left_ > 0) --beginning_left_;
       return write(message, numbered);
     }
+    if (std::exchange(served_, false)) return wait();
     switch (feed_.read(position_, allowed_lag_, kBatch, queue_)) {
       case EventFeed::Progress::read:
+        served_ = true;
         break;
       case EventFeed::Progress::lagging:
         return finish(too_slow());
       case EventFeed::Progress::nothing:
-        if (feed_.wait(shared_from_this(), position_)) return;
-        break;
+        return wait();
     }
   }
+}
+
+void WatchStream::wait() {
+  end_turn();
+  if (!feed_.wait(shared_from_this(), position_)) desk_->journal.sweep();
+}
+
+void WatchStream::begin_turn() {
+  turn_ = true;
+  if (ended_) return end_turn();
+  pump();
+}
+
+void WatchStream::end_turn() {
+  if (std::exchange(turn_, false)) desk_->journal.turn_over();
 }
 
 void WatchStream::write(const Bytes& message, bool numbered) {
@@ -108,9 +127,12 @@ void WatchStream::write(const Bytes& message, bool numbered) {
     current_ = grpc::ByteBuffer(&part, 1);
   }
   writing_ = true;
-  // No buffer hint: a message with one may stay in the buffer until the next is written, which here
-  // waits for the end of this.
-  StartWrite(&current_);
+  // With the hint gRPC takes the message into its buffer, which is bounded, and is done with it:
+  // what stands in the queue leaves in one piece. The last one goes without, or it would stay
+  // there.
+  grpc::WriteOptions options;
+  if (!queue_.empty()) options.set_buffer_hint();
+  StartWrite(&current_, options);
 }
 
 void WatchStream::finish(const Rejection& rejection) {
@@ -119,12 +141,13 @@ void WatchStream::finish(const Rejection& rejection) {
   queue_.clear();
   reset_at_ = Clock::now() + desk_->settings.limits.cut_off_grace;
   feed_.forget(this);
+  end_turn();
   Finish(to_grpc(rejection.status));
 }
 
 void WatchStream::wake() {
   const std::lock_guard lock(mutex_);
-  pump();
+  begin_turn();
 }
 
 void WatchStream::idle(const Bytes& bookmark) {
@@ -132,7 +155,7 @@ void WatchStream::idle(const Bytes& bookmark) {
   // Anything that came since is better than a bookmark.
   if (queue_.empty() && !writing_ && !ended_ && feed_.next_sequence() == position_)
     queue_.push_back(bookmark);
-  pump();
+  begin_turn();
 }
 
 void WatchStream::OnWriteDone(bool ok) {

@@ -13,8 +13,8 @@
 
 namespace trunkline::call_control {
 
-/// One Watch RPC: a beginning, then the events of a feed, each written when the one before has
-/// left.
+/// One Watch RPC: a beginning, then the events of a feed. Each is written when gRPC has taken the
+/// one before, and what is there together leaves together.
 class WatchStream final : public grpc::ServerWriteReactor<grpc::ByteBuffer>,
                           public FeedReader,
                           public std::enable_shared_from_this<WatchStream> {
@@ -43,6 +43,9 @@ class WatchStream final : public grpc::ServerWriteReactor<grpc::ByteBuffer>,
  private:
   void start(std::string_view method, const std::string& resume_token, const Prepare& prepare);
   void pump();
+  void wait();
+  void begin_turn();
+  void end_turn();
   void write(const Bytes& message, bool numbered);
   void finish(const Rejection& rejection);
   bool check();
@@ -62,6 +65,8 @@ class WatchStream final : public grpc::ServerWriteReactor<grpc::ByteBuffer>,
   Bytes number_;                    ///< goes with all of those but the last
   std::int64_t position_ = 0;       ///< of the event after those; 0: not begun
   std::int64_t allowed_lag_ = 0;
+  bool served_ = false;  ///< the feed was read: the next time is in the next turn
+  bool turn_ = false;    ///< whose end is awaited
   bool writing_ = false, ended_ = false, done_ = false;
   TimePoint reset_at_ = kNever;  ///< when a client that does not take its end is reset
 };

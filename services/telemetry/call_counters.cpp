@@ -17,7 +17,7 @@ constexpr std::array kRefusals{"draining", "overload", "cps",       "limit",    
                                "auth",     "no_route", "no_codec",  "policy",     "ports",
                                "loop",     "hops",     "extension", "media_type", "method"};
 constexpr std::array kAuthentications{"ok", "challenge", "bad", "stale", "replay", "unknown_user"};
-constexpr std::array kPolicyFaults{"unavailable", "timeout", "invalid"};
+constexpr std::array kPolicyFaults{"unavailable", "timeout", "invalid", "error"};
 constexpr std::array kRegistrations{"added", "refreshed", "removed", "expired", "flow_lost"};
 
 std::string label(std::string_view text) {
@@ -182,7 +182,8 @@ void CallCounters::take(const call::CallHeld& event) {
 }
 
 void CallCounters::take(const call::DtmfPassed& event) {
-  digits_.add({event.leg, event.method}, 1);
+  // The name of a leg begins with its side; the further ones of it are no labels of their own.
+  digits_.add({event.leg.substr(0, event.leg.find('-')), event.method}, 1);
 }
 
 void CallCounters::take(const call::CallTransferred& event) {

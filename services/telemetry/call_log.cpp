@@ -67,7 +67,8 @@ void CallLog::take(const call::CallAnswered& event) {
 }
 
 void CallLog::take(const call::CallHeld& event) {
-  log::info(event.held ? "call held" : "call resumed", {{"call_id", event.call.name}});
+  log::info(event.held ? "call held" : "call resumed",
+            {{"call_id", event.call.name}, {"leg", event.leg}, {"by_api", event.by_api}});
 }
 
 void CallLog::take(const call::DtmfPassed& event) {

@@ -7,6 +7,8 @@ import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { CallControl, Code, methods } from '../peers/call_control.mjs';
 import { build, Gateway, repository } from '../peers/gateway.mjs';
+import { Subscribers } from '../peers/subscribers.mjs';
+import { until } from '../peers/until.mjs';
 import { ROUTES } from './stage.mjs';
 
 const ROLES = ['read', 'call', 'admin'];
@@ -141,6 +143,65 @@ describe('TLS', () => {
     assert.equal(await outcome({ tls: tls('forged') }), Code.UNAVAILABLE);
     assert.equal(await outcome({ tls: tls() }), Code.UNAVAILABLE);
     assert.equal(await outcome({}), Code.UNAVAILABLE);
+  });
+});
+
+describe('limits', () => {
+  const MESSAGE = 8192;
+  const METADATA = 8192;
+  const STREAMS = 4;
+  const SUBSCRIPTIONS = 10;
+  let gateway;
+  let api;
+
+  before(async () => {
+    gateway = await Gateway.start({
+      routes: ROUTES,
+      grpc: `, max_message: ${MESSAGE}B, max_metadata: ${METADATA}B, max_streams: ${STREAMS}, max_subscriptions: ${SUBSCRIPTIONS}`,
+    });
+    api = new CallControl(gateway.grpcAddress);
+  });
+  after(async () => {
+    api?.close();
+    await gateway?.stop();
+  });
+
+  it('bound a request', async () => {
+    const asked = (size) => api.createCall({ from: 'service:echo', to: 'user:nobody', request_id: 'x'.repeat(size) });
+    const large = await asked(MESSAGE);
+    assert.deepEqual([large.error.code, large.error.reason], [Code.RESOURCE_EXHAUSTED, undefined]);
+    assert.equal((await asked(MESSAGE / 2)).error.code, Code.INVALID_ARGUMENT); // it is read, and says so
+  });
+
+  it('bound the metadata of a request', async (t) => {
+    const asked = (size) => {
+      const client = new CallControl(gateway.grpcAddress);
+      t.after(() => client.close());
+      return client.listCalls({}, { metadata: { 'x-large': 'x'.repeat(size) } });
+    };
+    assert.equal((await asked(METADATA)).error.code, Code.RESOURCE_EXHAUSTED);
+    assert.equal((await asked(METADATA / 2)).error, null);
+    assert.equal((await api.listCalls({})).error, null);
+  });
+
+  it('bound the streams of a connection and the subscriptions of all', async (t) => {
+    const open = async (streams) => {
+      const subscribers = await Subscribers.open(gateway.grpcPort, { streams, connections: 1 });
+      t.after(() => subscribers.close());
+      return subscribers;
+    };
+    const one = await open(STREAMS);
+    assert.equal(one.complete(0), STREAMS);
+    const waiting = one.add();
+    const two = await open(STREAMS);
+    assert.equal(two.complete(0), STREAMS);
+    assert.ok(!waiting.begun && !waiting.ended, 'one more has to wait for its turn');
+    one.list[0].cancel();
+    await until(() => waiting.begun, 'the stream that waited');
+    const three = await open(STREAMS);
+    const refused = three.list.filter((subscriber) => subscriber.ended).map(({ ended }) => `${ended.code} ${ended.reason}`);
+    assert.ok(refused.length >= 3 * STREAMS - SUBSCRIPTIONS, `${refused.length} are refused`);
+    assert.deepEqual(new Set(refused), new Set([`${Code.RESOURCE_EXHAUSTED} TOO_MANY_SUBSCRIPTIONS`]));
   });
 });
 

@@ -1,9 +1,8 @@
 // Calls made and steered by the API between a browser and a trunk's peer.
 import assert from 'node:assert/strict';
 import { after, afterEach, before, describe, it } from 'node:test';
-import { CallControl, Code, grpc, services } from '../peers/call_control.mjs';
+import { Code } from '../peers/call_control.mjs';
 import { header } from '../peers/sip_message.mjs';
-import { SyntheticBrowser } from '../peers/synthetic_browser.mjs';
 import { until } from '../peers/until.mjs';
 import { BROWSER, ringAndAnswer, Stage, TRUNK } from './stage.mjs';
 
@@ -82,6 +81,7 @@ describe('CreateCall', () => {
   it('connects a number with a service', async () => {
     const arrival = stage.arrival(ringAndAnswer);
     const { call } = await api.must('createCall', { from: '5551000', to: 'service:echo', wait_until: 'WAIT_UNTIL_ANSWERED' });
+    assert.deepEqual(call.legs.map((one) => [one.leg_id, one.party]), [['from', 'trunk:carrier'], ['to', 'service:echo']]);
     const peer = await arrival;
     await until(() => peer.rtp.hears(TRUNK) > 0.8, 'the echo');
     peer.bye();
@@ -455,155 +455,5 @@ describe('ListCalls', () => {
     for (const id of made) assert.ok(ended.includes(id));
     const { error } = await api.listCalls({ page_token: 'garbage' });
     assert.equal(error.code, Code.INVALID_ARGUMENT);
-  });
-});
-
-describe('TransferCall', () => {
-  let bob;
-  before(async () => {
-    bob = await SyntheticBrowser.open(stage.gateway, 'bob');
-  });
-  after(() => bob?.close());
-
-  const refer = (peer, answer) => {
-    const original = peer.request.bind(peer);
-    peer.refers = [];
-    peer.request = (message, from) => {
-      if (message.method !== 'REFER') return original(message, from);
-      peer.refers.push(message);
-      return answer(message, (status, reason) => carrier.reply(message, from, status, reason, peer.contact(), '', peer.localTag));
-    };
-  };
-  const notify = (peer, line, terminated = false) => peer.sendRequest('NOTIFY', [
-    ['Event', 'refer'], ['Subscription-State', terminated ? 'terminated;reason=noresource' : 'active;expires=60'],
-    ['Content-Type', 'message/sipfrag;version=2.0'],
-  ], `${line}\r\n`);
-
-  it('by the gateway connects the party with a new target', async () => {
-    const { id, number, peer } = await stage.connected();
-    const transferring = api.must('transferCall', { call_id: id, target: 'user:bob', mode: 'TRANSFER_MODE_GATEWAY' });
-    const { call: theirs } = await bob.event('incoming');
-    bob.answer(theirs, { tone: BROWSER, listen: TRUNK });
-    await transferring;
-    await alice.event('ended', { call: number });
-    await bob.hears(theirs);
-    const event = await events.event('transferred', id);
-    assert.deepEqual([event.transferred.target, event.transferred.succeeded], ['user:bob', true]);
-    await stage.hangUp(id, peer);
-    await bob.event('ended', { call: theirs });
-  });
-
-  it('by the gateway that fails leaves the call as it was', async () => {
-    const { id, number, peer } = await stage.connected();
-    const transferring = api.transferCall({ call_id: id, target: 'user:bob', mode: 'TRANSFER_MODE_GATEWAY' });
-    bob.reject((await bob.event('incoming')).call, 486);
-    const { error } = await transferring;
-    assert.equal(error.code, Code.FAILED_PRECONDITION);
-    assert.equal(error.reason, 'CALLEE_BUSY');
-    const event = await events.event('transferred', id);
-    assert.equal(event.transferred.succeeded, false);
-    assert.equal(event.transferred.failure.reason, 'CALLEE_BUSY');
-    assert.equal((await get(id)).state, 'CALL_STATE_ANSWERED');
-    await stage.talk(number, peer);
-    await stage.hangUp(id, peer);
-  });
-
-  it('by REFER ends with the outcome that NOTIFY tells', async () => {
-    const { id, number, peer } = await stage.connected();
-    refer(peer, (_, reply) => reply(202, 'Accepted'));
-    const transferring = api.must('transferCall', { call_id: id, target: '5559999', mode: 'TRANSFER_MODE_REFER' });
-    await until(() => peer.refers.length > 0, 'REFER at the trunk');
-    assert.match(header(peer.refers[0], 'refer-to'), /sip:5559999@/);
-    notify(peer, 'SIP/2.0 100 Trying');
-    notify(peer, 'SIP/2.0 200 OK', true);
-    await transferring;
-    await until(() => peer.ended, 'BYE at the trunk');
-    await alice.event('ended', { call: number });
-  });
-
-  it('by REFER that fails leaves the call as it was', async () => {
-    const { id, number, peer } = await stage.connected();
-    refer(peer, (_, reply) => reply(202, 'Accepted'));
-    const transferring = api.transferCall({ call_id: id, target: '5559999', mode: 'TRANSFER_MODE_REFER' });
-    await until(() => peer.refers.length > 0, 'REFER at the trunk');
-    notify(peer, 'SIP/2.0 486 Busy Here', true);
-    const { error } = await transferring;
-    assert.equal(error.reason, 'CALLEE_BUSY');
-    await stage.talk(number, peer);
-    await stage.hangUp(id, peer);
-  });
-
-  for (const [what, answer] of [
-    ['is refused', (_, reply) => reply(405, 'Method Not Allowed')],
-    ['is refused as nothing that the peer knows', (_, reply) => reply(501, 'Not Implemented')],
-  ]) {
-    it(`falls back to a leg of its own when REFER ${what}`, async () => {
-      const { id, number, peer } = await stage.connected();
-      refer(peer, answer);
-      const transferring = api.must('transferCall', { call_id: id, target: 'user:bob' });
-      const { call: theirs } = await bob.event('incoming');
-      bob.answer(theirs, { tone: BROWSER, listen: TRUNK });
-      await transferring;
-      await alice.event('ended', { call: number });
-      await bob.hears(theirs);
-      await stage.hangUp(id, peer);
-    });
-  }
-
-  it('joins two calls', async () => {
-    const first = await stage.connected({}, '5551000');
-    const second = await stage.connected({}, '5552000');
-    second.peer.rtp.play(880);
-    await api.must('attendedTransferCall', { call_id: first.id, consult_call_id: second.id });
-    await alice.event('ended', { call: first.number });
-    await alice.event('ended', { call: second.number });
-    first.peer.rtp.forget();
-    second.peer.rtp.forget();
-    await until(() => first.peer.rtp.hears(880) > 0.8 && second.peer.rtp.hears(TRUNK) > 0.8, 'each other');
-    await api.must('hangupCall', { call_id: first.id });
-    await until(() => first.peer.ended && second.peer.ended, 'BYE to both');
-  });
-});
-
-describe('a client that retries', () => {
-  it('dials a busy number once', async () => {
-    const service_config = JSON.stringify({
-      loadBalancingConfig: [],
-      methodConfig: [{
-        name: [{ service: 'trunkline.v1.CallService' }],
-        retryPolicy: {
-          maxAttempts: 4, initialBackoff: '0.05s', maxBackoff: '0.1s', backoffMultiplier: 1,
-          retryableStatusCodes: ['FAILED_PRECONDITION', 'UNAVAILABLE', 'UNIMPLEMENTED'],
-        },
-      }],
-    });
-    const options = { 'grpc.service_config': service_config };
-    // That this client does retry is shown by a server that fails without a word about it.
-    let attempts = 0;
-    const server = new grpc.Server();
-    server.addService(services.CallService.service, {
-      CreateCall(_, answer) {
-        attempts += 1;
-        answer({ code: Code.UNAVAILABLE, details: 'no' });
-      },
-    });
-    const port = await new Promise((done, fail) => server.bindAsync('127.0.0.1:0', grpc.ServerCredentials.createInsecure(), (error, bound) => (error ? fail(error) : done(bound))));
-    const other = new CallControl(`127.0.0.1:${port}`, { options });
-    await other.createCall({ from: 'service:echo', to: '5551000' });
-    assert.equal(attempts, 4);
-    other.close();
-    server.forceShutdown();
-
-    let invites = 0;
-    carrier.onCall = (call) => {
-      invites += 1;
-      call.reject(486, 'Busy Here');
-    };
-    const retrying = new CallControl(stage.gateway.grpcAddress, { options });
-    const { error } = await retrying.createCall({ from: 'service:echo', to: '5551000', wait_until: 'WAIT_UNTIL_ANSWERED' });
-    assert.equal(error.reason, 'CALLEE_BUSY');
-    assert.equal(error.pushback, '-1');
-    assert.equal(invites, 1);
-    retrying.close();
   });
 });

@@ -158,6 +158,30 @@ describe('RouteCall', () => {
   });
 });
 
+describe('RouteCall for a call of the API', () => {
+  it('decides about whom it begins with, too', async () => {
+    policy.route = () => ({ route: { targets: ['5551000'] } });
+    const arrival = stage.arrival(ringAndAnswer);
+    const creating = api.must('createCall', { from: '2000', to: 'user:alice', wait_until: 'WAIT_UNTIL_ANSWERED' });
+    const peer = await arrival;
+    const { call: number } = await alice.event('incoming');
+    alice.answer(number, { tone: BROWSER, listen: TRUNK });
+    const { call } = await creating;
+    assert.deepEqual([call.from, call.to, call.trunk], ['5551000', 'user:alice', 'carrier']);
+    const [question] = policy.questions;
+    assert.deepEqual([question.to, question.source], ['2000', 'api']);
+    await stage.talk(number, peer);
+    await stage.hangUp(call.call_id, peer);
+  });
+
+  it('that refuses it is told as of the from leg', async () => {
+    policy.route = () => ({ reject: { sip_code: 480 } });
+    const { error } = await api.createCall({ from: '2000', to: 'user:alice', wait_until: 'WAIT_UNTIL_ANSWERED' });
+    assert.equal(error.details.SipStatus.code, 480);
+    assert.equal(error.details.ErrorInfo.metadata.leg, 'from');
+  });
+});
+
 describe('a parked call', () => {
   const park = async (timeout) => {
     policy.route = () => ({ park: timeout ? { timeout } : {} });

@@ -30,6 +30,8 @@ export class Carrier extends EventEmitter {
     };
     // What calls to one number get instead: number -> (call) => void.
     this.behaviours = new Map();
+    // Its methods, as it tells them; null: it tells nothing of them.
+    this.allow = 'INVITE, ACK, BYE, CANCEL, INFO, UPDATE';
     // Whether the network loses this message: (start line, 'in' or 'out') => boolean.
     this.loses = () => false;
     socket.on('message', (bytes, from) => this.receive(bytes.toString('latin1'), from));
@@ -128,6 +130,9 @@ class CarrierCall extends EventEmitter {
     this.provisionals = [];
     this.reinvites = [];
     this.infos = [];
+    this.refers = []; // REFERs and their copies
+    // What a REFER gets: (reply, message) => void, with reply(status, reason, headers).
+    this.onRefer = (reply) => reply(405, 'Method Not Allowed');
     this.acks = [];
     this.copies = 0; // of our INVITE's final response
     this.replies = []; // to our requests other than INVITE
@@ -235,6 +240,13 @@ class CarrierCall extends EventEmitter {
     this.sendRequest('INFO', [['Content-Type', 'application/dtmf-relay']], `Signal=${digit}\r\nDuration=160\r\n`);
   }
 
+  // Tells of the REFER: the status line of the call to its target, and the state of the subscription.
+  notify(line, state = 'active;expires=60') {
+    this.sendRequest('NOTIFY', [
+      ['Event', 'refer'], ['Subscription-State', state], ['Content-Type', 'message/sipfrag;version=2.0'],
+    ], `${line}\r\n`);
+  }
+
   sendRequest(method, extra = [], body = '') {
     this.cseq += 1;
     const via = `SIP/2.0/UDP 127.0.0.1:${this.carrier.port};branch=z9hG4bK${token()};rport`;
@@ -291,6 +303,9 @@ class CarrierCall extends EventEmitter {
       case 'INFO':
         this.infos.push(message.body);
         return reply(200, 'OK');
+      case 'REFER':
+        this.refers.push(message);
+        return this.onRefer((status, reason, extra = []) => reply(status, reason, [...this.contact(), ...extra]), message);
       default:
         return reply(200, 'OK');
     }
@@ -357,7 +372,7 @@ class CarrierCall extends EventEmitter {
   }
 
   sdpHeaders() {
-    return [...this.contact(), ['Allow', 'INVITE, ACK, BYE, CANCEL, INFO, UPDATE'], ['Content-Type', 'application/sdp']];
+    return [...this.contact(), ...(this.carrier.allow === null ? [] : [['Allow', this.carrier.allow]]), ['Content-Type', 'application/sdp']];
   }
 
   sdp() {

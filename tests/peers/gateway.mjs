@@ -14,14 +14,14 @@ export class Gateway {
   // `extra` is put over the default configuration, section by section. `trunks` and `routes` are YAML, or functions that
   // are given the gateway, whose ports they may need. A call on a trunk takes two of the `rtpPorts`. `grpc` is more YAML for
   // listen.grpc: ", tokens: [...]".
-  static async start({ trunks, routes, users, extra = '', codecs = '[PCMU, PCMA]', trunkExtra = '', grpc = '', rtpPorts = 200 } = {}) {
+  static async start({ trunks, routes, users, extra = '', codecs = '[PCMU, PCMA]', trunkExtra = '', grpc = '', rtpPorts = 200, workers = 1, log = '{ level: debug, format: json }' } = {}) {
     const gateway = new Gateway();
     gateway.wsPort = await freePort();
     gateway.adminPort = await freePort();
     gateway.sipPort = await freePort();
     gateway.carrierPort = await freePort();
     gateway.grpcPort = await freePort();
-    gateway.webrtcPort = await freePort();
+    gateway.webrtcPort = await freePorts(workers);
     gateway.rtpFirst = await freePorts(rtpPorts);
     if (typeof trunks === 'function') trunks = trunks(gateway);
     if (typeof routes === 'function') routes = routes(gateway);
@@ -37,6 +37,7 @@ listen:
   admin: { bind: "127.0.0.1:${gateway.adminPort}" }
 media:
   bind: "127.0.0.1"
+  workers: ${workers}
   webrtc_port: ${gateway.webrtcPort}
   rtp_ports: "${gateway.rtpFirst}-${gateway.rtpFirst + rtpPorts - 1}"
 users:
@@ -56,7 +57,7 @@ ${routes ?? `  - { from: user, match: "^[0-9]{3,15}$", target: "trunk:carrier" }
   - { from: "trunk:carrier", match: "^1002$", target: "user:bob" }
   - { from: any, match: "^echo$", target: "service:echo" }
   - { from: any, match: "^tone$", target: "service:tone" }`}
-log: { level: debug, format: json }
+log: ${log}
 ${extra}
 `;
     await gateway.launch();

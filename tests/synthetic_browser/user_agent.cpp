@@ -213,6 +213,7 @@ void UserAgent::reoffered(WebCall& call, const sip::RequestReceived& event, Time
   const bool held = offer->direction == "sendonly" || offer->direction == "inactive";
   call.direction = offer->direction == "sendonly" ? "recvonly" : held ? "inactive" : "sendrecv";
   ++call.version;
+  if (offer->ice.ufrag != call.remote_ufrag) call.move(*offer, random_, now);
   auto message = sip::make_response(event.request, 200, call.dialog->local_tag());
   message.add(HeaderName::contact, contact());
   message.set_body("application/sdp", call.sdp("active"));

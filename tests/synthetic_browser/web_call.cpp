@@ -54,7 +54,7 @@ WebCall::WebCall(int call_number, double listen_frequency, Random& random) : num
 
 void WebCall::listen(double frequency, Random& random) {
   BrowserMediaSettings settings;
-  settings.listen_frequency = frequency;
+  settings.listen_frequency = listens_to = frequency;
   media = std::make_unique<BrowserMedia>(settings, random);
 }
 
@@ -80,7 +80,17 @@ bool WebCall::take(std::string_view sdp, TimePoint now) {
     media->connect(gateway->ice, gateway->fingerprint, gateway->setup != "active", now);
   }
   remote = gateway->candidate;
+  remote_ufrag = gateway->ice.ufrag;
   return true;
+}
+
+void WebCall::move(const GatewayMedia& gateway, Random& random, TimePoint now) {
+  listen(listens_to, random);
+  media->connect(gateway.ice, gateway.fingerprint, true, now);
+  media_reported = false;
+  digits_reported.clear();
+  remote = gateway.candidate;
+  remote_ufrag = gateway.ice.ufrag;
 }
 
 }  // namespace trunkline::test

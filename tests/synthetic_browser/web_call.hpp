@@ -33,7 +33,8 @@ struct WebCall {
   std::optional<sip::Dialog> dialog;
   std::unique_ptr<BrowserMedia> media;
   SocketAddress remote;  ///< the gateway's candidate
-  double tone = 0;
+  std::string remote_ufrag;
+  double tone = 0, listens_to = 0;
   std::string direction = "sendrecv";
   int version = 1;
   std::string digits_reported;
@@ -43,6 +44,9 @@ struct WebCall {
   std::string sdp(std::string_view setup) const;
   /// Takes the gateway's description. False if it is none that a browser would accept.
   bool take(std::string_view sdp, TimePoint now);
+  /// The gateway's media are elsewhere now, by a new ICE generation and a new DTLS association: so
+  /// are ours.
+  void move(const GatewayMedia& gateway, Random& random, TimePoint now);
 };
 
 }  // namespace trunkline::test

@@ -110,6 +110,15 @@ void api_clients(const Build& build, const Value& grpc, call_control::Settings& 
     api.clients.push_back({client["subject"].text, roles_of(build, client)});
 }
 
+void api_limits(const Value& grpc, call_control::Limits& limits) {
+  limits.message_bytes = static_cast<std::size_t>(grpc["max_message"].number);
+  limits.metadata_bytes = static_cast<std::size_t>(grpc["max_metadata"].number);
+  limits.streams_per_connection = static_cast<std::size_t>(grpc["max_streams"].number);
+  limits.subscriptions = static_cast<std::size_t>(grpc["max_subscriptions"].number);
+  limits.subscriber_lag = static_cast<std::size_t>(grpc["max_lag"].number);
+  limits.remembered_events = 2 * limits.subscriber_lag;
+}
+
 void api_listener(const Build& build, std::vector<Bound>& tcp) {
   const Value& grpc = build.file["listen"]["grpc"];
   if (!grpc.present || !grpc["bind"].known) return;
@@ -123,6 +132,7 @@ void api_listener(const Build& build, std::vector<Bound>& tcp) {
       api.tls->client_ca = check_pem(build, grpc["tls"]["client_ca"]);
   }
   api_clients(build, grpc, api);
+  api_limits(grpc, api.limits);
   const bool client_ca = api.tls && !api.tls->client_ca.empty();
   if (!api.bind.ip.is_loopback() && (!api.tls || (!client_ca && api.tokens.empty()))) {
     build.wrong(grpc["bind"], api.bind.text() + " is open to the network without authentication",

@@ -19,10 +19,13 @@ std::string written(const std::string& text) {
 bool has_content(const Value& value) {
   if (value.known && value.key->kind != Kind::section) return true;
   if (value.key->kind == Kind::section && value.key->shape == Shape::list) return value.known;
+  bool content = false;
   for (const Value& item : value.items) {
-    if (has_content(item)) return true;
+    // The section is not there, whatever its other keys would default to.
+    if (item.key->required && !item.known) return false;
+    content = content || has_content(item);
   }
-  return false;
+  return content;
 }
 
 void emit(YAML::Emitter& out, const Value& value, bool element);

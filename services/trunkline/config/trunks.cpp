@@ -1,3 +1,5 @@
+#include "call/trunks.hpp"
+
 #include "config/build.hpp"
 #include <algorithm>
 #include <map>
@@ -103,6 +105,13 @@ void trunk_login(const Build& build, const Value& key, call::TrunkSettings& trun
   }
 }
 
+void trunk_capacity(const Build& build, const Value& key, call::TrunkSettings& trunk) {
+  trunk.capacity_phrase = key.text;
+  if (trunk.capacity_phrase.empty()) return;
+  if (const auto error = call::Trunks::wrong_expression(trunk.capacity_phrase))
+    build.wrong(key, *error, "write an RE2 expression such as (?i)capacity");
+}
+
 /// The sources of one trunk; the same entry at two trunks would leave open whose request it is.
 void trunk_sources(const Build& build, const Value& key, call::TrunkSettings& trunk,
                    std::map<std::string, std::string>& taken) {
@@ -147,6 +156,8 @@ void build_trunks(const Build& build) {
     trunk.max_calls_per_second = static_cast<std::uint32_t>(key["max_calls_per_second"].number);
     trunk.session_expires_seconds =
         static_cast<std::uint32_t>(key["session_expires"].number / 1000);
+    trunk.max_redirects = static_cast<std::uint32_t>(key["max_redirects"].number);
+    trunk_capacity(build, key["capacity_phrase"], trunk);
     trunks.push_back(std::move(trunk));
   }
 }

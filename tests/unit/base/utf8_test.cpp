@@ -29,5 +29,14 @@ TEST(Utf8Test, replaces_only_what_is_not_well_formed) {
     EXPECT_TRUE(is_utf8(to_utf8(text)));
 }
 
+TEST(Utf8Test, cuts_between_characters) {
+  EXPECT_EQ(cut_text("short", 5), "short");
+  EXPECT_EQ(cut_text("longer", 5), "longe");
+  EXPECT_EQ(cut_text("J\xc3\xbcrgen", 2), "J");
+  EXPECT_EQ(cut_text("J\xc3\xbcrgen", 3), "J\xc3\xbc");
+  EXPECT_EQ(cut_text("\xe2\x82\xac", 1), "");
+  EXPECT_EQ(cut_text("x", 0), "");
+}
+
 }  // namespace
 }  // namespace trunkline

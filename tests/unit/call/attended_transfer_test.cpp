@@ -8,6 +8,8 @@ namespace {
 
 using sip::HeaderName;
 using sip::Method;
+using testing::ElementsAre;
+using testing::Field;
 using testing::HasSubstr;
 using testing::Not;
 using testing::SizeIs;
@@ -72,6 +74,10 @@ TEST_F(AttendedCase, TheTwoPartiesAreJoinedAndAliceIsReleased) {
   ASSERT_TRUE(view) << "nothing has to be agreed";
   EXPECT_EQ(view->name, call_name());
   EXPECT_EQ(view->state, CallState::answered);
+  EXPECT_THAT(view->legs, ElementsAre(Field(&LegView::id, "from"), Field(&LegView::id, "to"),
+                                      Field(&LegView::id, "from-2")));
+  EXPECT_EQ(view->from, "user:bob");
+  EXPECT_EQ(view->to, "trunk:carrier");
   EXPECT_EQ(byes_to_alice(), 2);
   EXPECT_EQ(talking(), (std::set<std::string>{"trunk:carrier", "user:bob"}));
   EXPECT_EQ(world.engine->calls(), 1U);
@@ -96,7 +102,8 @@ TEST_F(AttendedCase, TheTwoPartiesAreJoinedAndAliceIsReleased) {
   bob->send_in_dialog(Method::bye);
   world.settle();
   EXPECT_TRUE(ended(*trunk));
-  EXPECT_EQ(world.observed<CallEnded>().back().end.ended_by, EndedBy::callee);
+  EXPECT_EQ(world.observed<CallEnded>().back().end.ended_by, EndedBy::caller)
+      << "he took alice's side";
   wind_up();
 }
 
@@ -123,6 +130,16 @@ TEST_F(AttendedCase, ThePlacesOnTheTrunksGoWithTheLegs) {
   world.settle();
   EXPECT_TRUE(ended(*second));
   EXPECT_EQ(calls(), (std::pair{0U, 0U}));
+  wind_up();
+}
+
+TEST_F(AttendedCase, TheMovedLegIsTracedInTheCallThatHasIt) {
+  consult("85552000", *second, trunk_sdp());
+  ASSERT_TRUE(world.reply<CallView>(attend()));
+  byes_to_alice();
+  const auto trace = world.reply<Trace>(world.ask(GetTrace{call_name(), GetTrace::Format::json}));
+  ASSERT_TRUE(trace);
+  EXPECT_THAT(trace->content, HasSubstr("trunk:second"));
   wind_up();
 }
 

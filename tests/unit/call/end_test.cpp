@@ -33,6 +33,27 @@ TEST_F(End, TheReasonOfAByeIsCarriedAcross) {
               HasSubstr("cause=31"));
 }
 
+TEST_F(End, TheApiHangsUpAndSaysWhy) {
+  const auto reason = [](const std::optional<sip::RequestReceived>& bye) {
+    return bye ? std::string(bye->request.header(HeaderName::reason).value_or("")) : "no BYE";
+  };
+  world.ask(HangupCall{call_name(), 603, "not \"now\""});
+  EXPECT_EQ(reason(ended(*alice)), "SIP;cause=603;text=\"not \\\"now\\\"\"");
+  EXPECT_EQ(reason(ended(*trunk)), "SIP;cause=603;text=\"not \\\"now\\\"\"");
+  const Failure end = world.observed<CallEnded>().at(0).end;
+  EXPECT_EQ(end.ended_by, EndedBy::api);
+  EXPECT_EQ(end.reason, EndReason::hangup);
+  EXPECT_EQ(end.sip_code, 200) << "the call was answered, and ended in order";
+  world.expect_nothing_left();
+}
+
+TEST_F(End, TheApiHangsUpWithATextAlone) {
+  world.ask(HangupCall{call_name(), 0, "over"});
+  const auto bye = ended(*trunk);
+  ASSERT_TRUE(bye);
+  EXPECT_EQ(bye->request.header(HeaderName::reason), "Q.850;cause=16;text=\"over\"");
+}
+
 TEST_F(End, BothHangUpAtOnceAndBothGet200) {
   const auto theirs = trunk->send_in_dialog(Method::bye);
   const auto hers = alice->send_in_dialog(Method::bye);

@@ -155,6 +155,7 @@ TEST(Labels, OfDirectionsAndEnders) {
   EXPECT_EQ(ended_by_label(EndedBy::caller), "caller");
   EXPECT_EQ(ended_by_label(EndedBy::callee), "callee");
   EXPECT_EQ(ended_by_label(EndedBy::gateway), "gateway");
+  EXPECT_EQ(ended_by_label(EndedBy::api), "api");
 }
 
 TEST(RemoteFailure, KeepsWhatThePeerSaid) {

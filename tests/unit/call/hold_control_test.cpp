@@ -63,6 +63,8 @@ TEST_F(HoldControl, AHeldLegIsToldAndHearsNothing) {
   EXPECT_FALSE(alice->take_request(Method::invite)) << "the other side is told nothing";
   ASSERT_EQ(world.observed<CallHeld>().size(), 1U);
   EXPECT_TRUE(world.observed<CallHeld>()[0].held);
+  EXPECT_EQ(world.observed<CallHeld>()[0].leg, "to");
+  EXPECT_TRUE(world.observed<CallHeld>()[0].by_api);
 
   const auto resumed = world.ask(ResumeCall{to_leg()});
   EXPECT_EQ(take_offer(*trunk, "sendrecv"), "sendrecv");
@@ -92,7 +94,9 @@ TEST_F(HoldControl, BothLegsCanBeHeldAndResumedInAnyOrder) {
   world.ask(ResumeCall{to_leg()});
   EXPECT_EQ(take_offer(*trunk, "sendrecv"), "sendrecv");
   EXPECT_EQ(routes(), 0U) << "the other is held still";
-  EXPECT_TRUE(world.observed<CallHeld>().back().held);
+  EXPECT_FALSE(world.observed<CallHeld>().back().held);
+  EXPECT_EQ(world.observed<CallHeld>().back().leg, "to");
+  EXPECT_EQ(world.observed<CallHeld>().back().call.state, CallState::held);
   world.ask(ResumeCall{from_leg()});
   EXPECT_EQ(take_offer(*alice, "sendrecv"), "sendrecv");
   EXPECT_EQ(routes(), 2U);
@@ -122,7 +126,9 @@ TEST_F(HoldControl, ThePeersOwnHoldOutlastsOurs) {
   world.settle();
   world.ask(ResumeCall{to_leg()});
   EXPECT_EQ(take_offer(*trunk, "sendonly"), "recvonly") << "its own hold stands";
-  EXPECT_TRUE(world.observed<CallHeld>().back().held);
+  EXPECT_TRUE(world.observed<CallHeld>().back().by_api);
+  EXPECT_FALSE(world.observed<CallHeld>().back().held);
+  EXPECT_EQ(world.observed<CallHeld>().back().call.state, CallState::held);
   sent = trunk->send_in_dialog(Method::invite, "application/sdp", trunk_sdp("sendrecv", ++version));
   world.settle();
   EXPECT_EQ(take_offer(*alice, "sendrecv"), "sendrecv");

@@ -34,12 +34,12 @@ struct Originate : testing::Test {
   }
 
   CallView create() {
-    const auto view = world.reply<CallView>(world.execute(request));
+    const auto view = world.reply<CallView>(world.ask(request));
     EXPECT_TRUE(view);
     return view.value_or(CallView{});
   }
   Refusal refused() {
-    const auto refusal = world.reply<Refusal>(world.execute(request));
+    const auto refusal = world.reply<Refusal>(world.ask(request));
     EXPECT_TRUE(refusal);
     return refusal.value_or(Refusal{});
   }
@@ -238,18 +238,60 @@ TEST_F(Originate, AServiceMayCallANumber) {
   const CallView made = create();
   EXPECT_EQ(made.from, "service:tone");
   EXPECT_EQ(made.to, "trunk:carrier");
-  ASSERT_THAT(made.legs, SizeIs(1));
-  EXPECT_FALSE(made.legs[0].from);
+  ASSERT_THAT(made.legs, SizeIs(2));
+  EXPECT_EQ(made.legs[0].id, "from");
+  EXPECT_EQ(made.legs[0].party, "service:tone");
+  EXPECT_TRUE(made.legs[0].from);
+  EXPECT_EQ(made.legs[0].sip_call_id, "");
+  EXPECT_EQ(made.legs[1].id, "to");
+  EXPECT_FALSE(made.legs[1].from);
   const auto invite = invited(*trunk);
   EXPECT_THAT(std::string(invite.request.body()), Not(HasSubstr("opus")));
+  respond(*trunk, invite, 180);
   respond(*trunk, invite, 183, trunk_sdp());
-  EXPECT_THAT(world.observed<CallRinging>(), SizeIs(1));
+  respond(*trunk, invite, 183, trunk_sdp());
+  const auto rings = world.observed<CallRinging>();
+  ASSERT_THAT(rings, SizeIs(2));
+  EXPECT_EQ(rings[0].call.state, CallState::ringing);
+  EXPECT_EQ(rings[1].call.state, CallState::early_media);
+  EXPECT_EQ(rings[1].code, 183);
+  EXPECT_THAT(world.media_commands<media::StartTone>(), SizeIs(0));
   respond(*trunk, invite, 200, trunk_sdp());
   EXPECT_THAT(world.observed<CallAnswered>(), SizeIs(1));
   EXPECT_THAT(world.media_commands<media::StartTone>(), SizeIs(1));
   trunk->send_in_dialog(Method::bye);
   world.settle();
   EXPECT_EQ(end().ended_by, EndedBy::callee);
+  EXPECT_THAT(world.observed<LegEnded>(), SizeIs(2)) << "the service's too";
+}
+
+TEST_F(Originate, AServiceIsOneOfTwoPartiesUntilATransfer) {
+  request.to = "service:echo";
+  const CallView made = create();
+  respond(*alice, invited(*alice), 200, answer());
+  const CallView answered = world.observed<CallAnswered>().at(0).call;
+  ASSERT_THAT(answered.legs, SizeIs(2));
+  EXPECT_EQ(answered.legs[1].id, "to");
+  EXPECT_EQ(answered.legs[1].party, "service:echo");
+  EXPECT_EQ(answered.legs[1].state, LegState::answered);
+  const auto on_service = world.ask(MuteCall{{made.name, "to"}, MuteDirection::to_leg, true});
+  EXPECT_EQ(world.reply<Refusal>(on_service)->reason, "WRONG_CALL_STATE");
+  world.ask(TransferCall{{made.name, {}}, "5551000", TransferMode::gateway, {}});
+  respond(*trunk, invited(*trunk), 200, trunk_sdp());
+  const auto transferred = world.observed<CallTransferred>();
+  ASSERT_THAT(transferred, SizeIs(1));
+  const CallView& now = transferred[0].call;
+  ASSERT_THAT(now.legs, SizeIs(3));
+  EXPECT_EQ(now.legs[1].state, LegState::ended);
+  EXPECT_EQ(now.legs[2].id, "to-2");
+  EXPECT_EQ(now.to, "trunk:carrier");
+  ASSERT_THAT(world.observed<LegEnded>(), SizeIs(1));
+  EXPECT_EQ(world.observed<LegEnded>()[0].leg.party, "service:echo");
+  if (const auto aligned = alice->take_request(Method::invite))
+    respond(*alice, *aligned, 200, answer());
+  alice->send_in_dialog(Method::bye);
+  world.settle();
+  ended(*trunk);
 }
 
 TEST_F(Originate, TheFirstDeviceThatAnswersIsTheCaller) {
@@ -266,6 +308,15 @@ TEST_F(Originate, TheFirstDeviceThatAnswersIsTheCaller) {
   respond(*trunk, second, 200, trunk_sdp());
   const CallAnswered answered = world.observed<CallAnswered>().at(0);
   ASSERT_THAT(answered.call.legs, SizeIs(3));
+  EXPECT_EQ(answered.call.legs[0].id, "from");
+  EXPECT_EQ(answered.call.legs[1].id, "from-2");
+  EXPECT_EQ(answered.call.legs[2].id, "to");
+  // Who is there is meant, and not the leg that had the name first.
+  const auto muted = world.reply<CallView>(
+      world.ask(MuteCall{{answered.call.name, "from"}, MuteDirection::to_leg, true}));
+  ASSERT_TRUE(muted);
+  for (const LegView& leg : muted->legs)
+    EXPECT_EQ(leg.muted_to, leg.from && leg.state != LegState::ended) << leg.id;
   trunk->send_in_dialog(Method::bye);
   world.settle();
   EXPECT_TRUE(ended(other));
@@ -373,7 +424,7 @@ TEST_F(Originate, TheApiMayHangUpAtEveryMoment) {
   hangup.call = create().name;
   const auto first = invited(*alice);
   respond(*alice, first, 180);
-  EXPECT_TRUE(world.reply<CallView>(world.execute(hangup)));
+  EXPECT_TRUE(world.reply<CallView>(world.ask(hangup)));
   EXPECT_THAT(alice->cancels, SizeIs(1));
   respond(*alice, first, 487);
 
@@ -381,7 +432,7 @@ TEST_F(Originate, TheApiMayHangUpAtEveryMoment) {
   hangup.call = create().name;
   const auto second = alice_answers();
   respond(*trunk, second, 180);
-  world.execute(hangup);
+  world.ask(hangup);
   EXPECT_THAT(trunk->cancels, SizeIs(1));
   respond(*trunk, second, 487);
   EXPECT_TRUE(ended(*alice));
@@ -390,7 +441,7 @@ TEST_F(Originate, TheApiMayHangUpAtEveryMoment) {
   hangup.call = create().name;
   alice->dialog.reset();
   both_answer();
-  world.execute(hangup);
+  world.ask(hangup);
   EXPECT_TRUE(ended(*alice));
   EXPECT_TRUE(ended(*trunk));
   const auto ends = world.observed<CallEnded>();
@@ -440,7 +491,7 @@ TEST_F(Originate, TheFirstPartyHearsTheTrunksAnnouncement) {
   EXPECT_THAT(world.media_commands<media::SetRoute>(), SizeIs(2));
   ASSERT_THAT(world.observed<CallRinging>(), SizeIs(1));
   GetNode nothing;
-  world.execute(nothing);
+  world.ask(nothing);
   // A new address of the caller's while it listens changes nothing of that.
   alice->send_in_dialog(Method::invite, "application/sdp", browser_offer("sendrecv", 9));
   world.settle();
@@ -511,14 +562,14 @@ TEST_F(Originate, TheMaximumDurationEndsTheCall) {
 TEST_F(Originate, TheSameRequestIsTheSameCall) {
   request.request_id = "r-1";
   const CallView made = create();
-  const auto again = world.reply<Replayed>(world.execute(request));
+  const auto again = world.reply<Replayed>(world.ask(request));
   ASSERT_TRUE(again);
   EXPECT_EQ(again->call.name, made.name);
   EXPECT_THAT(world.observed<CallStarted>(), SizeIs(1));
   respond(*alice, invited(*alice), 486);
   EXPECT_FALSE(alice->take_request(Method::invite));
   world.pass(seconds{70});
-  const auto after = world.reply<Replayed>(world.execute(request));
+  const auto after = world.reply<Replayed>(world.ask(request));
   ASSERT_TRUE(after);
   EXPECT_EQ(after->call.name, made.name);
   EXPECT_EQ(after->call.state, CallState::ended);
@@ -546,7 +597,7 @@ TEST_F(Originate, ARequestIdIsForgottenAfterTenMinutesOrTwentyThousandOthers) {
   EXPECT_NE(first, second);
   for (int i = 0; i < 20000; ++i) {
     request.request_id = "other-" + std::to_string(i);
-    world.execute(request);
+    world.ask(request);
   }
   request.request_id = "r-1";
   EXPECT_NE(create().name, second);
@@ -601,7 +652,7 @@ TEST_F(Originate, ADrainingOrFullNodeTakesNoCall) {
 }
 
 TEST_F(Originate, ADisabledTrunkTakesNoCallInEitherDirection) {
-  world.execute(SetTrunkEnabled{"carrier", false});
+  world.ask(SetTrunkEnabled{"carrier", false});
   create();
   respond(*alice, invited(*alice), 200, answer());
   EXPECT_EQ(end().reason, EndReason::trunk_disabled);
@@ -611,7 +662,7 @@ TEST_F(Originate, ADisabledTrunkTakesNoCallInEitherDirection) {
   const auto refusal = trunk->take_response(300);
   ASSERT_TRUE(refusal);
   EXPECT_EQ(refusal->response.status(), 503);
-  world.execute(SetTrunkEnabled{"carrier", true});
+  world.ask(SetTrunkEnabled{"carrier", true});
 }
 
 TEST_F(Originate, ATrunksLimitCountsTheApisCallsToo) {

@@ -100,7 +100,10 @@ TEST_F(PolicyTest, IsAskedWithWhatTheCallerSaidButNoSecrets) {
   EXPECT_TRUE(call_id);
   EXPECT_EQ(world.observed<CallStarted>()[0].call.state, CallState::created);
   decide(PolicyRejection{480, "closed"});
-  EXPECT_EQ(final_status(call), 480);
+  const auto response = alice->take_response(200, call);
+  ASSERT_TRUE(response);
+  EXPECT_EQ(response->response.status(), 480);
+  EXPECT_EQ(response->response.reason(), "closed");
 }
 
 TEST_F(PolicyTest, RoutesToATrunkWithItsOwnCallerIdAndHeaders) {
@@ -150,6 +153,8 @@ TEST_F(PolicyTest, TriesTheTargetsInOrder) {
   EXPECT_EQ(view.to, "trunk:second");
   ASSERT_THAT(view.legs, SizeIs(3));
   EXPECT_EQ(view.legs[1].state, LegState::ended);
+  EXPECT_EQ(view.legs[1].id, "to");
+  EXPECT_EQ(view.legs[2].id, "to-2");
   hang_up(*alice, *second);
 }
 
@@ -237,6 +242,35 @@ TEST_F(PolicyTest, ARejectionGoesToTheCaller) {
   EXPECT_FALSE(end().remote);
 }
 
+TEST_F(PolicyTest, A503SaysWhenToComeBack) {
+  for (const auto& [told, expected] : {std::pair{std::optional<std::uint32_t>{}, "10"},
+                                       {std::optional<std::uint32_t>{77}, "77"}}) {
+    const auto call = dial();
+    decide(PolicyRejection{503, "full", told});
+    const auto refused = alice->take_response(200, call);
+    ASSERT_TRUE(refused);
+    EXPECT_EQ(refused->response.status(), 503);
+    EXPECT_EQ(refused->response.header(HeaderName::retry_after), expected);
+  }
+}
+
+TEST_F(PolicyTest, ABrokenServiceIs500AndAFault) {
+  const auto call = dial();
+  decide(PolicyFailed{"error", 500});
+  EXPECT_EQ(final_status(call), 500);
+  EXPECT_EQ(end().sip_code, 500);
+  EXPECT_EQ(world.observed<PolicyFault>().back().why, "error");
+}
+
+TEST_F(PolicyTest, OfSeveralTargetsTheBestRefusalCounts) {
+  const auto call = dial();
+  decide(to({"trunk:carrier", "trunk:second"}));
+  respond(*trunk, invited(*trunk), 488);
+  respond(*second, invited(*second), 503);
+  EXPECT_EQ(final_status(call), 488);
+  EXPECT_EQ(end().sip_code, 488);
+}
+
 TEST_F(PolicyTest, AnUnusableAnswerIsTheFallback) {
   world.settings.policy.fallback_reject = 480;
   restart();
@@ -297,7 +331,7 @@ TEST_F(PolicyTest, ACallOfTheApiIsDecidedOnceItsFirstPartyIsThere) {
   CreateCall create;
   create.from = "user:alice";
   create.to = "7001";
-  ASSERT_TRUE(world.reply<CallView>(world.execute(create)));
+  ASSERT_TRUE(world.reply<CallView>(world.ask(create)));
   EXPECT_THAT(world.questions, SizeIs(0));
   respond(*alice, invited(*alice), 200, browser_answer());
   ASSERT_THAT(world.questions, SizeIs(1));
@@ -308,11 +342,116 @@ TEST_F(PolicyTest, ACallOfTheApiIsDecidedOnceItsFirstPartyIsThere) {
     respond(*alice, *again, 200, browser_answer());
   EXPECT_THAT(world.observed<CallAnswered>(), SizeIs(1));
   hang_up(*alice, *trunk);
-  create.from = "7001";
-  create.to = "user:alice";
-  const auto refusal = world.reply<Refusal>(world.execute(create));
-  ASSERT_TRUE(refusal);
-  EXPECT_EQ(refusal->field, "from");
+}
+
+struct PolicyForTheFirst : PolicyTest {
+  /// The API calls 7001, which the policy service decides about, and then alice.
+  void create(const std::string& to = "user:alice") {
+    world.settings.routes.insert(world.settings.routes.begin(), {"any", "^7", "service:policy"});
+    restart();
+    CreateCall create;
+    create.from = "7001";
+    create.to = to;
+    const auto made = world.reply<CallView>(world.ask(create));
+    ASSERT_TRUE(made);
+    EXPECT_EQ(made->from, "service:policy");
+    ASSERT_THAT(world.questions, SizeIs(1));
+    const auto& asked = std::get<RouteQuestion>(world.questions[0].question);
+    EXPECT_EQ(asked.source, "api");
+    EXPECT_EQ(asked.to, "7001");
+    EXPECT_EQ(asked.from, to == "user:alice" ? "alice" : "echo");
+    EXPECT_FALSE(alice->take_request(Method::invite));
+  }
+};
+
+TEST_F(PolicyForTheFirst, TheTargetsAreTriedAndThenTheOtherIsCalled) {
+  create();
+  RouteTargets route = to({"trunk:carrier", "trunk:second"});
+  route.caller_id = {"15550001", "Desk"};
+  route.headers = {{"X-Case", "7"}};
+  decide(route);
+  respond(*trunk, invited(*trunk), 503);
+  const auto invite = invited(*second);
+  EXPECT_THAT(std::string(invite.request.request_uri()), HasSubstr("sip:7001@192.0.2.20"));
+  EXPECT_EQ(sip::from_of(invite.request).uri.user, "15550001");
+  EXPECT_EQ(invite.request.header("X-Case"), "7");
+  respond(*second, invite, 200, trunk_sdp("sendrecv", 1, "0 101"));
+  const auto to_alice = invited(*alice);
+  EXPECT_EQ(sip::from_of(to_alice.request).uri.user, "7001");
+  EXPECT_FALSE(to_alice.request.header("X-Case"));
+  respond(*alice, to_alice, 200, browser_answer());
+  const CallView view = world.observed<CallAnswered>().at(0).call;
+  EXPECT_EQ(view.from, "trunk:second");
+  EXPECT_EQ(view.from_number, "7001");
+  EXPECT_EQ(view.to, "user:alice");
+  EXPECT_EQ(view.trunk, "second");
+  EXPECT_EQ(view.direction, Direction::outbound);
+  while (const auto again = alice->take_request(Method::invite))
+    respond(*alice, *again, 200, browser_answer());
+  while (const auto again = second->take_request(Method::invite))
+    respond(*second, *again, 200, trunk_sdp("sendrecv", 2, "0 101"));
+  hang_up(*alice, *second);
+}
+
+TEST_F(PolicyForTheFirst, ItsRefusalIsOfTheFromLeg) {
+  create();
+  decide(PolicyRejection{480, "closed"});
+  EXPECT_EQ(end().sip_code, 480);
+  EXPECT_TRUE(world.observed<CallEnded>().at(0).call.from_failed);
+}
+
+TEST_F(PolicyForTheFirst, ANodeWithoutAnAnswerTakesTheFallback) {
+  create();
+  decide(PolicyFailed{"unavailable"});
+  EXPECT_EQ(end().reason, EndReason::policy_failed);
+  EXPECT_TRUE(world.observed<CallEnded>().at(0).call.from_failed);
+}
+
+TEST_F(PolicyForTheFirst, MayBeAService) {
+  create();
+  decide(to({"service:echo"}));
+  respond(*alice, invited(*alice), 200, browser_answer());
+  const CallView view = world.observed<CallAnswered>().at(0).call;
+  EXPECT_EQ(view.from, "service:echo");
+  EXPECT_EQ(view.to, "user:alice");
+  alice->send_in_dialog(Method::bye);
+  world.settle();
+}
+
+TEST_F(PolicyForTheFirst, TwoServicesHaveNobodyToBeCalled) {
+  create("service:echo");
+  decide(to({"service:echo"}));
+  EXPECT_EQ(end().reason, EndReason::no_route);
+}
+
+TEST_F(PolicyForTheFirst, AParkedOneGoesWhereItIsSent) {
+  Peer& bob = world.registered("bob");
+  create();
+  decide(Park{});
+  const auto nobody = world.reply<Refusal>(world.ask(AnswerCall{name(), ""}));
+  ASSERT_TRUE(nobody) << "there is nobody to be answered";
+  ASSERT_TRUE(world.reply<CallView>(world.ask(AnswerCall{name(), "user:bob"})));
+  respond(bob, invited(bob), 200, browser_answer());
+  respond(*alice, invited(*alice), 200, browser_answer());
+  EXPECT_EQ(world.observed<CallAnswered>().at(0).call.from, "user:bob");
+  hang_up(*alice, bob);
+}
+
+TEST_F(PolicyTest, AServiceMayCallWhomTheServiceChooses) {
+  world.settings.routes.insert(world.settings.routes.begin(), {"any", "^7", "service:policy"});
+  restart();
+  CreateCall create;
+  create.from = "service:tone";
+  create.to = "7001";
+  ASSERT_TRUE(world.reply<CallView>(world.ask(create)));
+  decide(to({"trunk:carrier", "trunk:second"}));
+  respond(*trunk, invited(*trunk), 503);
+  respond(*second, invited(*second), 200, trunk_sdp());
+  EXPECT_THAT(world.observed<CallAnswered>(), SizeIs(1));
+  EXPECT_THAT(world.media_commands<media::StartTone>(), SizeIs(1));
+  EXPECT_THAT(world.media_commands<media::SetRoute>(), SizeIs(0));
+  second->send_in_dialog(Method::bye);
+  world.settle();
 }
 
 TEST_F(PolicyTest, WithoutAServiceSuchARouteIsAMistake) {
@@ -336,7 +475,7 @@ struct Parked : PolicyTest {
     return call;
   }
   std::optional<CallView> answer(const std::string& target) {
-    return world.reply<CallView>(world.execute(AnswerCall{name(), target}));
+    return world.reply<CallView>(world.ask(AnswerCall{name(), target}));
   }
 };
 
@@ -344,10 +483,15 @@ TEST_F(Parked, RingsUntilSomebodyDecides) {
   const auto call = park();
   ASSERT_THAT(world.observed<CallParked>(), SizeIs(1));
   EXPECT_EQ(world.observed<CallParked>()[0].call.state, CallState::parked);
+  EXPECT_EQ(world.observed<CallParked>()[0].timeout, world.settings.ring_timeout);
   world.pass(seconds{61});
   EXPECT_TRUE(alice->take_response(180, call)) << "again, for proxies on the way";
-  world.execute(RejectCall{name(), 486, "busy"});
-  EXPECT_EQ(final_status(call), 486);
+  world.ask(RejectCall{name(), 486, "Sp\xc3\xa4ter"});
+  const auto response = alice->take_response(200, call);
+  ASSERT_TRUE(response);
+  EXPECT_EQ(response->response.status(), 486);
+  EXPECT_EQ(response->response.reason(), "Sp\xc3\xa4ter");
+  EXPECT_EQ(end().ended_by, EndedBy::api);
 }
 
 TEST_F(Parked, IsSentToATarget) {
@@ -370,6 +514,8 @@ TEST_F(Parked, IsAnsweredBySilence) {
   const auto view = answer("");
   ASSERT_TRUE(view);
   EXPECT_EQ(view->state, CallState::answered);
+  ASSERT_THAT(view->legs, SizeIs(2));
+  EXPECT_EQ(view->legs[1].party, "service:silence");
   EXPECT_EQ(final_status(call), 200);
   EXPECT_THAT(world.media_commands<media::SetRoute>(), SizeIs(0));
   EXPECT_THAT(world.media_commands<media::StartTone>(), SizeIs(0));
@@ -392,12 +538,13 @@ TEST_F(Parked, WithoutAnOfferIsAnsweredToo) {
 
 TEST_F(Parked, IsGivenUpInTime) {
   const auto call = park(seconds{20});
+  EXPECT_EQ(world.observed<CallParked>()[0].timeout, seconds{20});
   world.pass(seconds{19});
   EXPECT_EQ(final_status(call), 0);
   world.pass(seconds{1});
   EXPECT_EQ(final_status(call), 480);
   EXPECT_EQ(end().reason, EndReason::ring_timeout);
-  const auto refusal = world.reply<Refusal>(world.execute(AnswerCall{name(), ""}));
+  const auto refusal = world.reply<Refusal>(world.ask(AnswerCall{name(), ""}));
   ASSERT_TRUE(refusal);
 }
 
@@ -410,17 +557,17 @@ TEST_F(Parked, IsGivenUpByTheCaller) {
 
 TEST_F(Parked, StaysParkedWhenTheTargetCannotBeMeant) {
   const auto call = park();
-  const auto refusal = world.reply<Refusal>(world.execute(AnswerCall{name(), "nobody-at-all"}));
+  const auto refusal = world.reply<Refusal>(world.ask(AnswerCall{name(), "nobody-at-all"}));
   ASSERT_TRUE(refusal);
   EXPECT_EQ(refusal->reason, "NO_ROUTE");
   EXPECT_EQ(refusal->field, "target");
-  world.execute(RejectCall{name(), 603, {}});
+  world.ask(RejectCall{name(), 603, {}});
   EXPECT_EQ(final_status(call), 603);
 }
 
 TEST_F(Parked, OnlyAParkedCallIsAnswered) {
   dial();
-  const auto refusal = world.reply<Refusal>(world.execute(AnswerCall{name(), ""}));
+  const auto refusal = world.reply<Refusal>(world.ask(AnswerCall{name(), ""}));
   ASSERT_TRUE(refusal);
   EXPECT_EQ(refusal->reason, "WRONG_CALL_STATE");
   decide(PolicyRejection{});

@@ -69,7 +69,7 @@ class RandomCalls {
     if (!made_.empty() && chance(30)) {
       HangupCall hangup;
       hangup.call = made_[random_.below(static_cast<std::uint32_t>(made_.size()))];
-      world_.execute(hangup);
+      world_.ask(hangup);
       return;
     }
     CreateCall request;
@@ -78,8 +78,7 @@ class RandomCalls {
     request.trunk = chance(50) ? "carrier" : "";
     if (chance(50)) request.ring_timeout = seconds{1 + random_.below(20)};
     if (chance(50)) request.max_duration = seconds{1 + random_.below(20)};
-    if (const auto made = world_.reply<CallView>(world_.execute(request)))
-      made_.push_back(made->name);
+    if (const auto made = world_.reply<CallView>(world_.ask(request))) made_.push_back(made->name);
   }
 
   /// The policy service answers one of its questions, and the API decides about a parked call.
@@ -94,7 +93,7 @@ class RandomCalls {
     const std::size_t chosen = chance(50) ? 0 : chance(60) ? 1 : 2 + random_.below(2);
     world_.answer(world_.questions[any].id, answers[chosen]);
     for (const CallParked& parked : world_.observed<CallParked>()) {
-      if (chance(20)) world_.execute(AnswerCall{parked.call.name, chance(50) ? any_party() : ""});
+      if (chance(20)) world_.ask(AnswerCall{parked.call.name, chance(50) ? any_party() : ""});
     }
   }
 
@@ -136,9 +135,8 @@ class RandomCalls {
     const auto back = std::min<std::size_t>(started.size(), 1 + random_.below(4));
     const CallView& call = started[started.size() - back].call;
     LegName on{call.name, {}};
-    // A call of the API starts without legs.
-    if (chance(40) && !call.legs.empty())
-      on.leg = std::to_string(std::stoull(call.legs.front().id) + random_.below(3));
+    static constexpr std::array<const char*, 5> kLegs{"from", "to", "from-2", "to-2", "to-3"};
+    if (chance(40)) on.leg = kLegs[random_.below(5)];
     switch (random_.below(10)) {
       case 6:
       case 7:
@@ -173,11 +171,11 @@ class RandomCalls {
   }
 
   void transfer(const LegName& on) {
-    static constexpr std::array<const char*, 4> kTargets{"user:bob", "75550000", "user:alice",
-                                                         "5550000"};
+    static constexpr std::array<const char*, 6> kTargets{"user:bob", "75550000",     "user:alice",
+                                                         "5550000",  "service:tone", "echo"};
     static constexpr std::array<TransferMode, 3> kModes{TransferMode::automatic,
                                                         TransferMode::refer, TransferMode::gateway};
-    world_.ask(TransferCall{on, kTargets[random_.below(4)], kModes[random_.below(3)],
+    world_.ask(TransferCall{on, kTargets[random_.below(6)], kModes[random_.below(3)],
                             chance(50) ? std::optional<Duration>(seconds{10}) : std::nullopt});
   }
 
@@ -309,9 +307,8 @@ class RandomCalls {
     EXPECT_GT(world_.observed<CallStarted>().size(), 50U);
     EXPECT_GT(world_.observed<CallAnswered>().size(), 15U);
     EXPECT_GT(world_.observed<CallHeld>().size(), 2U);
-    std::map<std::string, int> ends;
-    for (const auto& end : world_.observed<LegEnded>())
-      EXPECT_EQ(++ends[end.leg.id], 1) << "leg " << end.leg.id;
+    for (const auto& [leg, ends] : leg_ends(world_))
+      EXPECT_EQ(ends, 1) << leg.first << " leg " << leg.second;
   }
 
   World world_;

@@ -203,6 +203,82 @@ TEST_F(ReferTransfer, AChallengeIsAnswered) {
   wind_up();
 }
 
+TEST_F(ReferTransfer, AChallengeOfTheCarrierThatCalledUsIsAnsweredToo) {
+  trunk->dialog.reset();
+  const auto call = trunk->invite("1001", "+4930123456", trunk_sdp());
+  world.settle();
+  alice->respond(*alice->take_request(Method::invite), 200, browser_answer());
+  world.settle();
+  trunk->ack(*trunk->take_response(200, call));
+  world.settle();
+  const std::string inbound = world.observed<CallStarted>().back().call.name;
+  const auto asked = transfer("5552000", TransferMode::refer,
+                              {inbound, world.observed<CallAnswered>().back().call.legs[0].id});
+  const auto first = trunk->take_request(Method::refer);
+  ASSERT_TRUE(first);
+  auto challenge = sip::make_response(first->request, 407, "peer-tag");
+  challenge.add(HeaderName::proxy_authenticate,
+                "Digest realm=\"carrier\", nonce=\"n1\", algorithm=MD5, qop=\"auth\"");
+  trunk->respond(*first, std::move(challenge));
+  world.settle();
+  const auto again = accept_refer();
+  ASSERT_TRUE(again);
+  EXPECT_TRUE(again->request.header(HeaderName::proxy_authorization));
+  EXPECT_EQ(notify("SIP/2.0 200 OK", "terminated"), 200);
+  EXPECT_TRUE(world.reply<CallView>(asked));
+}
+
+TEST_F(ReferTransfer, TheOutcomeOfAnEarlierReferIsNotThatOfALaterOne) {
+  const auto given_up =
+      transfer("5552000", TransferMode::refer, carrier_leg(), std::optional<Duration>(seconds{20}));
+  const auto earlier = accept_refer();
+  world.pass(seconds{31});
+  ASSERT_TRUE(world.reply<Failure>(given_up));
+  const auto asked = refer("5553000");
+  const auto later = accept_refer();
+  EXPECT_EQ(notify("SIP/2.0 200 OK", "terminated;reason=noresource"), 481) << "of which one?";
+  const auto id = [](const auto& request) {
+    return "refer;id=" + std::to_string(sip::cseq_of(request->request).number);
+  };
+  EXPECT_EQ(notify("SIP/2.0 200 OK", "terminated;reason=noresource", id(earlier)), 481);
+  EXPECT_FALSE(world.replied(asked));
+  EXPECT_EQ(notify("SIP/2.0 404 Not Found", "terminated;reason=noresource", id(later)), 200);
+  EXPECT_EQ(failure(asked), 404);
+  expect_untouched();
+  wind_up();
+}
+
+TEST_F(ReferTransfer, ThatAnEarlierReferHadNoAnswerSaysNothingOfALaterOne) {
+  const auto first = transfer("75552000", TransferMode::automatic, carrier_leg());
+  ASSERT_TRUE(trunk->take_request(Method::refer));
+  world.pass(seconds{6});
+  trunk->respond(*trunk->take_request(Method::invite), 486);
+  world.settle();
+  EXPECT_EQ(failure(first), 486);
+  world.pass(seconds{20});
+  const auto asked = refer();
+  const auto accepted = accept_refer();
+  ASSERT_TRUE(accepted);
+  world.pass(seconds{10});  // the first is given up by its transaction
+  const auto id = "refer;id=" + std::to_string(sip::cseq_of(accepted->request).number);
+  EXPECT_EQ(notify("SIP/2.0 486 Busy Here", "terminated", id), 200);
+  EXPECT_EQ(failure(asked), 486);
+  expect_untouched();
+  wind_up();
+}
+
+TEST_F(ReferTransfer, ANotifyProvesThatTheReferCame) {
+  const auto asked = refer();
+  ASSERT_TRUE(trunk->take_request(Method::refer));
+  EXPECT_EQ(notify("SIP/2.0 100 Trying", "active;expires=60"), 200);
+  world.pass(seconds{33});  // its 202 never comes
+  EXPECT_FALSE(world.replied(asked));
+  EXPECT_EQ(notify("SIP/2.0 486 Busy Here", "terminated"), 200);
+  EXPECT_EQ(failure(asked), 486);
+  expect_untouched();
+  wind_up();
+}
+
 TEST_F(ReferTransfer, AnAnswerOf481EndsTheCall) {
   const auto asked = refer();
   trunk->respond(*trunk->take_request(Method::refer), 481);
@@ -240,6 +316,12 @@ TEST_F(ReferTransfer, WhatIsNoTargetIsRefused) {
     const auto refused = world.reply<Refusal>(refer(target));
     ASSERT_TRUE(refused) << target;
     EXPECT_EQ(refused->field, "target") << target;
+  }
+  for (const auto* service : {"service:policy", "service:nosuch"}) {
+    const auto refused =
+        world.reply<Refusal>(transfer(service, TransferMode::gateway, carrier_leg()));
+    ASSERT_TRUE(refused) << service;
+    EXPECT_EQ(refused->field, "target") << service;
   }
   EXPECT_FALSE(trunk->take_request(Method::refer));
   EXPECT_THAT(world.observed<CallTransferred>(), IsEmpty());
@@ -282,6 +364,7 @@ struct AutomaticTransfer : TransferCase {
 TEST_F(AutomaticTransfer, APeerThatRefersIsAskedTo) {
   const auto asked = to_number();
   ASSERT_TRUE(accept_refer());
+  EXPECT_EQ(notify("SIP/2.0 100 Trying", "active;expires=60"), 200);
   world.pass(seconds{20});
   EXPECT_FALSE(trunk->take_request(Method::invite)) << "it was accepted";
   notify("SIP/2.0 200 OK", "terminated");
@@ -337,6 +420,63 @@ TEST_F(AutomaticTransfer, AnAcceptanceThatComesLateTakesOurOwnCallBack) {
   wind_up();
 }
 
+TEST_F(AutomaticTransfer, AnAcceptedReferOfWhichNothingIsToldFallsBack) {
+  const auto asked = to_number();
+  const auto refer = accept_refer();
+  ASSERT_TRUE(refer);
+  world.pass(seconds{9});
+  EXPECT_FALSE(trunk->take_request(Method::invite)) << "the first NOTIFY may still come";
+  world.pass(seconds{2});
+  answer_ours();
+  EXPECT_TRUE(world.reply<CallView>(asked));
+  EXPECT_TRUE(ended(*alice));
+  EXPECT_THAT(world.observed<CallTransferred>(), SizeIs(1));
+  wind_up();
+}
+
+TEST_F(AutomaticTransfer, AReferOfWhichSomethingIsToldIsWaitedFor) {
+  const auto asked = to_number();
+  accept_refer();
+  EXPECT_EQ(notify("SIP/2.0 100 Trying", "active;expires=60"), 200);
+  world.pass(seconds{60});
+  EXPECT_FALSE(trunk->take_request(Method::invite));
+  EXPECT_FALSE(world.replied(asked));
+  EXPECT_EQ(notify("SIP/2.0 200 OK", "terminated"), 200);
+  EXPECT_TRUE(world.reply<CallView>(asked));
+  ended(*trunk);
+  ended(*alice);
+  wind_up();
+}
+
+TEST_F(AutomaticTransfer, ASubscriptionThatEndsWithoutAnOutcomeFallsBack) {
+  const auto asked = to_number();
+  accept_refer();
+  EXPECT_EQ(notify("SIP/2.0 100 Trying", "terminated;reason=timeout"), 200);
+  answer_ours();
+  EXPECT_TRUE(world.reply<CallView>(asked));
+  ended(*alice);
+  wind_up();
+}
+
+TEST_F(AutomaticTransfer, APeerThatLeavesWhileOursRingsHasTakenTheCallOver) {
+  const auto asked = to_number();
+  accept_refer();
+  world.pass(seconds{11});
+  const auto invite = trunk->take_request(Method::invite);
+  ASSERT_TRUE(invite);
+  trunk->respond(*invite, 180);
+  world.settle();
+  trunk->send_in_dialog(Method::bye);
+  world.settle();
+  const auto view = world.reply<CallView>(asked);
+  ASSERT_TRUE(view) << "it had accepted the REFER";
+  EXPECT_EQ(view->end->reason, EndReason::transferred);
+  EXPECT_THAT(trunk->cancels, SizeIs(1));
+  trunk->respond(*invite, 487);
+  EXPECT_TRUE(ended(*alice));
+  wind_up();
+}
+
 TEST_F(AutomaticTransfer, AFailureOfTheTargetIsNotTriedAgain) {
   const auto asked = to_number();
   accept_refer();
@@ -374,11 +514,16 @@ TEST_F(AutomaticTransfer, ANumberThatOnlyThePeerKnowsIsLeftToIt) {
   expect_untouched();
 }
 
-TEST(AutomaticTransferWithoutRefer, APeerThatDoesNotReferIsNotAsked) {
+/// What the carrier lists in Allow decides whether it is asked.
+struct ListedMethods : testing::TestWithParam<std::pair<const char*, bool>> {};
+
+TEST_P(ListedMethods, DecideWhetherThePeerIsAsked) {
+  const auto [allow, asked] = GetParam();
   World world;
   world.settings.routes.push_back({"any", "^7[0-9]+$", "trunk:carrier"});
   world.restart();
   Peer& trunk = world.trunk();
+  trunk.allow = allow;
   Peer& alice = world.registered("alice", 100000);
   const auto call =
       world.answer_challenge(alice, alice.invite("5551000", "alice", kBrowserOffer), "alice");
@@ -388,9 +533,15 @@ TEST(AutomaticTransferWithoutRefer, APeerThatDoesNotReferIsNotAsked) {
   world.settle();
   world.ask(TransferCall{
       {world.observed<CallStarted>()[0].call.name, {}}, "75552000", TransferMode::automatic, {}});
-  EXPECT_FALSE(trunk.take_request(Method::refer));
-  EXPECT_TRUE(trunk.take_request(Method::invite));
+  EXPECT_EQ(trunk.take_request(Method::refer).has_value(), asked);
+  EXPECT_EQ(trunk.take_request(Method::invite).has_value(), !asked);
 }
+
+INSTANTIATE_TEST_SUITE_P(Allow, ListedMethods,
+                         testing::Values(std::pair{"INVITE, ACK, BYE, CANCEL", false},
+                                         std::pair{"INVITE, ACK, BYE, CANCEL, REFER", true},
+                                         // Without Allow nothing is known (RFC 3261 §20.5).
+                                         std::pair{"", true}));
 
 }  // namespace
 }  // namespace trunkline::call::simulation

@@ -34,6 +34,7 @@ TEST_F(Reoffer, TheBrowserHoldsAndResumes) {
   EXPECT_THAT(std::string(held->response.body()), HasSubstr("a=recvonly"));
   ASSERT_EQ(world.observed<CallHeld>().size(), 1U);
   EXPECT_TRUE(world.observed<CallHeld>()[0].held);
+  EXPECT_FALSE(world.observed<CallHeld>()[0].by_api);
   EXPECT_FALSE(world.media_commands<media::ClearRoute>().empty());
   const auto resumed = hold_by_alice("sendrecv", "sendrecv");
   ASSERT_TRUE(resumed);
@@ -206,7 +207,9 @@ TEST_F(Hold, WhoHoldsLastResumesFirst) {
   EXPECT_EQ(offer(*trunk, *alice, "sendrecv", "sendonly"), "recvonly")
       << "alice still holds: she hears nothing";
   EXPECT_EQ(answered, "sendonly");
-  EXPECT_TRUE(world.observed<CallHeld>().back().held);
+  EXPECT_EQ(world.observed<CallHeld>().back().leg, "to");
+  EXPECT_FALSE(world.observed<CallHeld>().back().held);
+  EXPECT_EQ(world.observed<CallHeld>().back().call.state, CallState::held);
   EXPECT_EQ(offer(*alice, *trunk, "sendrecv", "sendrecv"), "sendrecv");
   EXPECT_EQ(answered, "sendrecv");
   EXPECT_FALSE(world.observed<CallHeld>().back().held);

@@ -109,7 +109,7 @@ sip::TransactionId Peer::invite(std::string_view to_user, std::string_view from_
   const std::string contact_host =
       is_websocket(self.transport) ? "abc.invalid;transport=ws" : self.remote.text();
   request.add(HeaderName::contact, "<sip:" + std::string(from_user) + "@" + contact_host + ">");
-  request.add(HeaderName::allow, allow);
+  if (!allow.empty()) request.add(HeaderName::allow, allow);
   request.set_body("application/sdp", sdp);
   return send(std::move(request));
 }
@@ -122,7 +122,7 @@ void Peer::respond(const sip::RequestReceived& to, int status, std::string_view 
   const std::string contact_host =
       is_websocket(self.transport) ? "abc.invalid;transport=ws" : self.remote.text();
   response.add(HeaderName::contact, "<sip:peer@" + contact_host + ">");
-  response.add(HeaderName::allow, allow);
+  if (!allow.empty()) response.add(HeaderName::allow, allow);
   if (!sdp.empty()) response.set_body("application/sdp", sdp);
   if (status >= 200 && status < 300 && to.request.method() == Method::invite && !dialog) {
     dialog = *sip::Dialog::as_uas(to.request, tag);
@@ -470,14 +470,19 @@ void World::expect_nothing_left() {
   EXPECT_EQ(media_commands<media::RemoveLeg>().size(), added);
   EXPECT_EQ(observed<CallEnded>().size(), observed<CallStarted>().size());
   // Each leg has had its one end.
-  std::map<std::string, int> ends;
-  for (const LegEnded& one : observed<LegEnded>())
-    ++ends[one.leg.id];
+  auto ends = leg_ends(*this);
   for (const CallEnded& one : observed<CallEnded>()) {
     for (const LegView& leg : one.call.legs)
-      EXPECT_EQ(ends[leg.id], 1) << leg.party;
+      EXPECT_EQ((ends[{one.call.name, leg.id}]), 1) << leg.party;
   }
   EXPECT_EQ(replies.size(), asked_);
+}
+
+std::map<std::pair<std::string, std::string>, int> leg_ends(const World& world) {
+  std::map<std::pair<std::string, std::string>, int> ends;
+  for (const LegEnded& one : world.observed<LegEnded>())
+    ++ends[{one.call.name, one.leg.id}];
+  return ends;
 }
 
 }  // namespace trunkline::call::simulation

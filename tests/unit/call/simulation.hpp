@@ -11,6 +11,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 /// The gateway's signalling core and its peers in one process: real endpoints, a network with a
@@ -122,7 +123,6 @@ class World {
     return kind != nullptr ? std::optional(*kind) : std::nullopt;
   }
   bool replied(RequestId request) const { return replies.contains(request); }
-  RequestId execute(const Request& request) { return ask(request); }
   void answer(QuestionId question, const PolicyAnswer& with);
   /// One more trunk peer, at the address of a trunk in `settings`.
   Peer& other_trunk(std::string_view address);
@@ -175,5 +175,8 @@ class World {
   std::uint64_t next_flow_ = 10, asked_ = 0;
   std::deque<std::function<void()>> wire_;
 };
+
+/// How often the end of a leg was told, by the names of its call and of itself.
+std::map<std::pair<std::string, std::string>, int> leg_ends(const World& world);
 
 }  // namespace trunkline::call::simulation

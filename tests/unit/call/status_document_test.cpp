@@ -114,8 +114,14 @@ std::string local_text() {
       "\nA 503 carries `Retry-After`. A `cancelled` call that the caller gave up himself has the "
       "reason "
       "`CALLER_HUNG_UP`. A 487 that no CANCEL of the gateway asked for is `ABORTED`, "
-      "`CALL_ABANDONED_BY_PEER`; a 603 "
-      "with the phrase \"Network Blocked\" has the reason `CALL_BLOCKED_BY_NETWORK`.\n";
+      "`CALL_ABANDONED_BY_PEER`.\n\n"
+      "A 603 with the phrase \"Network Blocked\", or with `v=analytics1` in the text of its "
+      "Reason, has the reason `CALL_BLOCKED_BY_NETWORK`; its `url`, `tel` and `email` become "
+      "links of `google.rpc.Help`, as the Call-Info of a 608 does. A trunk's 480 or 5xx with a "
+      "Q.850 cause of 34, 42, 44 or 47, or with a phrase that the trunk's `capacity_phrase` finds, "
+      "is `RESOURCE_EXHAUSTED`, `TRUNK_CAPACITY` with `google.rpc.QuotaFailure`; other causes are "
+      "told in `SipStatus` and change nothing. A 301 or 302 is followed where the trunk has "
+      "`max_redirects`, and only to its own addresses.\n";
   return text;
 }
 

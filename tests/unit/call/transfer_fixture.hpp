@@ -78,7 +78,7 @@ struct TransferCase : EstablishedCall {
     EXPECT_FALSE(trunk->take_request(sip::Method::bye));
   }
   /// The parties between whom audio is routed both ways, on a worker that has both.
-  std::set<std::string> talking() const {
+  std::set<std::string> talking() {
     std::set<std::pair<std::size_t, LegId>> legs;
     std::set<std::tuple<std::size_t, LegId, LegId>> routes;
     for (std::size_t i = 0; i < world.media_log.size(); ++i) {
@@ -108,18 +108,16 @@ struct TransferCase : EstablishedCall {
     }
     return parties;
   }
-  std::string party_of(LegId leg) const {
-    std::string party;
-    const auto look_in = [&](const CallView& view) {
-      for (const LegView& seen : view.legs) {
-        if (seen.id == std::to_string(leg.value)) party = seen.party;
-      }
-    };
-    for (const auto& one : world.observed<CallAnswered>())
-      look_in(one.call);
-    for (const auto& one : world.observed<CallTransferred>())
-      look_in(one.call);
-    return party;
+  /// The gateway says it itself, of a leg whose media it hears something about.
+  std::string party_of(LegId leg) {
+    const auto told_before = world.observed<MediaChanged>().size();
+    world.media(media::FirstPacket{leg, {}});
+    const auto told = world.observed<MediaChanged>();
+    if (told.size() == told_before) return {};
+    for (const LegView& seen : told.back().call.legs) {
+      if (seen.id == told.back().leg) return seen.party;
+    }
+    return {};
   }
   /// Everything is hung up, and nothing stays behind. `stayed`: no leg's media has moved.
   void wind_up(bool stayed = true) {
@@ -130,13 +128,15 @@ struct TransferCase : EstablishedCall {
     }
     world.settle();
     world.expect_nothing_left();
-    std::map<std::string, int> ends;
-    for (const auto& end : world.observed<LegEnded>())
-      ++ends[end.leg.id];
+    const auto ends = leg_ends(world);
     for (const auto& [leg, count] : ends)
-      EXPECT_EQ(count, 1) << "leg " << leg;
+      EXPECT_EQ(count, 1) << leg.first << " leg " << leg.second;
+    std::set<std::pair<std::string, std::string>> services;
+    for (const auto& end : world.observed<LegEnded>()) {
+      if (end.leg.party.starts_with("service:")) services.insert({end.call.name, end.leg.id});
+    }
     const auto legs = world.media_commands<media::AddBrowserLeg>().size() +
-                      world.media_commands<media::AddTrunkLeg>().size();
+                      world.media_commands<media::AddTrunkLeg>().size() + services.size();
     if (stayed) {
       EXPECT_EQ(ends.size(), legs);
     }

@@ -8,6 +8,8 @@ namespace {
 
 using sip::HeaderName;
 using sip::Method;
+using testing::ElementsAre;
+using testing::Field;
 using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::SizeIs;
@@ -71,6 +73,57 @@ TEST_F(GatewayTransfer, TheCallerIsKeptWhenItsLegIsNamed) {
   wind_up();
 }
 
+/// What a request that names this leg mutes: the leg's own name.
+std::string muted(World& world, const LegName& on) {
+  const auto view = world.reply<CallView>(world.ask(MuteCall{on, MuteDirection::to_leg, true}));
+  if (!view) return {};
+  world.ask(MuteCall{on, MuteDirection::to_leg, false});
+  for (const LegView& leg : view->legs) {
+    if (leg.muted_to) return leg.id;
+  }
+  return {};
+}
+
+TEST_F(GatewayTransfer, ALegKeepsItsNameAndASideIsItsPartyOfNow) {
+  const std::string call = call_name();
+  EXPECT_EQ(muted(world, {call, "from"}), "from");
+  EXPECT_EQ(muted(world, {call, "to"}), "to");
+  EXPECT_EQ(muted(world, {call, ""}), "to");
+  to_bob();
+  bob->respond(*bob->take_request(Method::invite), 200, browser_answer());
+  world.settle();
+  // Bob has come to alice's side; the carrier is where it was.
+  const CallView joined = world.observed<CallTransferred>().back().call;
+  EXPECT_THAT(joined.legs, ElementsAre(Field(&LegView::id, "from"), Field(&LegView::id, "to"),
+                                       Field(&LegView::id, "from-2")));
+  EXPECT_EQ(joined.legs[2].party, "user:bob");
+  EXPECT_TRUE(joined.legs[2].from);
+  EXPECT_EQ(joined.from, "user:bob");
+  EXPECT_EQ(joined.to, "trunk:carrier");
+  EXPECT_EQ(joined.to_number, "5551000");
+  EXPECT_EQ(muted(world, {call, "from"}), "from-2");
+  EXPECT_EQ(muted(world, {call, "from-2"}), "from-2");
+  EXPECT_EQ(muted(world, {call, "to"}), "to");
+  EXPECT_EQ(muted(world, {call, ""}), "to");
+  EXPECT_EQ(muted(world, {call, "to-2"}), "");
+  ended(*alice);
+  if (const auto aligned = bob->take_request(Method::invite))
+    bob->respond(*aligned, 200, browser_answer());
+  world.settle();
+  // And a number to the other one: the leg that was first there is no longer meant.
+  transfer("85552000", TransferMode::gateway, {call, "from"});
+  second->respond(*second->take_request(Method::invite), 200, trunk_sdp());
+  world.settle();
+  const CallView again = world.observed<CallTransferred>().back().call;
+  EXPECT_EQ(again.legs.back().id, "to-2");
+  EXPECT_EQ(again.from, "user:bob");
+  EXPECT_EQ(again.to, "trunk:second");
+  EXPECT_EQ(again.to_number, "85552000");
+  EXPECT_EQ(muted(world, {call, "to"}), "to-2");
+  EXPECT_EQ(muted(world, {call, "from"}), "from-2");
+  wind_up();
+}
+
 TEST_F(GatewayTransfer, ATransferredCallCanBeTransferredAgainAndHeld) {
   to_bob();
   bob->respond(*bob->take_request(Method::invite), 200, browser_answer());
@@ -81,14 +134,15 @@ TEST_F(GatewayTransfer, ATransferredCallCanBeTransferredAgainAndHeld) {
   ASSERT_TRUE(aligned);
   bob->respond(*aligned, 200, browser_answer());
   world.settle();
-  // `to` is bob now: he is held, and then talks to the second carrier.
-  const auto held = world.ask(HoldCall{carrier_leg()});
+  // `from` is bob now: he is held, and then talks to the second carrier.
+  const LegName bobs_leg{call_name(), "from"};
+  const auto held = world.ask(HoldCall{bobs_leg});
   const auto reinvite = bob->take_request(Method::invite);
   ASSERT_TRUE(reinvite);
   bob->respond(*reinvite, 200, browser_answer("recvonly"));
   world.settle();
   ASSERT_TRUE(world.reply<CallView>(held));
-  const auto again = transfer("85552000", TransferMode::gateway, carrier_leg());
+  const auto again = transfer("85552000", TransferMode::gateway, bobs_leg);
   const auto invite = second->take_request(Method::invite);
   ASSERT_TRUE(invite);
   EXPECT_THAT(header(*invite, HeaderName::from), HasSubstr("bob@example.test"));
@@ -114,6 +168,18 @@ TEST_F(GatewayTransfer, ABusyTargetChangesNothing) {
   EXPECT_EQ(failure(asked), 486);
   ASSERT_THAT(world.observed<CallTransferred>(), SizeIs(1));
   EXPECT_EQ(world.observed<CallTransferred>()[0].failure->sip_code, 486);
+  expect_untouched();
+  wind_up();
+}
+
+TEST_F(GatewayTransfer, WhatTheTargetSaidIsTold) {
+  const auto asked = transfer("85552000", TransferMode::gateway, carrier_leg());
+  second->respond(*second->take_request(Method::invite), 503);
+  world.settle();
+  const auto failed = world.reply<Failure>(asked);
+  ASSERT_TRUE(failed);
+  EXPECT_EQ(failed->phrase, "Service Unavailable");
+  EXPECT_EQ(world.observed<CallTransferred>().at(0).failure->phrase, "Service Unavailable");
   expect_untouched();
   wind_up();
 }
@@ -191,7 +257,8 @@ TEST_F(GatewayTransfer, NobodyIsThere) {
 TEST_F(GatewayTransfer, ATrunkWithoutRoomIsAFailure) {
   world.ask(SetTrunkEnabled{"second", false});
   const auto asked = transfer("85552000", TransferMode::gateway, carrier_leg());
-  EXPECT_TRUE(world.reply<Failure>(asked));
+  ASSERT_TRUE(world.reply<Failure>(asked));
+  EXPECT_EQ(world.reply<Failure>(asked)->reason, EndReason::trunk_disabled);
   EXPECT_FALSE(second->take_request(Method::invite));
   expect_untouched();
   wind_up();
@@ -311,6 +378,66 @@ TEST_F(GatewayTransfer, TheTargetHangsUpBeforeItIsJoined) {
   wind_up();
 }
 
+TEST_F(GatewayTransfer, AnOfferForATransferThatIsOverIsNotTakenForTheNextOnes) {
+  const auto first = transfer("85552000", TransferMode::gateway, carrier_leg());
+  second->respond(*second->take_request(Method::invite), 200, trunk_sdp("sendrecv", 1, "8"));
+  world.settle();
+  const auto reinvite = trunk->take_request(Method::invite);
+  second->send_in_dialog(Method::bye);
+  world.settle();
+  EXPECT_EQ(failure(first), 480);
+  const auto asked = to_bob();
+  const auto invite = bob->take_request(Method::invite);
+  bob->respond(*invite, 180);
+  trunk->respond(*reinvite, 200, trunk_sdp("sendrecv", ++version, "8"));
+  world.settle();
+  EXPECT_FALSE(world.replied(asked));
+  bob->respond(*invite, 200, browser_answer());
+  world.pass(seconds{5});
+  while (const auto aligned = alice->take_request(Method::invite))
+    alice->respond(*aligned, 200, browser_answer());
+  world.pass(seconds{5});
+  ASSERT_TRUE(world.reply<CallView>(asked));
+  EXPECT_EQ(talking(), (std::set<std::string>{"trunk:carrier", "user:bob"}));
+  ended(*alice);
+  wind_up();
+}
+
+TEST_F(GatewayTransfer, ThePartiesAgreeAgainAfterATransferThatCameToNothing) {
+  transfer("85552000", TransferMode::gateway, carrier_leg());
+  second->respond(*second->take_request(Method::invite), 200, trunk_sdp("sendrecv", 1, "8"));
+  world.settle();
+  const auto reinvite = trunk->take_request(Method::invite);
+  second->send_in_dialog(Method::bye);
+  world.settle();
+  trunk->respond(*reinvite, 200, trunk_sdp("sendrecv", ++version, "8"));
+  world.settle();
+  // Alice speaks PCMU with the carrier, which now takes PCMA alone.
+  const auto aligned = alice->take_request(Method::invite);
+  ASSERT_TRUE(aligned);
+  EXPECT_THAT(std::string(aligned->request.body()), HasSubstr("UDP/TLS/RTP/SAVPF 8"));
+  alice->respond(*aligned, 200, browser_answer());
+  world.settle();
+  expect_untouched();
+  wind_up();
+}
+
+TEST_F(GatewayTransfer, AUriOfOurDomainIsAUser) {
+  const auto asked = transfer("sip:bob@example.test", TransferMode::gateway, carrier_leg());
+  const auto invite = bob->take_request(Method::invite);
+  ASSERT_TRUE(invite);
+  bob->respond(*invite, 486);
+  world.settle();
+  EXPECT_EQ(failure(asked), 486);
+  EXPECT_EQ(
+      world
+          .reply<Failure>(transfer("sip:bob@elsewhere.test", TransferMode::gateway, carrier_leg()))
+          ->reason,
+      EndReason::no_route);
+  expect_untouched();
+  wind_up();
+}
+
 TEST_F(GatewayTransfer, AnOfferOfTheTargetHasToWait) {
   const auto asked = transfer("85552000", TransferMode::gateway, carrier_leg());
   second->respond(*second->take_request(Method::invite), 200, trunk_sdp("sendrecv", 1, "8"));
@@ -417,6 +544,70 @@ TEST_F(GatewayTransfer, ASecondAnswerFromAForkIsEndedAtOnce) {
   world.settle();
   EXPECT_TRUE(world.reply<CallView>(asked));
   ended(*alice);
+  wind_up();
+}
+
+TEST_F(GatewayTransfer, AServiceTakesThePlaceOfTheOtherParty) {
+  const auto asked = transfer("service:echo", TransferMode::automatic, carrier_leg());
+  EXPECT_FALSE(trunk->take_request(Method::refer));
+  const auto view = world.reply<CallView>(asked);
+  ASSERT_TRUE(view) << "nobody has to be asked";
+  EXPECT_EQ(view->state, CallState::answered);
+  EXPECT_TRUE(ended(*alice));
+  EXPECT_EQ(talking(), (std::set<std::string>{"trunk:carrier"}));
+  const auto route = world.media_commands<media::SetRoute>().back();
+  EXPECT_EQ(route.from, route.to);
+  // And from it to a person again.
+  const auto back = to_bob();
+  bob->respond(*bob->take_request(Method::invite), 200, browser_answer());
+  world.settle();
+  ASSERT_TRUE(world.reply<CallView>(back));
+  EXPECT_EQ(talking(), (std::set<std::string>{"trunk:carrier", "user:bob"}));
+  wind_up();
+}
+
+TEST_F(GatewayTransfer, TheToneIsSentInACodecThatItHas) {
+  const auto opus = browser_answer();
+  const auto asked = transfer("service:tone", TransferMode::gateway, alices_leg());
+  const auto offer = alice->take_request(Method::invite);
+  if (offer) {
+    EXPECT_THAT(std::string(offer->request.body()), HasSubstr("UDP/TLS/RTP/SAVPF 0"));
+    alice->respond(*offer, 200, opus);
+    world.settle();
+  }
+  ASSERT_TRUE(world.reply<CallView>(asked));
+  EXPECT_TRUE(ended(*trunk));
+  EXPECT_THAT(world.media_commands<media::StartTone>(), SizeIs(1));
+  wind_up();
+}
+
+TEST_F(GatewayTransfer, AHoldOfOursEndsAtAService) {
+  world.ask(HoldCall{carrier_leg()});
+  trunk->respond(*trunk->take_request(Method::invite), 200, trunk_sdp("recvonly", ++version));
+  world.settle();
+  const auto asked = transfer("service:echo", TransferMode::gateway, carrier_leg());
+  EXPECT_FALSE(world.replied(asked));
+  const auto resumed = trunk->take_request(Method::invite);
+  ASSERT_TRUE(resumed);
+  EXPECT_THAT(std::string(resumed->request.body()), HasSubstr("a=sendrecv"));
+  trunk->respond(*resumed, 200, trunk_sdp("sendrecv", ++version));
+  world.settle();
+  ASSERT_TRUE(world.reply<CallView>(asked));
+  EXPECT_FALSE(world.observed<CallHeld>().back().held);
+  EXPECT_TRUE(ended(*alice));
+  wind_up();
+}
+
+TEST_F(GatewayTransfer, APartyThatDoesNotResumeForAServiceStaysWhereItIs) {
+  world.ask(HoldCall{carrier_leg()});
+  trunk->respond(*trunk->take_request(Method::invite), 200, trunk_sdp("recvonly", ++version));
+  world.settle();
+  const auto asked = transfer("service:echo", TransferMode::gateway, carrier_leg());
+  trunk->respond(*trunk->take_request(Method::invite), 488);
+  world.settle();
+  EXPECT_EQ(failure(asked), 488);
+  EXPECT_FALSE(alice->take_request(Method::bye));
+  EXPECT_TRUE(world.observed<CallHeld>().back().held);
   wind_up();
 }
 

@@ -117,6 +117,44 @@ TEST_F(CallJournalTest, keys_say_whether_they_were_pressed_or_sent) {
   EXPECT_TRUE(all[1].event().dtmf().sent());
 }
 
+TEST_F(CallJournalTest, a_hold_says_whose_and_who_asked) {
+  observe(call::CallHeld{answered(new_call("c1")), true, "to", true});
+  observe(call::CallHeld{answered(new_call("c1")), true, "from", false});
+  observe(call::CallHeld{answered(new_call("c1")), false, "to", true});
+  const auto all = events();
+  ASSERT_EQ(all.size(), 3U);
+  EXPECT_EQ(all[0].event().held().leg_id(), "to");
+  EXPECT_TRUE(all[0].event().held().by_api());
+  EXPECT_EQ(all[1].event().held().leg_id(), "from");
+  EXPECT_FALSE(all[1].event().held().by_api());
+  EXPECT_EQ(all[2].event().resumed().leg_id(), "to");
+  EXPECT_TRUE(all[2].event().resumed().by_api());
+}
+
+TEST_F(CallJournalTest, a_parked_call_says_how_long_it_waits) {
+  observe(call::CallParked{new_call("c1"), milliseconds{2500}});
+  const auto& timeout = events()[0].event().parked().timeout();
+  EXPECT_EQ(timeout.seconds(), 2);
+  EXPECT_EQ(timeout.nanos(), 500'000'000);
+}
+
+TEST_F(CallJournalTest, an_end_by_the_api_is_told_as_such) {
+  call::Failure end = call::Failure::local(call::EndReason::hangup);
+  end.ended_by = call::EndedBy::api;
+  observe(call::CallEnded{ended(answered(new_call("c1")), end), end});
+  EXPECT_EQ(events()[0].event().call().end().ended_by(), v1::ENDED_BY_API);
+}
+
+TEST_F(CallJournalTest, a_service_is_never_the_leg_that_failed) {
+  call::CallView over = ended(new_call("c1"), kBusy);
+  over.legs[0].end = kBusy;
+  over.legs[1].party = "service:echo";
+  observe(call::CallEnded{over, kBusy});
+  const auto sip = detail<v1::SipStatus>(events()[0].event().call().end().status());
+  ASSERT_TRUE(sip);
+  EXPECT_EQ(sip->leg_id(), "from");
+}
+
 TEST_F(CallJournalTest, a_snapshot_holds_the_live_calls_and_where_it_was_taken) {
   observe(call::CallStarted{new_call("c1")});
   observe(call::CallStarted{new_call("c2")});

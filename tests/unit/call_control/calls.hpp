@@ -14,7 +14,7 @@ inline call::CallView new_call(const std::string& name) {
   view.from = "user:alice";
   view.to = "trunk:carrier";
   view.caller = "alice";
-  view.dialled = "+4930123";
+  view.dialled = view.to_number = "+4930123";
   view.created = std::chrono::system_clock::time_point{std::chrono::seconds{1'700'000'000}};
   call::LegView from, to;
   from.id = "from";

@@ -1,10 +1,13 @@
 #include "call_control/event_feed.hpp"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 namespace trunkline::call_control {
 namespace {
 
+using testing::ElementsAre;
+using testing::IsEmpty;
 using Progress = EventFeed::Progress;
 using TokenFault = EventFeed::TokenFault;
 
@@ -102,19 +105,28 @@ TEST(EventFeedTest, nobody_resumes_across_a_gap) {
   EXPECT_EQ(feed.resume(feed.token(feed.last_sequence())), feed.next_sequence());
 }
 
-TEST(EventFeedTest, a_reader_waits_only_for_what_is_not_there) {
+TEST(EventFeedTest, a_reader_is_ready_when_its_event_is_there) {
+  EventFeed feed('c', 7, kLimits);
+  const auto late = std::make_shared<Reader>(), early = std::make_shared<Reader>();
+  append(feed, 1);
+  EXPECT_FALSE(feed.wait(late, 1)) << "it is there already";
+  EXPECT_TRUE(feed.wait(early, 2));
+  EXPECT_THAT(feed.take_ready(), ElementsAre(late));
+  EXPECT_THAT(feed.take_ready(), IsEmpty());
+  append(feed, 1);
+  EXPECT_THAT(feed.take_ready(), ElementsAre(early));
+  EXPECT_THAT(feed.take_waiting(), IsEmpty());
+}
+
+TEST(EventFeedTest, who_waits_can_be_had_without_an_event) {
   EventFeed feed('c', 7, kLimits);
   const auto reader = std::make_shared<Reader>();
-  append(feed, 1);
-  EXPECT_FALSE(feed.wait(reader, 1));
-  EXPECT_TRUE(feed.wait(reader, 2));
-  const auto waiting = feed.take_waiting();
-  ASSERT_EQ(waiting.size(), 1U);
-  EXPECT_EQ(waiting[0], reader);
-  EXPECT_TRUE(feed.take_waiting().empty());
-  EXPECT_TRUE(feed.wait(reader, 2));
+  EXPECT_TRUE(feed.wait(reader, 1));
+  EXPECT_THAT(feed.take_waiting(), ElementsAre(reader));
+  EXPECT_THAT(feed.take_waiting(), IsEmpty());
+  EXPECT_TRUE(feed.wait(reader, 1));
   feed.forget(reader.get());
-  EXPECT_TRUE(feed.take_waiting().empty());
+  EXPECT_THAT(feed.take_waiting(), IsEmpty());
 }
 
 }  // namespace

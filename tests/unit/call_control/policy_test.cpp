@@ -41,7 +41,8 @@ class PolicyTest : public testing::Test {
     builder.AddListeningPort("127.0.0.1:0", grpc::InsecureServerCredentials(), &port);
     builder.RegisterService(&service);
     server = builder.BuildAndStart();
-    connect("127.0.0.1:" + std::to_string(port), timeout, pending);
+    address = "127.0.0.1:" + std::to_string(port);
+    connect(address, timeout, pending);
   }
   void connect(std::string endpoint, Duration timeout, std::size_t pending = 10) {
     PolicySettings settings;
@@ -67,6 +68,7 @@ class PolicyTest : public testing::Test {
   }
 
   FakeService service;
+  std::string address;
   std::unique_ptr<grpc::Server> server;
   std::unique_ptr<call::Policy> policy;
 };
@@ -97,8 +99,28 @@ TEST_F(PolicyTest, users_are_authenticated) {
 }
 
 TEST_F(PolicyTest, nobody_there_is_no_answer) {
-  connect("127.0.0.1:1", seconds{30});
+  connect("127.0.0.1:1", milliseconds{200});
   EXPECT_EQ(failure(ask(question()).get()), "unavailable");
+}
+
+TEST_F(PolicyTest, a_service_that_comes_up_meanwhile_is_waited_for) {
+  service.route = [](grpc::ServerContext&, const v1::RouteCallRequest&,
+                     v1::RouteCallResponse& response) {
+    response.mutable_park();
+    return grpc::Status::OK;
+  };
+  start();
+  const std::string endpoint = address;
+  server->Shutdown();
+  server.reset();
+  connect(endpoint, seconds{60});
+  auto early = ask(question());
+  grpc::ServerBuilder builder;
+  builder.AddListeningPort(endpoint, grpc::InsecureServerCredentials());
+  builder.RegisterService(&service);
+  server = builder.BuildAndStart();
+  ASSERT_TRUE(server);
+  EXPECT_TRUE(std::holds_alternative<call::Park>(early.get()));
 }
 
 TEST_F(PolicyTest, an_answer_that_comes_too_late_is_none) {
@@ -146,7 +168,8 @@ TEST(PolicyStatusTest, statuses_refuse_with_the_code_of_the_table) {
                                   {grpc::StatusCode::FAILED_PRECONDITION, 480},
                                   {grpc::StatusCode::ABORTED, 480},
                                   {grpc::StatusCode::RESOURCE_EXHAUSTED, 503},
-                                  {grpc::StatusCode::CANCELLED, 487}}) {
+                                  {grpc::StatusCode::CANCELLED, 487},
+                                  {grpc::StatusCode::UNIMPLEMENTED, 501}}) {
     const call::PolicyAnswer answer = read_policy_status({code, "no"});
     ASSERT_TRUE(std::holds_alternative<call::PolicyRejection>(answer)) << code;
     EXPECT_EQ(std::get<call::PolicyRejection>(answer).sip_code, sip);
@@ -156,13 +179,55 @@ TEST(PolicyStatusTest, statuses_refuse_with_the_code_of_the_table) {
 TEST(PolicyStatusTest, a_service_that_can_not_answer_has_not_answered) {
   for (const auto& [code, why] : {std::pair{grpc::StatusCode::UNAVAILABLE, "unavailable"},
                                   {grpc::StatusCode::DEADLINE_EXCEEDED, "timeout"},
-                                  {grpc::StatusCode::UNIMPLEMENTED, "invalid"},
-                                  {grpc::StatusCode::INTERNAL, "invalid"},
-                                  {grpc::StatusCode::UNKNOWN, "invalid"}}) {
+                                  {grpc::StatusCode::INTERNAL, "error"},
+                                  {grpc::StatusCode::UNKNOWN, "error"},
+                                  {grpc::StatusCode::DATA_LOSS, "error"}}) {
     const call::PolicyAnswer answer = read_policy_status({code, ""});
     ASSERT_TRUE(std::holds_alternative<call::PolicyFailed>(answer));
     EXPECT_EQ(std::get<call::PolicyFailed>(answer).why, why);
+    EXPECT_EQ(std::get<call::PolicyFailed>(answer).sip_code, why == std::string("error") ? 500 : 0);
   }
+}
+
+template <class Detail>
+grpc::Status detailed(grpc::StatusCode code, const Detail& detail) {
+  google::rpc::Status status;
+  status.set_code(code);
+  status.add_details()->PackFrom(detail);
+  return {code, "", status.SerializeAsString()};
+}
+
+TEST(PolicyStatusTest, an_invalid_argument_is_the_number_unless_other_fields_are_named) {
+  const auto with = [](std::initializer_list<std::string> fields) {
+    google::rpc::BadRequest bad;
+    for (const std::string& field : fields)
+      bad.add_field_violations()->set_field(field);
+    return std::get<call::PolicyRejection>(
+               read_policy_status(detailed(grpc::StatusCode::INVALID_ARGUMENT, bad)))
+        .sip_code;
+  };
+  EXPECT_EQ(with({}), 484);
+  EXPECT_EQ(with({"headers", "to"}), 484);
+  EXPECT_EQ(with({"headers"}), 400);
+}
+
+TEST(PolicyStatusTest, a_retry_info_says_when_to_come_back) {
+  const auto with = [](std::int64_t seconds, std::int32_t nanos) {
+    google::rpc::RetryInfo retry;
+    retry.mutable_retry_delay()->set_seconds(seconds);
+    retry.mutable_retry_delay()->set_nanos(nanos);
+    return std::get<call::PolicyRejection>(
+               read_policy_status(detailed(grpc::StatusCode::RESOURCE_EXHAUSTED, retry)))
+        .retry_after;
+  };
+  EXPECT_EQ(with(17, 0), 17u);
+  EXPECT_EQ(with(0, 1), 1u);
+  EXPECT_EQ(with(std::int64_t{1} << 60, 5), 86400u);
+  EXPECT_EQ(with(-1, 0), std::nullopt);
+  EXPECT_EQ(std::get<call::PolicyRejection>(
+                read_policy_status({grpc::StatusCode::RESOURCE_EXHAUSTED, ""}))
+                .retry_after,
+            std::nullopt);
 }
 
 TEST(PolicyStatusTest, a_sip_status_in_the_details_overrides) {

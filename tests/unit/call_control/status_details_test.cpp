@@ -128,6 +128,56 @@ TEST(StatusDetailsTest, phrases_that_are_not_utf8_are_made_so) {
   EXPECT_EQ(detail<v1::SipStatus>(status)->reason_phrase(), "Besetzt \xef\xbf\xbd");
 }
 
+TEST(StatusDetailsTest, all_that_the_response_said_is_shown) {
+  Failure failure = Failure::from_response(302, "Moved", 5);
+  failure.phase = call::Phase::ringing;
+  failure.detail.q850_cause = 34;
+  failure.detail.q850_text = "No circuit \xff";
+  failure.detail.warnings = {"first", "second \xff"};
+  failure.detail.contacts = {"sip:a@192.0.2.1", "sip:b@192.0.2.1"};
+  failure.detail.facts = {{"min_se", "90"}};
+  const auto status = failure_status(failure, scene());
+  const auto sip = detail<v1::SipStatus>(status);
+  ASSERT_TRUE(sip);
+  EXPECT_EQ(sip->phase(), v1::PHASE_RINGING);
+  EXPECT_EQ(sip->q850_cause(), 34);
+  EXPECT_EQ(sip->q850_text(), "No circuit \xef\xbf\xbd");
+  EXPECT_EQ(sip->warnings(1), "second \xef\xbf\xbd");
+  EXPECT_EQ(sip->contacts_size(), 2);
+  EXPECT_EQ(sip->contacts(0), "sip:a@192.0.2.1");
+  const auto info = detail<google::rpc::ErrorInfo>(status);
+  EXPECT_EQ(info->metadata().at("phase"), "ringing");
+  EXPECT_EQ(info->metadata().at("q850_cause"), "34");
+  EXPECT_EQ(info->metadata().at("min_se"), "90");
+  EXPECT_FALSE(detail<google::rpc::Help>(status));
+  EXPECT_FALSE(detail<google::rpc::QuotaFailure>(status));
+}
+
+TEST(StatusDetailsTest, a_trunk_without_room_is_a_quota_of_the_trunk) {
+  Failure failure = Failure::from_response(503, "Service Unavailable", 30);
+  failure.trunk_full = true;
+  const Rejection made = reject(failure, scene());
+  EXPECT_EQ(made.status.code(), static_cast<int>(GrpcCode::resource_exhausted));
+  EXPECT_EQ(reason_of(made.status), "TRUNK_CAPACITY");
+  EXPECT_EQ(detail<google::rpc::QuotaFailure>(made.status)->violations(0).subject(),
+            "trunk:carrier");
+  EXPECT_EQ(detail<google::rpc::RetryInfo>(made.status)->retry_delay().seconds(), 30);
+  EXPECT_EQ(made.pushback.milliseconds, -1) << "an INVITE has left";
+}
+
+TEST(StatusDetailsTest, where_to_contest_a_block_is_help) {
+  Failure failure = Failure::from_response(603, "Decline");
+  failure.detail.blocked_by_network = true;
+  failure.detail.redress = {"https://redress.example.test/x", "tel:+12155551212"};
+  const auto status = failure_status(failure, scene());
+  EXPECT_EQ(reason_of(status), "CALL_BLOCKED_BY_NETWORK");
+  const auto help = detail<google::rpc::Help>(status);
+  ASSERT_TRUE(help);
+  ASSERT_EQ(help->links_size(), 2);
+  EXPECT_EQ(help->links(0).url(), "https://redress.example.test/x");
+  EXPECT_FALSE(help->links(0).description().empty());
+}
+
 TEST(StatusDetailsTest, refusals_have_the_codes_of_the_table) {
   struct Row {
     Refusal::Kind kind;

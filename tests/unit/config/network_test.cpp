@@ -65,6 +65,29 @@ TEST_F(ConfigTls, GrpcOffLoopbackNeedsAuthentication) {
   EXPECT_EQ(grpc(tls + ", client_ca: ca.pem }"), "");
 }
 
+TEST(ConfigListen, GrpcHasLimits) {
+  const auto limits = [](const std::string& given) {
+    return good(
+               "listen: { websocket: [{ bind: \"127.0.0.1:8080\" }], grpc: { bind: "
+               "\"127.0.0.1:50051\"" +
+               given + " } }")
+        .api->limits;
+  };
+  const call_control::Limits standard;
+  EXPECT_EQ(limits("").message_bytes, standard.message_bytes);
+  EXPECT_EQ(limits("").metadata_bytes, standard.metadata_bytes);
+  EXPECT_EQ(limits("").streams_per_connection, standard.streams_per_connection);
+  EXPECT_EQ(limits("").subscriptions, standard.subscriptions);
+  EXPECT_EQ(limits("").subscriber_lag, standard.subscriber_lag);
+  EXPECT_EQ(limits("").remembered_events, standard.remembered_events);
+  EXPECT_EQ(limits(", max_message: 1MiB").message_bytes, 1U << 20);
+  EXPECT_EQ(limits(", max_metadata: 8KiB").metadata_bytes, 8192U);
+  EXPECT_EQ(limits(", max_streams: 5").streams_per_connection, 5U);
+  EXPECT_EQ(limits(", max_subscriptions: 6").subscriptions, 6U);
+  EXPECT_EQ(limits(", max_lag: 100").subscriber_lag, 100U);
+  EXPECT_EQ(limits(", max_lag: 100").remembered_events, 200U);
+}
+
 TEST_F(ConfigTls, GrpcClientsNeedAnAuthority) {
   EXPECT_THAT(
       check(

@@ -29,6 +29,8 @@ TEST(ConfigTrunk, HasTheDefaultsOfTheContract) {
   EXPECT_EQ(settings.max_calls, 100U);
   EXPECT_EQ(settings.max_calls_per_second, 20U);
   EXPECT_EQ(settings.session_expires_seconds, 1800U);
+  EXPECT_EQ(settings.max_redirects, 0U);
+  EXPECT_EQ(settings.capacity_phrase, "");
   EXPECT_THAT(config.notices, IsEmpty());
 }
 
@@ -38,7 +40,8 @@ TEST(ConfigTrunk, TakesWhatIsWritten) {
                ", allow: [192.0.2.0/24, \"198.51.100.1:5060\"], username: gw, password: secret-t, "
                "media_source: subnet,"
                " media: { bind: 127.0.0.2, advertise: 198.51.100.4 }, codecs: [opus], max_calls: 5,"
-               " max_calls_per_second: 2, session_expires: 10m"))
+               " max_calls_per_second: 2, session_expires: 10m, max_redirects: 5,"
+               " capacity_phrase: \"(?i)cps limit\""))
           .gateway.call.trunks[0];
   EXPECT_EQ(settings.allow.size(), 2U);
   EXPECT_EQ(settings.username, "gw");
@@ -50,6 +53,17 @@ TEST(ConfigTrunk, TakesWhatIsWritten) {
   EXPECT_EQ(settings.max_calls, 5U);
   EXPECT_EQ(settings.max_calls_per_second, 2U);
   EXPECT_EQ(settings.session_expires_seconds, 600U);
+  EXPECT_EQ(settings.max_redirects, 5U);
+  EXPECT_EQ(settings.capacity_phrase, "(?i)cps limit");
+}
+
+TEST(ConfigTrunk, RedirectsAreFew) {
+  EXPECT_THAT(problems(trunk(", max_redirects: 6")), HasSubstr("max_redirects"));
+}
+
+TEST(ConfigTrunk, ACapacityPhraseIsAnExpression) {
+  EXPECT_THAT(problems(trunk(", capacity_phrase: \"(\"")),
+              AllOf(HasSubstr("capacity_phrase"), HasSubstr("write an RE2 expression")));
 }
 
 TEST(ConfigTrunk, AddressesOfItsOwnAreBoundByTheWorkers) {

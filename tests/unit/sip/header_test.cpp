@@ -306,5 +306,28 @@ TEST(Shorthands, AWildcardIsNoContact) {
   EXPECT_FALSE(contact_of(message));
 }
 
+TEST(WarningHeader, IsCodeAgentAndText) {
+  const auto warning = Warning::parse("305 sbc.example.test:5060 \"Incompatible \\\"format\\\"\"");
+  ASSERT_TRUE(warning);
+  EXPECT_EQ(warning->code, 305);
+  EXPECT_EQ(warning->agent, "sbc.example.test:5060");
+  EXPECT_EQ(warning->text, "Incompatible \"format\"");
+  for (const std::string_view bad : {"", "305", "305 a", "305 a b", "30 a \"x\"", "3050 a \"x\"",
+                                     "abc a \"x\"", "305 a \"x", "305 a \"x\" y", "305 \"x\""})
+    EXPECT_FALSE(Warning::parse(bad)) << bad;
+}
+
+TEST(QValue, IsInThousandths) {
+  EXPECT_EQ(parse_qvalue("1"), 1000);
+  EXPECT_EQ(parse_qvalue("1.000"), 1000);
+  EXPECT_EQ(parse_qvalue("0"), 0);
+  EXPECT_EQ(parse_qvalue("0."), 0);
+  EXPECT_EQ(parse_qvalue("0.5"), 500);
+  EXPECT_EQ(parse_qvalue("0.25"), 250);
+  EXPECT_EQ(parse_qvalue("0.001"), 1);
+  for (const std::string_view odd : {"", "0.0001", "0.x", "0x", "-1", "2", "high"})
+    EXPECT_EQ(parse_qvalue(odd), 1000) << odd;
+}
+
 }  // namespace
 }  // namespace trunkline::sip

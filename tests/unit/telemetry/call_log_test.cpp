@@ -53,8 +53,8 @@ TEST_F(CallLogLines, TellTheStepsOfACall) {
   ringing.ringing = view_.created + 1s;
   answered.answered = view_.created + 3s;
   const auto written = lines({call::CallStarted{view_}, call::CallRinging{ringing, 183},
-                              call::CallAnswered{answered}, call::CallHeld{answered, true},
-                              call::CallHeld{answered, false}});
+                              call::CallAnswered{answered}, call::CallHeld{answered, true, "to"},
+                              call::CallHeld{answered, false, "to"}});
   ASSERT_EQ(written.size(), 5U);
   EXPECT_EQ(written[0]["msg"], "call started");
   EXPECT_EQ(written[0]["call_id"], "call-1");

@@ -130,8 +130,8 @@ TEST_F(CallMetrics, FollowRegistrations) {
 TEST_F(CallMetrics, CountTheRest) {
   metrics_.observe(call::AuthenticationResult{"bad", "alice", "192.0.2.1:1"});
   metrics_.observe(call::DtmfPassed{outgoing(), "from", '1', "info"});
-  metrics_.observe(call::CallHeld{outgoing(), true});
-  metrics_.observe(call::CallHeld{outgoing(), false});
+  metrics_.observe(call::CallHeld{outgoing(), true, "to"});
+  metrics_.observe(call::CallHeld{outgoing(), false, "to"});
   metrics_.observe(call::TrunkChanged{"carrier", true, ""});
   metrics_.observe(call::TrunkChanged{"carrier", true, ""});
   EXPECT_EQ(value("trunkline_sip_auth_total{result=\"bad\"}"), 1);

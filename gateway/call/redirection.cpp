@@ -1,0 +1,54 @@
+#include "call/redirection.hpp"
+
+#include "sip/header.hpp"
+
+#include <algorithm>
+#include <iterator>
+#include <utility>
+
+namespace trunkline::call {
+namespace {
+
+constexpr std::size_t kMaxWaiting = 16;
+constexpr std::size_t kMaxUri = 512;  ///< octets
+
+}  // namespace
+
+void Redirection::add(const sip::Message& response, const sip::Uri& asked) {
+  if (!known(asked)) tried_.push_back(asked);
+  std::vector<std::pair<int, sip::Uri>> named;
+  for (const auto value : response.headers(sip::HeaderName::contact)) {
+    auto contact = sip::NameAddress::parse(value);
+    if (!contact || contact->wildcard || value.size() > kMaxUri) continue;
+    if (named.size() >= kMaxWaiting) break;
+    // What a peer writes behind the '?' would become header fields of ours.
+    contact->uri.headers.clear();
+    contact->uri.password.reset();
+    if (known(contact->uri)) continue;
+    named.emplace_back(sip::parse_qvalue(contact->parameter("q")), std::move(contact->uri));
+  }
+  std::ranges::stable_sort(named, std::greater{}, [](const auto& one) { return one.first; });
+  std::deque<sip::Uri> first;
+  for (auto& [preference, uri] : named) {
+    const auto same = [&](const sip::Uri& other) { return other.equivalent(uri); };
+    if (std::ranges::none_of(first, same)) first.push_back(std::move(uri));
+  }
+  std::ranges::move(waiting_, std::back_inserter(first));
+  waiting_ = std::move(first);
+  if (waiting_.size() > kMaxWaiting) waiting_.resize(kMaxWaiting);
+}
+
+std::optional<sip::Uri> Redirection::next(std::uint32_t limit) {
+  if (waiting_.empty() || taken_ >= limit) return std::nullopt;
+  ++taken_;
+  tried_.push_back(std::move(waiting_.front()));
+  waiting_.pop_front();
+  return tried_.back();
+}
+
+bool Redirection::known(const sip::Uri& uri) const {
+  const auto same = [&](const sip::Uri& other) { return other.equivalent(uri); };
+  return std::ranges::any_of(tried_, same) || std::ranges::any_of(waiting_, same);
+}
+
+}  // namespace trunkline::call
