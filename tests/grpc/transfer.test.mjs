@@ -343,6 +343,13 @@ describe('transfers', () => {
       assert.equal(error, null);
       assert.equal(response.call.state, 'CALL_STATE_ANSWERED');
       assert.deepEqual(live(response.call).map((leg) => leg.party).sort(), ['trunk:carrier', 'user:bob']);
+      // Bob has come to alice's side, and the side's name means him now.
+      assert.equal(response.call.from, 'user:bob');
+      assert.deepEqual(response.call.legs.map((leg) => leg.leg_id), ['from', 'to', 'from-2']);
+      for (const change of ['muteCall', 'unmuteCall']) {
+        const { call: changed } = await api.must(change, { call_id: call.id, leg_id: 'from' });
+        assert.equal(changed.legs[2].muted_from_leg, change === 'muteCall');
+      }
       await alice.event('ended', { call: call.number });
       call.peer.rtp.forget();
       await bob.hears(theirs);
