@@ -399,6 +399,18 @@ describe('transfers', () => {
       await bob.hears(theirs);
     });
 
+    it('connect a number with a service', async () => {
+      const call = await connected();
+      const { response, error } = await blind(call, 'service:echo', 'AUTO');
+      assert.equal(error, null);
+      assert.deepEqual(live(response.call).map((leg) => leg.party).sort(), ['service:echo', 'trunk:carrier']);
+      assert.equal(response.call.from, 'service:echo');
+      await alice.event('ended', { call: call.number });
+      call.peer.rtp.forget();
+      await until(() => call.peer.rtp.hears(TRUNK) > 0.8, 'the echo');
+      assert.deepEqual(call.peer.refers, []);
+    });
+
     it("answer the target's challenge", async () => {
       const call = await connected();
       const arrival = expect('5559999', async (target) => {
