@@ -91,7 +91,8 @@ void Call::party_failed(Turn& turn, const Failure& failure) {
       std::any_of(tried, legs_.end(), [](const auto& leg) { return leg->phase >= Phase::ringing; });
   view_.from_failed = calling_first_;
   judge(best_attempt_, failure, false);
-  if (targets_.empty() || early_ || !failure.allows_failover(rang)) return end(turn, *best_attempt_);
+  if (targets_.empty() || early_ || !failure.allows_failover(rang))
+    return end(turn, *best_attempt_);
   if (tried != legs_.end()) give_back_trunk(turn, **tried);
   // The ring time-out is for all of them together.
   const Party next = std::move(targets_.front());

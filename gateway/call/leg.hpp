@@ -86,8 +86,8 @@ class Leg {
   std::uint32_t invite_sequence = 0;
   Redirection redirection;
   std::optional<sip::DigestClient> digest;
-  bool peer_updates = false;              ///< the peer's Allow lists UPDATE
-  bool peer_refers = false;               ///< it may take REFER, as far as it has said
+  bool peer_updates = false;  ///< the peer's Allow lists UPDATE
+  bool peer_refers = false;   ///< it may take REFER, as far as it has said
   /// Our last REFER while NOTIFYs about it may come: the subscription that it makes (RFC 3515).
   struct Referral {
     std::uint32_t sequence = 0;  ///< its CSeq
