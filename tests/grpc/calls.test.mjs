@@ -377,6 +377,7 @@ describe('SendDtmf', () => {
 
   it('tells what the parties press', async () => {
     const { id, number, peer } = await stage.connected();
+    await stage.talk(number, peer); // before her media is up nothing of it goes out
     alice.do('digit', { call: number, digit: '7', by: 'rtp' });
     const rtp = await events.event('dtmf', id);
     assert.equal(rtp.dtmf.digit, '7');
