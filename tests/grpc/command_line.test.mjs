@@ -247,7 +247,10 @@ describe('trunkline trunks, registrations, explain and drain', () => {
     const out = await good(['explain', 'alice', '5551000', '--source', 'user:alice']);
     assert.match(out, /^RULE /);
     assert.match(out, /target +trunk:carrier/);
-    assert.match(await good(['explain', 'alice', 'nowhere', '--source', 'user:alice']), /refused with +404/);
+    assert.equal(await good(['explain', 'user:alice', '5551000']), out, 'the user who calls is the source');
+    const refused = await good(['explain', 'alice', 'nowhere', '--source', 'user:alice']);
+    assert.match(refused, /refused with +404/);
+    assert.match(refused, /because +no rule gives a target: 404\n$/);
     assert.match(await good(['explain', 'status', '486']), /486 +Busy Here +FAILED_PRECONDITION +CALLEE_BUSY/);
     assert.deepEqual((await json(['explain', 'status'])).mappings.length, (await api.must('describeStatus', {})).mappings.length);
   });

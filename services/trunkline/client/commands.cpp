@@ -215,10 +215,12 @@ class Grammar {
   void add_explain(CLI::App& parent) {
     CLI::App& app = command(parent, "explain", "Show what would happen to a call; none is made.",
                             explain_route);
-    app.add_option("FROM", options_.from, "The caller: a user, a number or a SIP URI.");
+    app.add_option("FROM", options_.from, "The caller: user:NAME, a number or a SIP URI.");
     app.add_option("TO", options_.to, "What is dialled.");
-    app.add_option("--source", options_.source,
-                   "user:NAME, trunk:NAME, api, or ADDRESS:PORT of a peer.");
+    app.add_option(
+        "--source", options_.source,
+        "user:NAME, trunk:NAME, api, or ADDRESS:PORT of a peer; without it the user that "
+        "FROM names, else api.");
     CLI::App& status =
         command(app, "status", "Show what SIP responses mean in this API.", explain_status);
     status.add_option("CODE", options_.sip_code, "Only this SIP code.")

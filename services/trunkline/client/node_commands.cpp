@@ -4,6 +4,7 @@
 #include "client/wording.hpp"
 #include <google/rpc/code.pb.h>
 #include <iostream>
+#include <string_view>
 #include <trunkline/v1/node_service.grpc.pb.h>
 #include <trunkline/v1/registration_service.grpc.pb.h>
 #include <trunkline/v1/routing_service.grpc.pb.h>
@@ -76,7 +77,9 @@ void print_route(const v1::ExplainRouteResponse& response) {
   field("request URI", response.request_uri());
   field("next hop   ", response.next_hop());
   if (response.sip_code() != 0) field("refused with", std::to_string(response.sip_code()));
-  if (response.steps_size() == 0 || response.sip_code() != 0) field("because    ", response.text());
+  // What the text says of the rules is in the table; its last line is the conclusion.
+  if (response.steps_size() == 0 || response.sip_code() != 0)
+    field("because     ", response.text().substr(response.text().rfind('\n') + 1));
 }
 
 void print_mappings(const v1::DescribeStatusResponse& response) {
@@ -205,6 +208,12 @@ int explain_route(const Options& options) {
   request.set_from(options.from);
   request.set_to(options.to);
   request.set_source(options.source);
+  // Who calls as "user:alice" is where the call comes from, unless something else is said.
+  static constexpr std::string_view kUser = "user:";
+  if (options.source.empty() && options.from.starts_with(kUser)) {
+    request.set_source(options.from);
+    request.set_from(options.from.substr(kUser.size()));
+  }
   v1::ExplainRouteResponse response;
   const grpc::Status status =
       session.ask<v1::RoutingService>(&v1::RoutingService::Stub::ExplainRoute, request, response);
