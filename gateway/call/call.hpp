@@ -140,8 +140,6 @@ class Call {
   bool confirm(Turn& turn, Leg& leg, const sip::ResponseReceived& event);
   static void judge(std::optional<Failure>& best, const Failure& failure, bool several);
   void refused(Turn& turn, Leg& leg, const sip::ResponseReceived& event);
-  bool redirected(Turn& turn, Leg& leg, const Leg::Outgoing& sent, const sip::Message* response,
-                  Failure& failure);
   void branch_failed(Turn& turn, Leg& leg, const Failure& failure);
   bool retry(Turn& turn, Leg& leg, sip::TransactionId transaction, const sip::Message& response);
   bool take_answer(Turn& turn, Leg& leg, std::string_view sdp);
@@ -151,6 +149,11 @@ class Call {
   void send_provisional(Turn& turn, int status, bool with_sdp);
   std::vector<std::string> allowed_codecs(const Node& node, const Leg& leg) const;
   std::vector<sdp::Codec> offered_by_caller(const Node& node) const;
+  // ---- call_redirect.cpp
+  /// Sends the INVITE of the leg on to the next contact that a 3xx has named. False: there is none,
+  /// and `failure` is what the leg ends with. `response`: null if none came.
+  bool redirected(Turn& turn, Leg& leg, const Leg::Outgoing& sent, const sip::Message* response,
+                  Failure& failure);
   // ---- call_reoffer.cpp
   void reoffered(Turn& turn, Leg& leg, const sip::RequestReceived& event);
   std::optional<int> glare(const Leg& leg, const sip::Message& request) const;

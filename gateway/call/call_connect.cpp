@@ -441,41 +441,6 @@ void Call::refused(Turn& turn, Leg& leg, const sip::ResponseReceived& event) {
   branch_failed(turn, leg, failure);
 }
 
-bool Call::redirected(Turn& turn, Leg& leg, const Leg::Outgoing& sent, const sip::Message* response,
-                      Failure& failure) {
-  constexpr int kMovedPermanently = 301, kMovedTemporarily = 302;
-  Redirection& to = leg.redirection;
-  const Trunk* trunk = leg.kind == Leg::Kind::trunk ? turn.node.trunks.find(leg.peer) : nullptr;
-  const int status = failure.sip_code;
-  const bool moved =
-      response != nullptr && (status == kMovedPermanently || status == kMovedTemporarily);
-  if (trunk == nullptr || (!moved && !to.under_way())) return false;
-  if (to.under_way()) {
-    judge(to.best_refusal, failure, false);
-    failure = *to.best_refusal;
-  }
-  // RFC 3261 §8.1.3.4: a 6xx is for all places. What the caller has heard of one cannot go on with
-  // another.
-  if (status >= 600 || leg.phase >= Phase::early_media) return false;
-  const auto asked = sip::Uri::parse(sent.request.request_uri());
-  if (moved && asked) to.add(*response, *asked);
-  while (const auto uri = to.next(trunk->settings.max_redirects)) {
-    const auto target = Trunks::redirected(*trunk, *uri);
-    const bool ours = target && std::ranges::any_of(turn.node.settings.contacts,
-                                                    [&](const ContactAddress& contact) {
-                                                      return contact.address == target->remote;
-                                                    });
-    if (!target || ours) {
-      log::warn("redirection not followed", {{"call_id", view_.name}, {"uri", uri->text()}});
-      continue;
-    }
-    log::info("redirection followed", {{"call_id", view_.name}, {"uri", uri->text()}});
-    leg.redirect(turn, sent, *uri, *target, response != nullptr ? *response : sent.request);
-    return true;
-  }
-  return false;
-}
-
 void Call::judge(std::optional<Failure>& best, const Failure& failure, bool several) {
   Failure judged = failure;
   // One device of several can't speak for the others: its "everywhere" counts as this device being

@@ -39,8 +39,7 @@ void Redirection::add(const sip::Message& response, const sip::Uri& asked) {
 }
 
 std::optional<sip::Uri> Redirection::next(std::uint32_t limit) {
-  if (waiting_.empty() || taken_ >= limit) return std::nullopt;
-  ++taken_;
+  if (waiting_.empty() || followed_ >= limit) return std::nullopt;
   tried_.push_back(std::move(waiting_.front()));
   waiting_.pop_front();
   return tried_.back();

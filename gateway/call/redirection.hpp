@@ -17,10 +17,12 @@ class Redirection {
   /// Takes the contacts of a 3xx to the INVITE with this Request-URI; they come before those that
   /// still wait.
   void add(const sip::Message& response, const sip::Uri& asked);
-  /// The next one to be tried; nothing after `limit` of them and when none is left.
+  /// The next one to be tried; nothing once `limit` of them were followed, and when none is left.
   std::optional<sip::Uri> next(std::uint32_t limit);
-  /// A contact was called: only then does a failure of the INVITE lead to the next one.
-  bool under_way() const { return taken_ > 0; }
+  /// The INVITE has gone to that one.
+  void followed() { ++followed_; }
+  /// Only then does a failure of the INVITE lead to the next one.
+  bool under_way() const { return followed_ > 0; }
 
   std::optional<Failure> best_refusal;  ///< of the contacts that were called
 
@@ -29,7 +31,7 @@ class Redirection {
 
   std::vector<sip::Uri> tried_;
   std::deque<sip::Uri> waiting_;
-  std::uint32_t taken_ = 0;
+  std::uint32_t followed_ = 0;
 };
 
 }  // namespace trunkline::call

@@ -102,6 +102,9 @@ FailureScene scene_of(const call::CallView& call, const call::LegView* leg) {
     scene.leg_id = leg->id;
     scene.sip_call_id = leg->sip_call_id;
     scene.from_leg = leg->from;
+    // Of several trunks that were tried, the one that this leg was on.
+    const std::string_view party = leg->party;
+    if (party.starts_with(kTrunkParty)) scene.trunk = party.substr(kTrunkParty.size());
   }
   return scene;
 }

@@ -145,12 +145,27 @@ describe('RouteCall', () => {
   for (const [code, sip] of [
     ['INVALID_ARGUMENT', 484], ['UNAUTHENTICATED', 403], ['PERMISSION_DENIED', 403], ['NOT_FOUND', 404], ['ALREADY_EXISTS', 482],
     ['FAILED_PRECONDITION', 480], ['ABORTED', 480], ['RESOURCE_EXHAUSTED', 503], ['CANCELLED', 487], ['UNIMPLEMENTED', 501],
+    ['INTERNAL', 500], ['UNKNOWN', 500], ['DATA_LOSS', 500], ['UNAVAILABLE', 503], ['DEADLINE_EXCEEDED', 503],
   ]) {
     it(`may end with ${code}: ${sip}`, async () => {
       policy.route = () => status(Code[code], 'no');
-      assert.equal(await (await carrier.call('2000')).final(), sip);
+      const peer = await carrier.call('2000');
+      assert.equal(await peer.final(), sip);
+      assert.equal(header(peer.finalResponse, 'retry-after') !== undefined, sip === 503);
     });
   }
+
+  it('may end with INVALID_ARGUMENT about something else than the number: 400', async () => {
+    policy.route = () => status(Code.INVALID_ARGUMENT, 'no', ['google.rpc.BadRequest', { field_violations: [{ field: 'headers', description: 'no account' }] }]);
+    assert.equal(await (await carrier.call('2000')).final(), 400);
+  });
+
+  it('may say when to come back', async () => {
+    policy.route = () => status(Code.RESOURCE_EXHAUSTED, 'full', ['google.rpc.RetryInfo', { retry_delay: { seconds: 77 } }]);
+    const peer = await carrier.call('2000');
+    assert.equal(await peer.final(), 503);
+    assert.equal(header(peer.finalResponse, 'retry-after'), '77');
+  });
 
   it('may say the SIP code itself in the details', async () => {
     policy.route = () => status(Code.NOT_FOUND, 'gone', ['trunkline.v1.SipStatus', { code: 410, reason_phrase: 'Gone for good' }]);

@@ -4,7 +4,7 @@ import { after, afterEach, before, describe, it } from 'node:test';
 import { Code, details } from '../peers/call_control.mjs';
 import { SyntheticBrowser } from '../peers/synthetic_browser.mjs';
 import { until } from '../peers/until.mjs';
-import { Stage } from './stage.mjs';
+import { ringAndAnswer, Stage } from './stage.mjs';
 
 let stage;
 let api;
@@ -13,7 +13,7 @@ let events;
 let mappings;
 
 before(async () => {
-  stage = await Stage.open({ rtpPorts: 1000, trunkExtra: '    username: gw\n    password: secret-t\n' });
+  stage = await Stage.open({ rtpPorts: 1000, trunkExtra: '    username: gw\n    password: secret-t\n    max_redirects: 3\n    capacity_phrase: "(?i)cps limit"\n' });
   ({ api, carrier } = stage);
   events = api.watchCalls();
   await events.snapshotEnd();
@@ -138,6 +138,14 @@ describe('Reason: Q.850', () => {
     });
   }
 
+  it('need not be said where the trunk has a phrase for it', async () => {
+    const { error, end } = await refused(503, 'CPS limit exceeded', [['Retry-After', '3']]);
+    assert.equal(error.reason, 'TRUNK_CAPACITY');
+    assert.equal(error.details.QuotaFailure.violations[0].subject, 'trunk:carrier');
+    assert.equal(error.details.RetryInfo.retry_delay.seconds, 3);
+    agree({ error, end });
+  });
+
   for (const [code, cause] of [[503, 38], [480, 41], [486, 17], [404, 1], [480, 19], [480, 18]]) {
     it(`cause ${cause} of a ${code} is told and changes nothing`, async () => {
       const { error, end } = await refused(code, 'Refused', [['Reason', `Q.850;cause=${cause}`]]);
@@ -194,6 +202,51 @@ describe('a redirection', () => {
       assert.equal(invites(), 1);
       agree({ error, end });
     }
+  });
+
+  // The trunk's peer does this with each INVITE of one call: (call, how many came before) => void.
+  const withEach = (behaviour) => {
+    const invites = [];
+    carrier.onCall = (call) => {
+      const request = call.request.bind(call);
+      const take = () => {
+        invites.push(call.invite);
+        return behaviour(call, invites.length - 1);
+      };
+      call.request = (message, from) => {
+        if (message.method !== 'INVITE' || message.headers.cseq[0] === call.invite.headers.cseq[0]) return request(message, from);
+        call.invite = message;
+        call.rejected = false;
+        return take();
+      };
+      return take();
+    };
+    return invites;
+  };
+  const number = (digits) => `sip:${digits}@127.0.0.1:${carrier.port}`;
+  const moved = (call, ...digits) => call.reject(302, 'Moved Temporarily', digits.map((one, index) => ['Contact', `<${number(one)}>;q=0.${9 - index}`]));
+
+  it('to another number of the trunk is followed', async () => {
+    const invites = withEach((call, before) => (before === 0 ? moved(call, '5552000') : ringAndAnswer(call)));
+    const { call } = await api.must('createCall', { from: 'service:echo', to: '5551000', wait_until: 'WAIT_UNTIL_ANSWERED' });
+    assert.deepEqual(invites.map((one) => one.uri), [number('5551000'), number('5552000')]);
+    await api.must('hangupCall', { call_id: call.call_id });
+    assert.equal((await events.event('ended', call.call_id)).call.end.fault, 'FAULT_SUCCESS');
+  });
+
+  it('goes through its contacts, and the best refusal counts', async () => {
+    const invites = withEach((call, before) => (before === 0 ? moved(call, '5552000', '5553000') : call.reject(before === 1 ? 486 : 500)));
+    const { error } = await api.createCall({ from: 'service:echo', to: '5551000', wait_until: 'WAIT_UNTIL_ANSWERED' });
+    assert.deepEqual(invites.map((one) => one.uri), [number('5551000'), number('5552000'), number('5553000')]);
+    assert.equal(error.reason, 'CALLEE_BUSY');
+  });
+
+  it('that has no end is told after the limit', async () => {
+    const invites = withEach((call, before) => moved(call, `555${before}`));
+    const { error } = await api.createCall({ from: 'service:echo', to: '5551000', wait_until: 'WAIT_UNTIL_ANSWERED' });
+    assert.equal(invites.length, 4);
+    assert.equal(error.code, Code.FAILED_PRECONDITION);
+    assert.equal(error.reason, 'REDIRECTED');
   });
 
   it('of an ambiguous number tells the choices', async () => {

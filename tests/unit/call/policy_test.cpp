@@ -425,8 +425,8 @@ TEST_F(PolicyForTheFirst, TwoServicesHaveNobodyToBeCalled) {
 }
 
 TEST_F(PolicyForTheFirst, AParkedOneGoesWhereItIsSent) {
-  Peer& bob = world.registered("bob");
   create();
+  Peer& bob = world.registered("bob");
   decide(Park{});
   const auto nobody = world.reply<Refusal>(world.ask(AnswerCall{name(), ""}));
   ASSERT_TRUE(nobody) << "there is nobody to be answered";

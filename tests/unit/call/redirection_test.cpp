@@ -20,6 +20,7 @@ sip::Message moved(std::initializer_list<std::string_view> contacts) {
 
 std::string next(Redirection& to, std::uint32_t limit = 5) {
   const auto found = to.next(limit);
+  if (found) to.followed();
   return found ? found->text() : "none";
 }
 
@@ -58,6 +59,15 @@ TEST(Redirection, EndsAtTheLimitHoweverDeep) {
   }
   EXPECT_EQ(next(to, 3), "none");
   EXPECT_EQ(next(to, 4), "sip:y2@192.0.2.1");
+}
+
+TEST(Redirection, CountsWhatWasFollowedAlone) {
+  Redirection to;
+  to.add(moved({"<sip:a@192.0.2.1>", "<sip:b@192.0.2.1>"}), uri("sip:1@192.0.2.1"));
+  EXPECT_TRUE(to.next(1));
+  EXPECT_FALSE(to.under_way());
+  EXPECT_EQ(next(to, 1), "sip:b@192.0.2.1");
+  EXPECT_TRUE(to.under_way());
 }
 
 TEST(Redirection, TakesNothingFromAContactButItsAddress) {

@@ -419,7 +419,7 @@ void World::answer(QuestionId question, const PolicyAnswer& with) {
 Peer& World::other_trunk(std::string_view address) {
   const sip::Target target{sip::Transport::udp, *SocketAddress::parse(address), FlowId{1}};
   return *peers_.emplace_back(
-      std::make_unique<Peer>(*this, "other trunk", target, 900 + peers_.size()));
+      std::make_unique<Peer>(*this, "other-trunk", target, 900 + peers_.size()));
 }
 
 void World::end_all() {
