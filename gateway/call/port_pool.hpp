@@ -28,7 +28,7 @@ class PortPool {
 
  private:
   struct Resting {
-    std::uint16_t port;
+    std::uint16_t port = 0;
     TimePoint until;
   };
   void wake(TimePoint now);

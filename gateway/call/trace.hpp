@@ -24,16 +24,16 @@ using WallTime = std::chrono::system_clock::time_point;
 
 /// Bounds of what is remembered. Octets count the messages and what it costs to keep each.
 struct TraceLimits {
-  std::size_t first_messages = 50;        ///< of a call, never pushed out by later ones
-  std::size_t last_messages = 150;        ///< of a call
-  std::size_t message_bytes = 60 * 1024;  ///< of one message; fits an IP packet with its headers
-  std::size_t call_bytes = 512 * 1024;    ///< of one call; its middle goes first
-  std::size_t legs = 32;                  ///< of one call; messages of further legs are not kept
-  std::size_t ended_calls = 256;          ///< the one that ended first goes first
+  std::size_t first_messages = 50;         ///< of a call, never pushed out by later ones
+  std::size_t last_messages = 150;         ///< of a call
+  std::size_t message_bytes = 60UL << 10;  ///< of one message; fits an IP packet with its headers
+  std::size_t call_bytes = 512UL << 10;    ///< of one call; its middle goes first
+  std::size_t legs = 32;                   ///< of one call; messages of further legs are not kept
+  std::size_t ended_calls = 256;           ///< the one that ended first goes first
   Duration ended_for = std::chrono::minutes{5};
-  std::size_t total_bytes = 64 << 20;   ///< of all calls; ended ones go first, new messages next
-  std::size_t unclaimed_messages = 64;  ///< of no call yet: INVITEs that wait for their verdict
-  std::size_t unclaimed_bytes = 512 * 1024;
+  std::size_t total_bytes = 64UL << 20;  ///< of all calls; ended ones go first, new messages next
+  std::size_t unclaimed_messages = 64;   ///< of no call yet: INVITEs that wait for their verdict
+  std::size_t unclaimed_bytes = 512UL << 10;
 };
 
 /// One leg of a traced call.

@@ -345,7 +345,7 @@ TEST_F(TwoWorkers, TheMediaOfAPageMovesWithATransportOfItsOwn) {
   const auto reinvite = alice->take_request(Method::invite);
   ASSERT_TRUE(reinvite);
   const std::string body(reinvite->request.body());
-  const auto& added = world.media_commands<media::AddBrowserLeg>().back();
+  const auto added = world.media_commands<media::AddBrowserLeg>().back();
   EXPECT_THAT(body, HasSubstr("a=ice-ufrag:" + added.local_ice.ufrag));
   EXPECT_THAT(body, HasSubstr("a=setup:actpass"));
   const auto worker = worker_of_last(added.leg);

@@ -133,7 +133,7 @@ TEST_F(CallJournalTest, a_hold_says_whose_and_who_asked) {
 
 TEST_F(CallJournalTest, a_parked_call_says_how_long_it_waits) {
   observe(call::CallParked{new_call("c1"), milliseconds{2500}});
-  const auto& timeout = events()[0].event().parked().timeout();
+  const auto timeout = events()[0].event().parked().timeout();
   EXPECT_EQ(timeout.seconds(), 2);
   EXPECT_EQ(timeout.nanos(), 500'000'000);
 }
