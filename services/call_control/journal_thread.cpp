@@ -131,7 +131,7 @@ void JournalThread::sweep() {
 
 void JournalThread::watch_over(Check check) {
   const std::lock_guard lock(distribution_mutex_);
-  checks_.push_back(std::move(check));
+  if (!distribution_ends_) checks_.push_back(std::move(check));
 }
 
 void JournalThread::check_now() {
@@ -240,6 +240,14 @@ void JournalThread::stop() {
   }
   if (keeper_.joinable()) keeper_.join();
   if (distributor_.joinable()) distributor_.join();
+  // What is kept of streams keeps them, and they keep the owner of this.
+  std::vector<Check> checks;
+  {
+    const std::lock_guard lock(distribution_mutex_);
+    checks.swap(checks_);
+  }
+  for (EventFeed* feed : {&calls_, &registrations_})
+    feed->take_waiting();
 }
 
 }  // namespace trunkline::call_control
