@@ -12,8 +12,6 @@ using sip::Method;
 
 namespace {
 
-constexpr Duration kTryAgain = seconds{2};  // for a refresh that could not be sent now
-
 Direction direction_of(const Caller& caller, const Destination& destination) {
   if (caller.kind == Caller::Kind::trunk) return Direction::inbound;
   return destination.kind == Destination::Kind::trunk ? Direction::outbound : Direction::internal;
@@ -22,8 +20,6 @@ Direction direction_of(const Caller& caller, const Destination& destination) {
 std::string party(const Caller& caller) {
   return (caller.kind == Caller::Kind::trunk ? "trunk:" : "user:") + caller.name;
 }
-
-constexpr int kMaxForwards = 70;
 
 int forwards_left(const sip::Message& invite) {
   const auto value = invite.header(HeaderName::max_forwards);

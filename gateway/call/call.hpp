@@ -19,6 +19,16 @@ namespace trunkline::call {
 /// For those who rang and are not needed any more (RFC 3326).
 inline constexpr std::string_view kElsewhere = "SIP;cause=200;text=\"Call completed elsewhere\"";
 
+/// Of a request that begins here (RFC 3261 §8.1.1.6).
+inline constexpr int kMaxForwards = 70;
+
+/// Whom an INVITE of ours is for, and the leg that it goes out on.
+struct Callee {
+  Leg* leg;
+  sip::Uri request_uri;
+  sip::NameAddress to;
+};
+
 /// A call that the API makes: `from` is called first, then `to`. `from` may be a service: then `to`
 /// alone is called, and joined with it.
 struct Origination {
@@ -127,6 +137,17 @@ class Call {
   // ---- call_policy.cpp
   void ask_policy(Turn& turn);
   void stop_waiting(Node& node);
+  // ---- call_callee.cpp
+  /// A new leg to a number at the trunk, where it is counted as a call; without media if there is
+  /// no port. Or why the trunk can't be called.
+  Result<Callee, Failure> at_trunk(Turn& turn, const std::string& trunk, const std::string& number,
+                                   Side side, std::size_t worker);
+  /// A new leg to one device of a user's.
+  Callee at_device(Turn& turn, const Binding& binding, const std::string& user, Side side,
+                   std::size_t worker);
+  /// Those who still ring have been answered elsewhere.
+  void cancel_others(Turn& turn);
+  void give_back_trunk(Turn& turn, const Leg& leg);
   // ---- call_connect.cpp
   void dial(Turn& turn, const Party& party);
   void dial_trunk(Turn& turn, const Party& party);
@@ -134,7 +155,7 @@ class Call {
   void serve(Side side, const std::string& service);
   void join_service(Turn& turn);
   void connected(Turn& turn);
-  bool ring(Turn& turn, Leg& leg, const sip::Uri& request_uri, const sip::NameAddress& to);
+  bool ring(Turn& turn, const Callee& callee);
   void provisional(Turn& turn, Leg& leg, const sip::ResponseReceived& event);
   void answered(Turn& turn, Leg& leg, const sip::ResponseReceived& event);
   bool confirm(Turn& turn, Leg& leg, const sip::ResponseReceived& event);
@@ -185,6 +206,8 @@ class Call {
   void reroute(Turn& turn);
   void observe_hold(Turn& turn);
   // ---- call_dtmf.cpp
+  /// The digits that the API sends there end, if it sends any.
+  void stop_digits(Turn& turn, const Leg& leg, std::string why);
   void info(Turn& turn, Leg& leg, const sip::RequestReceived& event);
   void digit_from_media(Turn& turn, const media::DigitReceived& event);
   void send_next_digit(Turn& turn);
@@ -197,7 +220,7 @@ class Call {
   static Passage passage(const Leg& from, const Leg& to);
   // ---- call_refer.cpp
   bool would_refer(const Leg& leg, const TransferTarget& target) const;
-  sip::Uri refer_to(const Node& node, const Leg& leg, const TransferTarget& target) const;
+  static sip::Uri refer_to(Node& node, const Leg& leg, const TransferTarget& target);
   void refer(Turn& turn, Leg& leg);
   void refer_answered(Turn& turn, Leg& leg, const sip::ResponseReceived& event);
   void refer_accepted(Turn& turn);
@@ -213,7 +236,7 @@ class Call {
   void dial_target(Turn& turn);
   std::optional<Failure> ring_trunk(Turn& turn);
   std::optional<Failure> ring_user(Turn& turn);
-  bool ring_target(Turn& turn, Leg& leg, const sip::Uri& request_uri, const sip::NameAddress& to);
+  bool ring_target(Turn& turn, const Callee& callee);
   void target_rings(Turn& turn, Leg& leg, const sip::Message& response);
   void target_answered(Turn& turn, Leg& leg, const sip::ResponseReceived& event);
   void target_failed(Turn& turn, Leg& leg, const Failure& failure);
@@ -232,8 +255,9 @@ class Call {
   void part(Turn& turn, Leg& party);
   void release(Turn& turn, Leg& leg);
   void drop_leg(Turn& turn, Leg& leg, const Failure& failure);
-  void give_back_trunk(Turn& turn, const Leg& leg);
   void end_dialled(Turn& turn, const Failure& failure);
+  /// The party is joined with whom it was to be.
+  void transfer_done(Turn& turn, const TransferOperation& done);
   void transfer_failed(Turn& turn, const Failure& failure);
   void transfer_due(Turn& turn);
   /// The call ends with a transfer under way; its reply comes with those of the others.

@@ -9,12 +9,6 @@
 // media's place on another worker - is agreed with the party of this call before anything is given
 // up.
 namespace trunkline::call {
-namespace {
-
-constexpr Duration kTryAgain = seconds{2};
-constexpr Duration kPatience = seconds{40};
-
-}  // namespace
 
 void Call::execute(Turn& turn, RequestId id, const AttendedTransfer& request, Call& consult) {
   const Leg* leg = addressed(turn, id, request.on);
@@ -34,7 +28,7 @@ void Call::execute(Turn& turn, RequestId id, const AttendedTransfer& request, Ca
   transfer_->stage = TransferOperation::Stage::joining;
   transfer_->consulted = consulted->id;
   transfer_->try_now = true;
-  transfer_->give_up_at = turn.at.now + kPatience;
+  transfer_->give_up_at = turn.at.now + kJoinPatience;
 }
 
 LegId Call::awaits() {
@@ -58,18 +52,13 @@ bool Call::attend(Turn& turn, Call* consult) {
   Leg& party = *find(done.leg);
   const std::string number = consult->view_.to_number;
   join(turn, party, consult->give(turn, *consulted, *this, opposite(party)), number);
-  turn.observe(CallTransferred{view(), party.name, done.asked, std::nullopt});
-  turn.reply(done.request, view());
-  align(turn, party);
+  transfer_done(turn, done);
   consult->end(turn, Failure::local(EndReason::transferred));
   return true;
 }
 
 Leg& Call::give(Turn& turn, Leg& leg, Call& to, Side side) {
-  if (digits_ && digits_->leg == leg.id) {
-    turn.reply(digits_->request, wrong_state("the leg went to another call"));
-    digits_.reset();
-  }
+  stop_digits(turn, leg, "the leg went to another call");
   const auto taken = std::find(admitted_.begin(), admitted_.end(), leg.peer);
   if (leg.kind == Leg::Kind::trunk && taken != admitted_.end()) {
     admitted_.erase(taken);

@@ -146,31 +146,12 @@ void Call::dial(Turn& turn, const Party& party) {
 }
 
 void Call::dial_trunk(Turn& turn, const Party& party) {
-  Trunk* trunk = turn.node.trunks.find(party.destination.name);
-  const auto target = trunk != nullptr ? Trunks::target(*trunk) : std::nullopt;
-  if (!target) return party_failed(turn, Failure::local(EndReason::trunk_unreachable));
-  const auto admission = turn.node.trunks.admit(*trunk, turn.at.now);
-  if (admission != Trunks::Admission::ok) {
-    const bool disabled = admission == Trunks::Admission::disabled;
-    return party_failed(turn,
-                        Failure::local(disabled ? EndReason::trunk_disabled : EndReason::limit));
-  }
-  admitted_.push_back(trunk->settings.name);
-  Leg& leg = add_leg(turn, Leg::Kind::trunk, trunk->settings.name, dialled_side());
-  leg.target = *target;
-  leg.take_credentials(trunk->settings, turn.node.random);
-  leg.media = LegMedia::trunk(turn, leg.id, worker_, *trunk);
-  if (!leg.media) {
-    leg.state = Leg::State::ended;
-    return branch_failed(turn, leg, Failure::local(EndReason::no_ports));
-  }
-  sip::Uri request_uri = trunk->settings.uri;
-  request_uri.user = sip::escape_user(party.number);
-  sip::NameAddress to;
-  to.uri = sip::Uri::sip(party.number, trunk->settings.uri.host, trunk->settings.uri.port);
-  if (ring(turn, leg, request_uri, to)) return;
+  const auto callee = at_trunk(turn, party.destination.name, party.number, dialled_side(), worker_);
+  if (!callee) return party_failed(turn, callee.error());
+  Leg& leg = *callee->leg;
+  if (leg.media && ring(turn, *callee)) return;
   leg.state = Leg::State::ended;
-  branch_failed(turn, leg, Failure::local(EndReason::no_codec));
+  branch_failed(turn, leg, Failure::local(leg.media ? EndReason::no_codec : EndReason::no_ports));
 }
 
 void Call::dial_user(Turn& turn, const Party& party) {
@@ -179,35 +160,25 @@ void Call::dial_user(Turn& turn, const Party& party) {
   if (bindings.empty()) return party_failed(turn, Failure::local(EndReason::not_registered));
   bool rung = false;
   for (const Binding& binding : bindings) {
-    Leg& leg = add_leg(turn, Leg::Kind::browser, user, dialled_side());
-    leg.target = binding.target;
-    leg.instance = binding.instance;
-    leg.contact_user = binding.contact.uri.user;
-    leg.media = LegMedia::browser(turn, leg.id, worker_);
-    sip::Uri request_uri = binding.contact.uri;
-    request_uri.headers.clear();
-    sip::NameAddress to;
-    to.uri = sip::Uri::sip(user, turn.node.settings.domain);
-    if (ring(turn, leg, request_uri, to)) {
+    const Callee callee = at_device(turn, binding, user, dialled_side(), worker_);
+    if (ring(turn, callee)) {
       rung = true;
     } else {
-      leg.state = Leg::State::ended;
+      callee.leg->state = Leg::State::ended;
     }
   }
   if (!rung) party_failed(turn, Failure::local(EndReason::no_codec));
 }
 
-bool Call::ring(Turn& turn, Leg& leg, const sip::Uri& request_uri, const sip::NameAddress& to) {
+bool Call::ring(Turn& turn, const Callee& callee) {
+  Leg& leg = *callee.leg;
   const auto codecs = codecs_for(turn.node, leg);
-  const bool any_audio = std::any_of(codecs.begin(), codecs.end(), [](const auto& codec) {
-    return !sdp::is_telephone_event(codec);
-  });
-  if (!any_audio) return false;
+  if (sdp::audio_codec(codecs) == nullptr) return false;
   const auto direction =
       caller_offer_ ? sdp::ready_direction(*caller_offer_) : sdp::Direction::sendrecv;
   const std::string offer = leg.offer(codecs, direction);
   leg.media->open(turn);
-  leg.send_invite(turn, request_uri, shown_to(turn.node, leg), to, forwards_, offer,
+  leg.send_invite(turn, callee.request_uri, shown_to(turn.node, leg), callee.to, forwards_, offer,
                   leg.caller ? first_headers_ : headers_);
   return true;
 }
@@ -319,11 +290,7 @@ void Call::answered(Turn& turn, Leg& leg, const sip::ResponseReceived& event) {
   const bool first = calling_first_;
   (first || serving() ? from_ : winner_) = leg.id;
   ring_until_ = repeat_provisional_at_ = kNever;
-  for (auto& other : legs_) {
-    if (other->state != Leg::State::inviting) continue;
-    cancel_leg(turn, *other, kElsewhere);
-    leg_ended(turn, *other, Failure::local(EndReason::cancelled));
-  }
+  cancel_others(turn);
   const std::string_view sdp = sdp_of(event.response);
   const bool agreed = sdp.empty() ? leg.media->sdp().established() : take_answer(turn, leg, sdp);
   if (!agreed) {
@@ -418,12 +385,10 @@ void Call::play_service(Turn& turn) {
   if (service_->name != "tone") return;  // silence
   if (!sdp::sends(leg.media->sdp().direction()) || passage(leg, leg) != Passage::all)
     return turn.media(leg.media->worker(), media::StopTone{leg.id});
-  const auto& agreed = leg.media->sdp().agreed_codecs();
-  const auto audio = std::find_if_not(agreed.begin(), agreed.end(), sdp::is_telephone_event);
-  if (audio == agreed.end()) return;
-  const sdp::Codec& codec = *audio;
-  const auto law = codec.payload_type == 8 ? media::ToneCodec::pcma : media::ToneCodec::pcmu;
-  turn.media(leg.media->worker(), media::StartTone{leg.id, law, codec.payload_type, 440});
+  const sdp::Codec* codec = sdp::audio_codec(leg.media->sdp().agreed_codecs());
+  if (codec == nullptr) return;
+  const auto law = codec->payload_type == 8 ? media::ToneCodec::pcma : media::ToneCodec::pcmu;
+  turn.media(leg.media->worker(), media::StartTone{leg.id, law, codec->payload_type, 440});
 }
 
 void Call::refused(Turn& turn, Leg& leg, const sip::ResponseReceived& event) {

@@ -188,4 +188,10 @@ void Call::info_answered(Turn& turn, const sip::Message& response) {
   digits_.reset();
 }
 
+void Call::stop_digits(Turn& turn, const Leg& leg, std::string why) {
+  if (!digits_ || digits_->leg != leg.id) return;
+  turn.reply(digits_->request, wrong_state(std::move(why)));
+  digits_.reset();
+}
+
 }  // namespace trunkline::call

@@ -7,7 +7,6 @@ namespace trunkline::call {
 namespace {
 
 constexpr int kMaxCollisions = 3;
-constexpr Duration kTryAgain = seconds{2};
 /// For an offer that can't be made yet: as long as a missing ACK may take (64*T1).
 constexpr Duration kPatience = seconds{32};
 

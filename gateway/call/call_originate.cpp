@@ -31,12 +31,6 @@ std::vector<std::string> in_common(std::vector<std::string> names,
   return names;
 }
 
-/// The codec of the audio that a peer has agreed to send first: what it will send.
-const sdp::Codec* spoken(const std::vector<sdp::Codec>& agreed) {
-  const auto audio = std::find_if_not(agreed.begin(), agreed.end(), sdp::is_telephone_event);
-  return audio == agreed.end() ? nullptr : &*audio;
-}
-
 }  // namespace
 
 Call::Call(Turn& turn, CallId id, Origination origination) : worker_(turn.node.pick_worker()) {
@@ -133,7 +127,7 @@ std::vector<sdp::Codec> Call::codecs_for(const Node& node, const Leg& leg) const
         sdp::codecs_to_offer(allowed_codecs(node, caller()), caller().media->profile()), allowed,
         profile);
   }
-  const sdp::Codec* now = spoken(caller().media->sdp().agreed_codecs());
+  const sdp::Codec* now = sdp::audio_codec(caller().media->sdp().agreed_codecs());
   if (now != nullptr) {
     std::stable_partition(codecs.begin(), codecs.end(),
                           [&](const sdp::Codec& codec) { return sdp::same_codec(codec, *now); });

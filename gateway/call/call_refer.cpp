@@ -71,14 +71,11 @@ bool Call::would_refer(const Leg& leg, const TransferTarget& target) const {
          leg.state == Leg::State::confirmed;
 }
 
-sip::Uri Call::refer_to(const Node& node, const Leg& leg, const TransferTarget& target) const {
+sip::Uri Call::refer_to(Node& node, const Leg& leg, const TransferTarget& target) {
   if (target.uri) return *target.uri;
-  const auto trunk =
-      std::find_if(node.settings.trunks.begin(), node.settings.trunks.end(),
-                   [&](const TrunkSettings& settings) { return settings.name == leg.peer; });
-  const bool outside = leg.kind == Leg::Kind::trunk && trunk != node.settings.trunks.end() &&
-                       target.destination.kind != Destination::Kind::user;
-  if (outside) return sip::Uri::sip(target.number, trunk->uri.host, trunk->uri.port);
+  const Trunk* trunk = leg.kind == Leg::Kind::trunk ? node.trunks.find(leg.peer) : nullptr;
+  if (trunk != nullptr && target.destination.kind != Destination::Kind::user)
+    return sip::Uri::sip(target.number, trunk->settings.uri.host, trunk->settings.uri.port);
   return sip::Uri::sip(target.number, node.settings.domain);
 }
 

@@ -15,9 +15,8 @@ namespace {
 constexpr Duration kReofferPatience = seconds{32};  // 64*T1: as long as a silent peer would take
 constexpr Duration kUpdatePatience =
     seconds{10};  // an UPDATE is to be answered at once (RFC 3311 §5.2)
-constexpr Duration kJoinPatience =
+constexpr Duration kJoinOfferPatience =
     seconds{20};  // the target waits in silence, and new ICE credentials don't live for ever
-constexpr Duration kAlignLater = seconds{2};  // another offer or a lost connection is in the way
 
 /// RFC 3261 §14.1: the owner of the Call-ID waits 2.1 to 4 s, the other 0 to 2 s, in steps of 10
 /// ms.
@@ -258,7 +257,7 @@ void Call::reoffer_refused(Turn& turn, Leg& other, const Failure& failure) {
 }
 
 void Call::offer_of_ours(Turn& turn, Leg& leg, const std::string& text, Why why) {
-  const Duration patience = why == Why::join ? kJoinPatience : kReofferPatience;
+  const Duration patience = why == Why::join ? kJoinOfferPatience : kReofferPatience;
   reoffer_ = Reoffer{{}, leg.id, {}, {}, {}, {}, turn.at.now + patience, why};
   reoffer_->client = leg.send_reinvite(turn, text);
 }
@@ -279,7 +278,7 @@ void Call::own_offer_refused(Turn& turn, Leg& leg, const Reoffer& refused, const
   const bool collided = failure.remote && failure.sip_code == 491;
   // What we took back ourselves was never answered.
   const bool silent = refused.give_up_at == kNever;
-  const TimePoint again = turn.at.now + (collided ? glare_wait(turn, leg) : kAlignLater);
+  const TimePoint again = turn.at.now + (collided ? glare_wait(turn, leg) : kTryAgain);
   const Failure& told = silent ? Failure::local(EndReason::no_response) : failure;
   if (refused.why == Why::hold) return hold_refused(turn, told, collided ? again : kNever);
   if (refused.why == Why::join && transfer_ && transfer_->offered) {
@@ -326,7 +325,7 @@ bool Call::align(Turn& turn, Leg& leg, const Leg& other) {
   const bool deaf = apart || !hears(*other.media, *leg.media);
   if (!deaf && direction == leg.told) return false;
   if (!may_offer(leg) || leg.reconnect_by != kNever) {
-    align_at_ = turn.at.now + kAlignLater;
+    align_at_ = turn.at.now + kTryAgain;
     return true;
   }
   const auto codecs = sdp::codecs_to_offer(other.media->sdp().agreed_codecs(),

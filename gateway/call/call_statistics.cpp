@@ -12,9 +12,8 @@ constexpr Duration kPatience = seconds{1};  ///< for the workers' reports
 constexpr std::size_t kMaxWaiting = 64;
 
 std::string codec_of(const Leg& leg) {
-  const auto& agreed = leg.media->sdp().agreed_codecs();
-  const auto audio = std::find_if_not(agreed.begin(), agreed.end(), sdp::is_telephone_event);
-  return audio == agreed.end() ? std::string{} : audio->name;
+  const sdp::Codec* audio = sdp::audio_codec(leg.media->sdp().agreed_codecs());
+  return audio == nullptr ? std::string{} : audio->name;
 }
 
 LegQuality quality_of(const Leg& leg, const media::LegStatistics& statistics) {

@@ -11,10 +11,6 @@
 namespace trunkline::call {
 namespace {
 
-constexpr Duration kTryAgain = seconds{2};
-/// For the party's agreement to a codec of the target's, other offers in its way included.
-constexpr Duration kJoinPatience = seconds{40};
-constexpr int kMaxForwards = 70;
 /// Legs of one call, ended ones included: transfers without end leave no heap of them.
 constexpr std::size_t kMaxLegs = 32;
 
@@ -85,51 +81,32 @@ void Call::begin_joining(Turn& turn) {
 }
 
 std::optional<Failure> Call::ring_trunk(Turn& turn) {
-  Trunk* trunk = turn.node.trunks.find(transfer_->target.destination.name);
-  const auto address = trunk != nullptr ? Trunks::target(*trunk) : std::nullopt;
-  if (!address) return Failure::local(EndReason::trunk_unreachable);
-  const auto admission = turn.node.trunks.admit(*trunk, turn.at.now);
-  if (admission == Trunks::Admission::disabled) return Failure::local(EndReason::trunk_disabled);
-  if (admission != Trunks::Admission::ok) return Failure::local(EndReason::limit);
-  const TrunkSettings& settings = trunk->settings;
-  admitted_.push_back(settings.name);
-  Leg& leg = add_leg(turn, Leg::Kind::trunk, settings.name, opposite(*find(transfer_->leg)));
-  transfer_->dialled.push_back(leg.id);
-  leg.target = *address;
-  leg.take_credentials(settings, turn.node.random);
-  leg.media = LegMedia::trunk(turn, leg.id, find(transfer_->leg)->media->worker(), *trunk);
-  if (!leg.media) return Failure::local(EndReason::no_ports);
-  sip::Uri request_uri = settings.uri;
-  request_uri.user = sip::escape_user(transfer_->target.number);
-  sip::NameAddress to;
-  to.uri = sip::Uri::sip(transfer_->target.number, settings.uri.host, settings.uri.port);
-  if (!ring_target(turn, leg, request_uri, to)) return Failure::local(EndReason::no_codec);
+  const Leg& party = *find(transfer_->leg);
+  const auto callee = at_trunk(turn, transfer_->target.destination.name, transfer_->target.number,
+                               opposite(party), party.media->worker());
+  if (!callee) return callee.error();
+  transfer_->dialled.push_back(callee->leg->id);
+  if (!callee->leg->media) return Failure::local(EndReason::no_ports);
+  if (!ring_target(turn, *callee)) return Failure::local(EndReason::no_codec);
   return std::nullopt;
 }
 
 std::optional<Failure> Call::ring_user(Turn& turn) {
-  const std::string user = transfer_->target.destination.name;
+  const Leg& party = *find(transfer_->leg);
+  const std::string& user = transfer_->target.destination.name;
   const auto bindings = turn.node.registrar.find(user, turn.at.now);
   if (bindings.empty()) return Failure::local(EndReason::not_registered);
   bool rings = false;
   for (const Binding& binding : bindings) {
-    Leg& leg = add_leg(turn, Leg::Kind::browser, user, opposite(*find(transfer_->leg)));
-    transfer_->dialled.push_back(leg.id);
-    leg.target = binding.target;
-    leg.instance = binding.instance;
-    leg.contact_user = binding.contact.uri.user;
-    leg.media = LegMedia::browser(turn, leg.id, find(transfer_->leg)->media->worker());
-    sip::Uri request_uri = binding.contact.uri;
-    request_uri.headers.clear();
-    sip::NameAddress to;
-    to.uri = sip::Uri::sip(user, turn.node.settings.domain);
-    rings = ring_target(turn, leg, request_uri, to) || rings;
+    const Callee callee = at_device(turn, binding, user, opposite(party), party.media->worker());
+    transfer_->dialled.push_back(callee.leg->id);
+    rings = ring_target(turn, callee) || rings;
   }
   return rings ? std::nullopt : std::optional(Failure::local(EndReason::no_codec));
 }
 
-bool Call::ring_target(Turn& turn, Leg& leg, const sip::Uri& request_uri,
-                       const sip::NameAddress& to) {
+bool Call::ring_target(Turn& turn, const Callee& callee) {
+  Leg& leg = *callee.leg;
   const Leg& party = *find(transfer_->leg);
   // What the party speaks now comes first: with it nothing has to be agreed anew.
   std::vector<std::string> allowed = allowed_codecs(turn.node, leg);
@@ -141,7 +118,7 @@ bool Call::ring_target(Turn& turn, Leg& leg, const sip::Uri& request_uri,
   const auto codecs = sdp::codecs_to_offer(
       sdp::codecs_to_offer(allowed_codecs(turn.node, party), party.media->profile()), allowed,
       leg.media->profile());
-  if (std::all_of(codecs.begin(), codecs.end(), sdp::is_telephone_event)) {
+  if (sdp::audio_codec(codecs) == nullptr) {
     leg.state = Leg::State::ended;
     return false;
   }
@@ -152,7 +129,7 @@ bool Call::ring_target(Turn& turn, Leg& leg, const sip::Uri& request_uri,
       turn.node.settings.domain);
   const std::string offer = leg.offer(codecs, party.peer_wish);
   leg.media->open(turn);
-  leg.send_invite(turn, request_uri, from, to, kMaxForwards, offer, {});
+  leg.send_invite(turn, callee.request_uri, from, callee.to, kMaxForwards, offer, {});
   return true;
 }
 
@@ -169,11 +146,7 @@ void Call::target_answered(Turn& turn, Leg& leg, const sip::ResponseReceived& ev
     return target_failed(turn, leg, Failure::from_response(500, "2xx without To tag"));
   }
   transfer_->dialled = {leg.id};
-  for (auto& other : legs_) {
-    if (other->state != Leg::State::inviting) continue;
-    cancel_leg(turn, *other, kElsewhere);
-    leg_ended(turn, *other, Failure::local(EndReason::cancelled));
-  }
+  cancel_others(turn);
   const std::string_view sdp = sdp_of(event.response);
   bool agreed = leg.media->sdp().established();
   if (!sdp.empty()) {
@@ -215,6 +188,11 @@ void Call::join_target(Turn& turn) {
   } else {
     join(turn, party, done.target.destination);
   }
+  transfer_done(turn, done);
+}
+
+void Call::transfer_done(Turn& turn, const TransferOperation& done) {
+  Leg& party = *find(done.leg);
   turn.observe(CallTransferred{view(), party.name, done.asked, std::nullopt});
   turn.reply(done.request, view());
   align(turn, party);  // an old hold of it ends at once; the codec can wait
@@ -265,8 +243,8 @@ bool Call::agree(Turn& turn, Leg& party) {
   const auto& spoken = party.media->sdp().agreed_codecs();
   const auto known = sdp::codecs_to_offer(
       service_codecs(turn.node, party, transfer.target.destination.name), party.media->profile());
-  const auto audio = std::find_if_not(spoken.begin(), spoken.end(), sdp::is_telephone_event);
-  const bool speaks = audio != spoken.end() && sdp::find_codec(known, *audio) != nullptr;
+  const sdp::Codec* audio = sdp::audio_codec(spoken);
+  const bool speaks = audio != nullptr && sdp::find_codec(known, *audio) != nullptr;
   // No other party's hold is passed on any more, and none of ours.
   const auto direction = sdp::reversed(party.peer_wish);
   if (speaks && (transfer.aligned || party.told == direction)) return true;
@@ -314,10 +292,7 @@ void Call::join(Turn& turn, Leg& party, const Destination& service) {
 }
 
 void Call::release(Turn& turn, Leg& leg) {
-  if (digits_ && digits_->leg == leg.id) {
-    turn.reply(digits_->request, wrong_state("the leg was released by a transfer"));
-    digits_.reset();
-  }
+  stop_digits(turn, leg, "the leg was released by a transfer");
   const Failure failure = Failure::local(EndReason::transferred);
   drop_leg(turn, leg, failure);
 }
@@ -328,13 +303,6 @@ void Call::drop_leg(Turn& turn, Leg& leg, const Failure& failure) {
   if (leg.media) leg.media->close(turn);
   give_back_trunk(turn, leg);
   leg_ended(turn, leg, failure);
-}
-
-void Call::give_back_trunk(Turn& turn, const Leg& leg) {
-  const auto taken = std::find(admitted_.begin(), admitted_.end(), leg.peer);
-  if (leg.kind != Leg::Kind::trunk || taken == admitted_.end()) return;
-  turn.node.trunks.release(leg.peer);
-  admitted_.erase(taken);
 }
 
 void Call::end_dialled(Turn& turn, const Failure& failure) {

@@ -210,11 +210,8 @@ void route_media(Turn& turn, LegId one, const LegMedia& first, LegId other, cons
 }
 
 bool hears(const LegMedia& to, const LegMedia& from) {
-  for (const sdp::Codec& codec : from.sdp().agreed_codecs()) {
-    if (!sdp::is_telephone_event(codec))
-      return sdp::find_codec(to.sdp().agreed_codecs(), codec) != nullptr;
-  }
-  return false;
+  const sdp::Codec* audio = sdp::audio_codec(from.sdp().agreed_codecs());
+  return audio != nullptr && sdp::find_codec(to.sdp().agreed_codecs(), *audio) != nullptr;
 }
 
 bool shares_codec(const LegMedia& from, const LegMedia& to) {

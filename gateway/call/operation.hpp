@@ -17,6 +17,11 @@
 /// latest with the end of the call.
 namespace trunkline::call {
 
+/// What another offer or request stands in the way of is tried again after this.
+inline constexpr Duration kTryAgain = seconds{2};
+/// For a party's agreement to be joined with another, other offers in its way included.
+inline constexpr Duration kJoinPatience = seconds{40};
+
 /// Hold or resume of a leg, until its peer agrees. One at a time.
 struct HoldOperation {
   RequestId request;

@@ -14,6 +14,11 @@ bool is_telephone_event(const Codec& codec) {
   return same_without_case(codec.name, "telephone-event");
 }
 
+const Codec* audio_codec(const std::vector<Codec>& codecs) {
+  const auto audio = std::find_if_not(codecs.begin(), codecs.end(), is_telephone_event);
+  return audio == codecs.end() ? nullptr : &*audio;
+}
+
 const Codec* find_codec(const std::vector<Codec>& codecs, const Codec& like) {
   const auto found = std::find_if(codecs.begin(), codecs.end(),
                                   [&](const Codec& codec) { return same_codec(codec, like); });

@@ -58,11 +58,6 @@ bool fits(const Session& answer, const std::vector<MediaSlot>& slots) {
                     });
 }
 
-bool any_audio(const std::vector<Codec>& codecs) {
-  return std::any_of(codecs.begin(), codecs.end(),
-                     [](const Codec& codec) { return !is_telephone_event(codec); });
-}
-
 }  // namespace
 
 OfferAnswer::OfferAnswer(LocalMedia local, Random& random)
@@ -123,7 +118,7 @@ std::string OfferAnswer::answer(const std::vector<Codec>& codecs, Direction dire
              return offered.payload_type == codec.payload_type && same_codec(offered, codec);
            }) != remote.codecs.end();
   });
-  if (!any_audio(answered)) answered.clear();
+  if (audio_codec(answered) == nullptr) answered.clear();
   next_.direction =
       answered.empty() ? Direction::inactive : common(direction, reversed(ready_direction(remote)));
   next_.setup = next_.dtls_client ? Setup::active : Setup::passive;
@@ -181,7 +176,7 @@ Result<RemoteMedia, Rejection> OfferAnswer::receive_answer(std::string_view sdp)
     send.push_back(codec);
     receive.push_back(*offered);
   }
-  if (!any_audio(send)) {
+  if (audio_codec(send) == nullptr) {
     return fail(Rejection{RejectionReason::no_common_codec, "no codec of the offer in the answer"});
   }
   next_.send_codecs = std::move(send);

@@ -89,6 +89,9 @@ Result<Session> parse_session(std::string_view text);
 /// Same encoding: name without case, clock rate, channels.
 bool same_codec(const Codec& one, const Codec& other);
 bool is_telephone_event(const Codec& codec);
+/// The first codec that is not telephone-event: of what a peer has agreed to, the one that it will
+/// send. Null if there is none.
+const Codec* audio_codec(const std::vector<Codec>& codecs);
 /// The one with that encoding; null if absent.
 const Codec* find_codec(const std::vector<Codec>& codecs, const Codec& like);
 

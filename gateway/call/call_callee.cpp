@@ -1,0 +1,59 @@
+#include "call/call.hpp"
+
+#include <algorithm>
+#include <utility>
+
+// Legs to those whom the gateway calls, be it for a call or for a transfer, and their end when
+// somebody else was quicker.
+namespace trunkline::call {
+
+Result<Callee, Failure> Call::at_trunk(Turn& turn, const std::string& name,
+                                       const std::string& number, Side side, std::size_t worker) {
+  Trunk* trunk = turn.node.trunks.find(name);
+  const auto target = trunk != nullptr ? Trunks::target(*trunk) : std::nullopt;
+  if (!target) return trunkline::fail(Failure::local(EndReason::trunk_unreachable));
+  const auto admission = turn.node.trunks.admit(*trunk, turn.at.now);
+  if (admission != Trunks::Admission::ok) {
+    const bool disabled = admission == Trunks::Admission::disabled;
+    return trunkline::fail(Failure::local(disabled ? EndReason::trunk_disabled : EndReason::limit));
+  }
+  admitted_.push_back(trunk->settings.name);
+  Leg& leg = add_leg(turn, Leg::Kind::trunk, trunk->settings.name, side);
+  leg.target = *target;
+  leg.take_credentials(trunk->settings, turn.node.random);
+  leg.media = LegMedia::trunk(turn, leg.id, worker, *trunk);
+  Callee callee{&leg, trunk->settings.uri, {}};
+  callee.request_uri.user = sip::escape_user(number);
+  callee.to.uri = sip::Uri::sip(number, trunk->settings.uri.host, trunk->settings.uri.port);
+  return callee;
+}
+
+Callee Call::at_device(Turn& turn, const Binding& binding, const std::string& user, Side side,
+                       std::size_t worker) {
+  Leg& leg = add_leg(turn, Leg::Kind::browser, user, side);
+  leg.target = binding.target;
+  leg.instance = binding.instance;
+  leg.contact_user = binding.contact.uri.user;
+  leg.media = LegMedia::browser(turn, leg.id, worker);
+  Callee callee{&leg, binding.contact.uri, {}};
+  callee.request_uri.headers.clear();
+  callee.to.uri = sip::Uri::sip(user, turn.node.settings.domain);
+  return callee;
+}
+
+void Call::cancel_others(Turn& turn) {
+  for (auto& other : legs_) {
+    if (other->state != Leg::State::inviting) continue;
+    cancel_leg(turn, *other, kElsewhere);
+    leg_ended(turn, *other, Failure::local(EndReason::cancelled));
+  }
+}
+
+void Call::give_back_trunk(Turn& turn, const Leg& leg) {
+  const auto taken = std::find(admitted_.begin(), admitted_.end(), leg.peer);
+  if (leg.kind != Leg::Kind::trunk || taken == admitted_.end()) return;
+  turn.node.trunks.release(leg.peer);
+  admitted_.erase(taken);
+}
+
+}  // namespace trunkline::call
