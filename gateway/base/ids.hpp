@@ -11,7 +11,8 @@ template <class Tag>
 struct Id {
   std::uint64_t value = 0;
   constexpr explicit operator bool() const { return value != 0; }
-  constexpr auto operator<=>(const Id&) const = default;
+  // clang-tidy 14 takes the literal 0 that the compiler compares with for a null pointer.
+  constexpr auto operator<=>(const Id&) const = default;  // NOLINT(modernize-use-nullptr)
 };
 
 /// Hands out ids 1, 2, 3 … One owner, one thread.

@@ -29,7 +29,7 @@ class IpAddress {
   const std::array<std::uint8_t, 16>& bytes() const { return bytes_; }
   std::string text() const;      ///< without brackets
   std::string uri_text() const;  ///< with brackets for IPv6, as in URIs and Via
-  auto operator<=>(const IpAddress&) const = default;
+  auto operator<=>(const IpAddress&) const = default;  // NOLINT(modernize-use-nullptr)
 
  private:
   std::uint8_t family_ = 0;

@@ -95,9 +95,9 @@ Authenticator::Decision Authenticator::authenticate(const sip::Message& request,
     if (account.expired) verdict = Verdict::wrong;
     name = std::move(account.name);
   }
-  out.push_back(AuthenticationResult{.result = std::string(result_label(verdict)),
-                                     .user = name.substr(0, kMaxObservedName),
-                                     .source = std::string(source)});
+  out.emplace_back(AuthenticationResult{.result = std::string(result_label(verdict)),
+                                        .user = name.substr(0, kMaxObservedName),
+                                        .source = std::string(source)});
   if (verdict == Verdict::ok) {
     decision.user = std::move(name);
     return decision;

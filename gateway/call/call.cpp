@@ -170,7 +170,7 @@ void Call::receive(Turn& turn, LegId id, const sip::CancelReceived& event) {
   if (leg == nullptr) return;
   if (reoffer_ && reoffer_->server == event.transaction) {
     // What the other leg now answers, 487 or still 200, is passed back.
-    turn.out.sip.push_back(sip::SendCancel{reoffer_->client, {}});
+    turn.out.sip.emplace_back(sip::SendCancel{reoffer_->client, {}});
     return;
   }
   if (leg->state != Leg::State::invited || event.transaction != leg->invite) return;
@@ -348,8 +348,8 @@ void Call::receive(Turn& turn, const media::Event& event) {
 }
 
 void Call::flow_closed(Turn& turn, FlowId flow) {
-  for (std::size_t index = 0; index < legs_.size(); ++index) {
-    Leg& leg = *legs_[index];
+  for (const auto& owned : legs_) {
+    Leg& leg = *owned;
     if (leg.target.flow != flow) continue;
     const bool browser = leg.kind == Leg::Kind::browser;
     if (!browser)
@@ -401,7 +401,7 @@ void Call::on_deadline(Turn& turn) {
   if (reoffer_ && now >= reoffer_->give_up_at) {
     reoffer_->give_up_at =
         kNever;  // the CANCEL brings a final response, or the transaction's own time-out
-    turn.out.sip.push_back(sip::SendCancel{reoffer_->client, {}});
+    turn.out.sip.emplace_back(sip::SendCancel{reoffer_->client, {}});
   }
   if (now >= align_at_) align(turn);
   if (now >= repeat_provisional_at_)

@@ -24,7 +24,7 @@ inline constexpr int kMaxForwards = 70;
 
 /// Whom an INVITE of ours is for, and the leg that it goes out on.
 struct Callee {
-  Leg* leg;
+  Leg* leg = nullptr;
   sip::Uri request_uri;
   sip::NameAddress to;
 };

@@ -109,7 +109,7 @@ void Call::cancel_requests(Turn& turn, const Leg& leg, std::string_view reason) 
     if (sent.request.method() != sip::Method::invite || sent.finished) continue;
     std::vector<std::string> reasons;
     if (!reason.empty()) reasons.emplace_back(reason);
-    turn.out.sip.push_back(sip::SendCancel{transaction, std::move(reasons)});
+    turn.out.sip.emplace_back(sip::SendCancel{transaction, std::move(reasons)});
   }
 }
 

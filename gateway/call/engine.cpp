@@ -7,9 +7,6 @@
 
 namespace trunkline::call {
 
-using sip::HeaderName;
-using sip::Method;
-
 namespace {
 constexpr std::size_t kSecretLength = 43;  // 256 bits
 }

@@ -87,7 +87,7 @@ struct Engine::Impl final : MetricSource {
   bool unacceptable(Turn& turn, const sip::RequestReceived& event);
   void refuse(Turn& turn, const sip::RequestReceived& event, int status, std::string_view reason,
               std::string detail = {},
-              std::vector<std::pair<sip::HeaderName, std::string>> headers = {});
+              const std::vector<std::pair<sip::HeaderName, std::string>>& headers = {});
 
   // ---- engine_control.cpp
   void execute(Turn& turn, RequestId id, const CreateCall& request);
@@ -127,7 +127,8 @@ struct Engine::Impl final : MetricSource {
   /// or a SIP URI - these by `trunk` if it is named, else by the routes for `caller`. `field` is
   /// what a refusal complains of.
   Result<Party, Refusal> party_of(std::string_view text, std::string_view trunk,
-                                  const Caller& caller, std::string_view field, TimePoint now);
+                                  const Caller& caller, std::string_view field,
+                                  TimePoint now) const;
   Result<Origination, Refusal> read(const CreateCall& request, TimePoint now);
   /// The router's choice; after it, for a user, a registered one whom no list knows. With a host -
   /// the API and the policy service may name whom they like - also a user of our domain.

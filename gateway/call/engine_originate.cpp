@@ -63,7 +63,7 @@ RouteDecision Engine::Impl::route(const Caller& caller, const Dialled& dialled,
 
 Result<Party, Refusal> Engine::Impl::party_of(std::string_view text, std::string_view trunk,
                                               const Caller& caller, std::string_view field,
-                                              TimePoint now) {
+                                              TimePoint now) const {
   static constexpr std::string_view kUser = "user:", kService = "service:";
   if (text.empty() || text.size() > kMaxParty || !printable(text))
     return invalid(field, "must be 1 to 256 printable characters");

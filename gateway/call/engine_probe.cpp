@@ -39,7 +39,8 @@ void Engine::Impl::execute(Turn& turn, RequestId id, const PingTrunk& request) {
   }
   const sip::TransactionId transaction = node.next_transaction();
   probes[transaction] = {request.trunk, id, turn.at.now};
-  turn.out.sip.push_back(sip::SendRequest{transaction, make_probe(node, *trunk, *target), *target});
+  turn.out.sip.emplace_back(
+      sip::SendRequest{transaction, make_probe(node, *trunk, *target), *target});
 }
 
 void Engine::Impl::probed(Turn& turn, sip::TransactionId transaction, int status,

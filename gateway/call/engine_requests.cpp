@@ -32,7 +32,7 @@ bool accepts_sdp(const sip::Message& request) {
 
 void Engine::Impl::refuse(Turn& turn, const sip::RequestReceived& event, int status,
                           std::string_view reason, std::string detail,
-                          std::vector<std::pair<HeaderName, std::string>> headers) {
+                          const std::vector<std::pair<HeaderName, std::string>>& headers) {
   auto response = sip::make_response(event.request, status, node.random.token(12));
   for (const auto& [name, value] : headers)
     response.add(name, value);

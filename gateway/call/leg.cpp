@@ -125,7 +125,7 @@ sip::TransactionId Leg::send(Turn& turn, Purpose purpose, sip::Message request) 
   const sip::TransactionId transaction = turn.node.next_transaction();
   outgoing[transaction] = Outgoing{purpose, request, 0, false, false};
   turn.node.transactions[transaction] = id;
-  turn.out.sip.push_back(sip::SendRequest{transaction, std::move(request), next_target()});
+  turn.out.sip.emplace_back(sip::SendRequest{transaction, std::move(request), next_target()});
   return transaction;
 }
 
@@ -145,7 +145,7 @@ sip::TransactionId Leg::send_again(Turn& turn, Outgoing again, const sip::Messag
     referred->sequence = sip::cseq_of(again.request).number;
   const sip::TransactionId transaction = turn.node.next_transaction();
   turn.node.transactions[transaction] = id;
-  turn.out.sip.push_back(sip::SendRequest{transaction, again.request, next_target()});
+  turn.out.sip.emplace_back(sip::SendRequest{transaction, again.request, next_target()});
   outgoing[transaction] = std::move(again);
   return transaction;
 }
@@ -220,7 +220,7 @@ void Leg::ack(Turn& turn, sip::TransactionId transaction, const sip::Dialog& of,
     }
   }
   request.set_body("application/sdp", sdp);
-  turn.out.sip.push_back(sip::SendAck{transaction, std::move(request), next_target()});
+  turn.out.sip.emplace_back(sip::SendAck{transaction, std::move(request), next_target()});
 }
 
 void Leg::refuse_answer(Turn& turn, sip::TransactionId transaction, const sip::Message& answer,

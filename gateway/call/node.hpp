@@ -78,7 +78,7 @@ struct Turn {
   void observe(Observation observation) { out.observations.push_back(std::move(observation)); }
   void reply(RequestId request, Reply reply) { out.replies.push_back({request, std::move(reply)}); }
   void respond(sip::TransactionId transaction, sip::Message response) {
-    out.sip.push_back(sip::Respond{transaction, std::move(response)});
+    out.sip.emplace_back(sip::Respond{transaction, std::move(response)});
   }
 };
 

@@ -140,7 +140,7 @@ struct Registration {
   std::chrono::system_clock::time_point registered, expires;
 };
 struct RegistrationChanged {
-  enum class Kind { added, refreshed, removed, expired, flow_lost } kind;
+  enum class Kind { added, refreshed, removed, expired, flow_lost } kind = Kind::added;
   Registration registration;
 };
 /// The outcome of one REGISTER or other authenticated request: label of

@@ -478,6 +478,17 @@ describe('transfers', () => {
       await bob.hears(theirs);
     });
 
+    it('go on when the deadline of the RPC passes', async () => {
+      const call = await connected();
+      const request = { call_id: call.id, target: 'user:bob', mode: 'TRANSFER_MODE_GATEWAY' };
+      const transferring = api.transferCall(request, { deadline: 10000 });
+      const { call: theirs } = await bob.event('incoming');
+      assert.equal((await transferring).error.code, Code.DEADLINE_EXCEEDED);
+      bob.answer(theirs, { tone: OTHER, listen: TRUNK });
+      assert.equal((await events.event('transferred', call.id)).transferred.succeeded, true);
+      await bob.hears(theirs);
+    });
+
     it('end a hold of ours and one of the party that is released', async () => {
       const call = await connected();
       await api.must('holdCall', { call_id: call.id });

@@ -42,7 +42,7 @@ struct Connection::Impl {
   bool writing = false;
   std::map<int, std::unique_ptr<Media>> media;
   std::unique_ptr<asio::posix::stream_descriptor> watched;
-  std::function<void()> on_watched;
+  std::function<bool()> on_watched;
 
   void read() {
     socket->async_read(incoming, [this](const beast::error_code& error, std::size_t) {
@@ -116,9 +116,7 @@ struct Connection::Impl {
   void watch() {
     watched->async_wait(asio::posix::stream_descriptor::wait_read,
                         [this](const beast::error_code& error) {
-                          if (error) return;
-                          on_watched();
-                          watch();
+                          if (!error && on_watched()) watch();
                         });
   }
 };
@@ -181,7 +179,7 @@ void Connection::turn(TimePoint until) {
   impl_->flush();
 }
 
-void Connection::watch(int descriptor, std::function<void()> ready) {
+void Connection::watch(int descriptor, std::function<bool()> ready) {
   impl_->watched =
       std::make_unique<asio::posix::stream_descriptor>(impl_->context, ::dup(descriptor));
   impl_->on_watched = std::move(ready);

@@ -26,8 +26,9 @@ class Connection {
   /// Waits for sockets and deadlines, at most until `until`, and hands them to the agent. Returns
   /// early after any input.
   void turn(TimePoint until);
-  /// Also wakes `turn` when this file descriptor is readable; `ready` then reads it.
-  void watch(int descriptor, std::function<void()> ready);
+  /// Also wakes `turn` when this file descriptor is readable; `ready` then reads it, and
+  /// tells whether to go on watching.
+  void watch(int descriptor, std::function<bool()> ready);
 
  private:
   struct Impl;

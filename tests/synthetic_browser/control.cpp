@@ -75,7 +75,10 @@ class Control {
   Control(const std::string& url, const UserAgentSettings& settings) : connection_(url, settings) {}
 
   int run() {
-    connection_.watch(STDIN_FILENO, [this] { read_input(); });
+    connection_.watch(STDIN_FILENO, [this] {
+      read_input();
+      return !done_;
+    });
     while (!done_) {
       const bool was_connected = connection_.is_connected();
       connection_.turn(Clock::now() + seconds{1});
