@@ -44,7 +44,7 @@ struct SocketAddress {
   static std::optional<SocketAddress> parse(std::string_view text);
   std::string text() const;
   bool empty() const { return ip.empty(); }
-  auto operator<=>(const SocketAddress&) const = default;
+  auto operator<=>(const SocketAddress&) const = default;  // NOLINT(modernize-use-nullptr)
 };
 
 /// A set of addresses: ADDR, ADDR/PREFIX or ADDR:PORT (the port then must match too).

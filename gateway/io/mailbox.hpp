@@ -20,6 +20,7 @@ class Mailbox {
   Posted post(T value) {
     if (overflow_.empty() && ring_.push(std::move(value))) return Posted::sent;
     if (overflow_.size() >= max_overflow_) return Posted::dropped;
+    // A full ring has not taken it. NOLINTNEXTLINE(bugprone-use-after-move)
     overflow_.push_back(std::move(value));
     writer_waits_.store(true, std::memory_order_release);
     return Posted::deferred;

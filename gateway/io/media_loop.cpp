@@ -70,7 +70,7 @@ int MediaLoop::timeout(TimePoint now) const {
 }
 
 bool MediaLoop::turn(std::vector<media::Event>& events) {
-  std::array<epoll_event, kEvents> ready;
+  std::array<epoll_event, kEvents> ready{};
   const int count = ::epoll_wait(epoll_.get(), ready.data(), kEvents, timeout(Clock::now()));
   now_ = Clock::now();
   bool commanded = false;

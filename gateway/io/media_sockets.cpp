@@ -5,10 +5,10 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <cstring>
 #include <netinet/in.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <system_error>
 
 namespace trunkline::io {
 namespace {
@@ -67,7 +67,7 @@ Result<void> bind_browser_ports(const MediaSettings& settings, std::size_t worke
     UniqueFd fd = bind_socket(local, Use::browser);
     if (!fd)
       return fail("can't bind " + local.text() +
-                  "/udp (media.webrtc_port): " + std::strerror(errno));
+                  "/udp (media.webrtc_port): " + std::generic_category().message(errno));
     local = bound_to(fd.get());
     const IpAddress told = i < settings.advertise.size() ? settings.advertise[i] : settings.bind[i];
     out.resources.candidates.push_back({told, local.port});
@@ -108,10 +108,12 @@ Result<MediaSockets> bind_media_sockets(const MediaSettings& settings, std::size
   if (out.pairs_missing == 0) return out;
   if (out.pairs_missing == pairs) {
     return fail("can't bind any of the RTP ports " + std::to_string(settings.rtp_port_first) + "-" +
-                std::to_string(settings.rtp_port_last) + ": " + std::strerror(error));
+                std::to_string(settings.rtp_port_last) + ": " +
+                std::generic_category().message(error));
   }
-  log::warn("RTP ports left out",
-            {{"worker", worker}, {"pairs", out.pairs_missing}, {"why", std::strerror(error)}});
+  log::warn("RTP ports left out", {{"worker", worker},
+                                   {"pairs", out.pairs_missing},
+                                   {"why", std::generic_category().message(error)}});
   return out;
 }
 

@@ -6,6 +6,7 @@
 #include "io/media_worker.hpp"
 
 #include <memory>
+#include <utility>
 #include <vector>
 
 namespace trunkline::io {
@@ -35,8 +36,8 @@ class MediaWorkers final : public MetricSource {
   void collect(MetricSink& sink) const override;
 
  private:
-  MediaWorkers(const MediaSettings& settings, Counters& counters)
-      : settings_(settings), counters_(counters) {}
+  MediaWorkers(MediaSettings settings, Counters& counters)
+      : settings_(std::move(settings)), counters_(counters) {}
 
   MediaSettings settings_;
   /// One a worker: a page whose media moves to another worker tells by the certificate that its

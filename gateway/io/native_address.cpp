@@ -27,16 +27,16 @@ NativeAddress::NativeAddress(const SocketAddress& address) {
 
 SocketAddress from_native(const sockaddr* address) {
   if (address->sa_family == AF_INET) {
-    sockaddr_in four;
+    sockaddr_in four{};
     std::memcpy(&four, address, sizeof(four));
-    std::array<std::uint8_t, 4> bytes;
+    std::array<std::uint8_t, 4> bytes{};
     std::memcpy(bytes.data(), &four.sin_addr, 4);
     return {IpAddress::v4(bytes), ntohs(four.sin_port)};
   }
   if (address->sa_family == AF_INET6) {
-    sockaddr_in6 six;
+    sockaddr_in6 six{};
     std::memcpy(&six, address, sizeof(six));
-    std::array<std::uint8_t, 16> bytes;
+    std::array<std::uint8_t, 16> bytes{};
     std::memcpy(bytes.data(), &six.sin6_addr, 16);
     return {IpAddress::v6(bytes), ntohs(six.sin6_port)};
   }

@@ -39,8 +39,8 @@ struct Resolver::Impl {
   ~Impl();
   void run();
   void ask_due(TimePoint now);
-  void wait(TimePoint now);
-  void answered(Host& host, int status, const ares_addrinfo* answer);
+  void wait(TimePoint now) const;
+  void answered(Host& host, int status, const ares_addrinfo* answer) const;
   TimePoint next() const;
 
   std::vector<Host> hosts;
@@ -111,7 +111,7 @@ void Resolver::Impl::ask_due(TimePoint now) {
   }
 }
 
-void Resolver::Impl::answered(Host& host, int status, const ares_addrinfo* answer) {
+void Resolver::Impl::answered(Host& host, int status, const ares_addrinfo* answer) const {
   if (stopping) return;
   host.asked = false;
   std::vector<IpAddress> addresses;
@@ -144,7 +144,7 @@ TimePoint Resolver::Impl::next() const {
   return first;
 }
 
-void Resolver::Impl::wait(TimePoint now) {
+void Resolver::Impl::wait(TimePoint now) const {
   constexpr std::size_t kSockets = ARES_GETSOCK_MAXNUM;
   constexpr std::int64_t kLongest = 60000;
   std::array<ares_socket_t, kSockets> sockets{};

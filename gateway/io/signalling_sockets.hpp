@@ -20,7 +20,7 @@ class SignallingSockets {
  public:
   /// A listener as it was bound: port 0 has become a number.
   struct Bound {
-    sip::Transport transport;
+    sip::Transport transport = sip::Transport::udp;
     SocketAddress local;
     SocketAddress told;   ///< in Via and Contact
     SocketAddress asked;  ///< what the settings told

@@ -13,6 +13,7 @@
 #include <netinet/in.h>
 #include <netinet/ip_icmp.h>
 #include <optional>
+#include <system_error>
 
 namespace trunkline::io {
 namespace {
@@ -57,7 +58,7 @@ std::optional<sock_extended_err> extended_error(msghdr& message) {
     const bool four = part->cmsg_level == IPPROTO_IP && part->cmsg_type == IP_RECVERR;
     const bool six = part->cmsg_level == IPPROTO_IPV6 && part->cmsg_type == IPV6_RECVERR;
     if (!four && !six) continue;
-    sock_extended_err error;
+    sock_extended_err error{};
     std::memcpy(&error, CMSG_DATA(part), sizeof(error));
     return error;
   }
@@ -125,7 +126,7 @@ void SipDatagram::receive(Listener& listener) {
 }
 
 bool SipDatagram::take_error(Listener& listener) {
-  alignas(cmsghdr) std::array<char, 512> control;
+  alignas(cmsghdr) std::array<char, 512> control{};
   char octet = 0;
   iovec part{&octet, 1};
   NativeAddress destination;
@@ -187,7 +188,7 @@ void SipDatagram::failed(const sip::SendBytes& order, int error) {
   if (log_limit_.allow(Clock::now())) {
     log::warn("can't send", {{"peer", order.target.remote.text()},
                              {"transport", "udp"},
-                             {"why", std::strerror(error)}});
+                             {"why", std::generic_category().message(error)}});
   }
   if (order.transaction) input_.send_failed(order.transaction);
 }

@@ -56,6 +56,7 @@ Result<std::unique_ptr<ssl::context>> make_client_tls() {
 void expect_peer(ByteStream::Tls& tls, const std::vector<std::string>& hosts,
                  const IpAddress& peer) {
   std::vector<ssl::host_name_verification> names;
+  names.reserve(hosts.size() + 1);
   for (const std::string& host : hosts)
     names.emplace_back(host);
   if (names.empty()) names.emplace_back(peer.text());
