@@ -41,7 +41,7 @@ void Endpoint::Impl::apply(Transaction& transaction, TransactionEffects& effects
   }
   if (!transaction.over) return table.arm(transaction);
   counters.active(transaction.kind()).add(-1);
-  if (!transaction.unknown_to_user) turn.out.events.push_back(TransactionEnded{transaction.id});
+  if (!transaction.unknown_to_user) turn.out.events.emplace_back(TransactionEnded{transaction.id});
   table.erase(transaction);
 }
 
@@ -54,12 +54,12 @@ void Endpoint::Impl::perform(Transaction& transaction, Transmit& transmit, Turn&
 
 void Endpoint::Impl::perform(Transaction& transaction, PassResponse&, Turn& turn) {
   if (transaction.unknown_to_user) return;
-  turn.out.events.push_back(
+  turn.out.events.emplace_back(
       ResponseReceived{transaction.id, std::move(*turn.message), *turn.source});
 }
 
 void Endpoint::Impl::perform(Transaction& transaction, PassAck&, Turn& turn) {
-  turn.out.events.push_back(AckReceived{transaction.id, std::move(*turn.message)});
+  turn.out.events.emplace_back(AckReceived{transaction.id, std::move(*turn.message)});
 }
 
 void Endpoint::Impl::perform(Transaction& transaction, CancelNow&, Turn& turn) {
@@ -69,12 +69,13 @@ void Endpoint::Impl::perform(Transaction& transaction, CancelNow&, Turn& turn) {
 void Endpoint::Impl::perform(Transaction& transaction, Failed& failed, Turn& turn) {
   if (failed.cause == RequestFailed::Cause::timeout) counters.timeouts(failed.timer).add();
   if (transaction.unknown_to_user) return;
-  turn.out.events.push_back(RequestFailed{failed.cause, transaction.id, failed.provisional_seen});
+  turn.out.events.emplace_back(
+      RequestFailed{failed.cause, transaction.id, failed.provisional_seen});
 }
 
 void Endpoint::Impl::perform(Transaction& transaction, Unacknowledged& unacknowledged, Turn& turn) {
   counters.timeouts(unacknowledged.timer).add();
-  turn.out.events.push_back(AckMissing{transaction.id, unacknowledged.status});
+  turn.out.events.emplace_back(AckMissing{transaction.id, unacknowledged.status});
 }
 
 void Endpoint::Impl::perform(Transaction& transaction, Terminated&, Turn&) {
@@ -90,7 +91,8 @@ void Endpoint::Impl::emit(Transmit transmit, TransactionId transaction, Effects&
   }
   if (transmit.again) counters.count_retransmission(Direction::out, transmit.method);
   counters.count_size(transport, transmit.bytes.size());
-  out.transmissions.push_back(SendBytes{transmit.target, std::move(transmit.bytes), transaction});
+  out.transmissions.emplace_back(
+      SendBytes{transmit.target, std::move(transmit.bytes), transaction});
 }
 
 /// A client transaction fails. A server transaction has nobody to answer to: it ends.
@@ -114,7 +116,7 @@ void Endpoint::Impl::flow_closed(FlowId flow, Turn& turn) {
       fail(*transaction, RequestFailed::Cause::flow_closed, turn);
     }
   }
-  turn.out.events.push_back(FlowClosed{flow});
+  turn.out.events.emplace_back(FlowClosed{flow});
 }
 
 void Endpoint::Impl::on_deadline(Turn& turn) {
@@ -131,7 +133,7 @@ Endpoint::Endpoint(EndpointSettings settings, Random& random)
 
 Endpoint::~Endpoint() = default;
 
-void Endpoint::set_sent_by(Transport transport, bool ipv6, std::string sent_by) {
+void Endpoint::set_sent_by(Transport transport, bool ipv6, std::string_view sent_by) {
   impl_->set_sent_by(transport, ipv6, sent_by);
 }
 

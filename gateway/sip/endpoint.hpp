@@ -38,7 +38,7 @@ class Endpoint {
   /// The sent-by ("host" or "host:port") to put in Via for requests over this transport and address
   /// family, as told by the configuration (advertised address). WebSocket needs none: the endpoint
   /// takes a random ".invalid" name.
-  void set_sent_by(Transport transport, bool ipv6, std::string sent_by);
+  void set_sent_by(Transport transport, bool ipv6, std::string_view sent_by);
 
   /// One whole message (datagram, WebSocket message, or what the stream framer cut). `bytes` is
   /// consumed. CRLF keep-alives must have been taken out before, except that datagrams and

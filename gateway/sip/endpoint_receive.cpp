@@ -3,6 +3,7 @@
 #include "sip/transaction_key.hpp"
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <functional>
 #include <utility>
@@ -81,7 +82,7 @@ void Endpoint::Impl::receive(std::string bytes, const Target& source, TimePoint 
 void Endpoint::Impl::receive_keep_alive(std::string_view bytes, const Target& source,
                                         Effects& out) {
   if (!is_reliable(source.transport) || !bytes.starts_with("\r\n\r\n")) return;
-  out.transmissions.push_back(SendBytes{source, "\r\n", {}});  // RFC 5626 §3.5.1
+  out.transmissions.emplace_back(SendBytes{source, "\r\n", {}});  // RFC 5626 §3.5.1
 }
 
 void Endpoint::Impl::receive_broken(std::string bytes, ParseErrorReason reason,
@@ -98,7 +99,7 @@ void Endpoint::Impl::receive_broken(std::string bytes, ParseErrorReason reason,
     refuse(*parsed, status, source, out);
   }
   if (!source.flow) return;
-  out.transmissions.push_back(CloseFlow{source.flow, std::string(parse_error_label(reason))});
+  out.transmissions.emplace_back(CloseFlow{source.flow, std::string(parse_error_label(reason))});
 }
 
 void Endpoint::Impl::note_malformed(ParseErrorReason reason, std::string_view detail,
@@ -180,7 +181,7 @@ void Endpoint::Impl::receive_cancel(const std::string& key, const Target& reply,
   const auto* machine = std::get_if<InviteServerTransaction>(&invite->machine);
   if (machine == nullptr || machine->state() != InviteServerTransaction::State::proceeding) return;
   if (std::exchange(invite->cancelled, true)) return;  // a copy
-  turn.out.events.push_back(CancelReceived{invite->id, std::move(*turn.message)});
+  turn.out.events.emplace_back(CancelReceived{invite->id, std::move(*turn.message)});
 }
 
 void Endpoint::Impl::receive_copy(Transaction& transaction, Turn& turn) {
@@ -222,7 +223,7 @@ void Endpoint::Impl::receive_new(const std::string& key, const Via& via, const T
                                     .sent_by = via.sent_by(),
                                     .flow = is_reliable(reply.transport) ? reply.flow : FlowId{}});
   table.arm(transaction);
-  turn.out.events.push_back(RequestReceived{transaction.id, std::move(request), *turn.source});
+  turn.out.events.emplace_back(RequestReceived{transaction.id, std::move(request), *turn.source});
 }
 
 void Endpoint::Impl::receive_response(Turn& turn) {
@@ -265,10 +266,9 @@ void Endpoint::Impl::send_stateless(const Message& request, Message response, co
 std::string Endpoint::Impl::stateless_tag(const Message& request) const {
   const std::string identity =
       tag_salt + merge_key(request) + std::string(top_via(request).branch());
-  char text[16];
-  const auto end =
-      std::to_chars(std::begin(text), std::end(text), std::hash<std::string>{}(identity), 16).ptr;
-  return {std::begin(text), end};
+  std::array<char, 16> text{};
+  const auto hash = std::hash<std::string>{}(identity);
+  return {text.data(), std::to_chars(text.data(), text.data() + text.size(), hash, 16).ptr};
 }
 
 }  // namespace trunkline::sip

@@ -134,7 +134,7 @@ void Endpoint::Impl::execute(SendCancel command, Turn& turn) {
 }
 
 void Endpoint::Impl::execute(CloseFlow command, Turn& turn) {
-  turn.out.transmissions.push_back(std::move(command));
+  turn.out.transmissions.emplace_back(std::move(command));
 }
 
 void Endpoint::Impl::start_cancel(const Transaction& invite, Turn& turn) {

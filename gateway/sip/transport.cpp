@@ -1,6 +1,7 @@
 #include "sip/effects.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cctype>
 
 namespace trunkline::sip {
@@ -11,9 +12,10 @@ struct Names {
   std::string_view label;
   std::string_view via;
 };
-constexpr Names kNames[] = {
-    {Transport::udp, "udp", "UDP"}, {Transport::tcp, "tcp", "TCP"}, {Transport::tls, "tls", "TLS"},
-    {Transport::ws, "ws", "WS"},    {Transport::wss, "wss", "WSS"},
+constexpr std::array kNames{
+    Names{Transport::udp, "udp", "UDP"}, Names{Transport::tcp, "tcp", "TCP"},
+    Names{Transport::tls, "tls", "TLS"}, Names{Transport::ws, "ws", "WS"},
+    Names{Transport::wss, "wss", "WSS"},
 };
 
 bool equal_without_case(std::string_view left, std::string_view right) {

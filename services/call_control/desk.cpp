@@ -13,7 +13,7 @@ constexpr const char* kAuthorization = "authorization";
 constexpr const char* kAlternativeName = "x509_subject_alternative_name";
 constexpr const char* kCommonName = "x509_common_name";
 
-std::string_view view(grpc::string_ref text) {
+std::string_view view(const grpc::string_ref& text) {
   return {text.data(), text.size()};
 }
 

@@ -59,11 +59,11 @@ std::string EventFeed::token(std::int64_t sequence) const {
 }
 
 Result<std::int64_t, EventFeed::TokenFault> EventFeed::resume(std::string_view token) const {
-  constexpr std::size_t dash = 1 + kEpochDigits;
-  if (token.size() <= dash + 1 || token[dash] != '-' || token[0] != kind_)
+  constexpr std::size_t kDash = 1 + kEpochDigits;
+  if (token.size() <= kDash + 1 || token[kDash] != '-' || token[0] != kind_)
     return tl::make_unexpected(TokenFault::malformed);
   const auto epoch = number<std::uint64_t>(token.substr(1, kEpochDigits), kHex);
-  const auto sequence = number<std::int64_t>(token.substr(dash + 1));
+  const auto sequence = number<std::int64_t>(token.substr(kDash + 1));
   if (!epoch || !sequence || *sequence < 0) return tl::make_unexpected(TokenFault::malformed);
   const std::lock_guard lock(mutex_);
   if (*epoch != epoch_ || *sequence >= next_locked() || *sequence + 1 < first_)
