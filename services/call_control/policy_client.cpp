@@ -128,7 +128,7 @@ class PolicyClient final : public call::Policy {
   }
 
   template <class Request, class Response, class Call>
-  void send(Request request, AnswerHandler handler, Call&& call) {
+  void send(Request request, AnswerHandler&& handler, Call&& call) {
     auto exchange = std::make_shared<Exchange<Request, Response>>();
     exchange->request = std::move(request);
     exchange->handler = std::move(handler);

@@ -27,9 +27,9 @@ constexpr int kLeastPingMilliseconds = 10'000;
 constexpr Duration kShutdownGrace = seconds{1};
 
 // Health checks may ask for each by its name.
-constexpr const char* kServices[] = {"trunkline.v1.CallService", "trunkline.v1.RegistrationService",
-                                     "trunkline.v1.TrunkService", "trunkline.v1.RoutingService",
-                                     "trunkline.v1.NodeService"};
+constexpr std::array kServices{"trunkline.v1.CallService", "trunkline.v1.RegistrationService",
+                               "trunkline.v1.TrunkService", "trunkline.v1.RoutingService",
+                               "trunkline.v1.NodeService"};
 
 int argument(std::size_t value) {
   return static_cast<int>(value);

@@ -46,8 +46,8 @@ Result<void> check_pair(const std::string& certificate_path, const std::string& 
   const auto file = open(key_path);
   if (!file) return fail(file.error());
   // An empty pass phrase: a key that needs one is refused, not asked for on the terminal.
-  char none[] = "";
-  const Owned<EVP_PKEY> key(PEM_read_bio_PrivateKey(file->get(), nullptr, nullptr, none));
+  std::string none;
+  const Owned<EVP_PKEY> key(PEM_read_bio_PrivateKey(file->get(), nullptr, nullptr, none.data()));
   if (!key) return fail(key_path + " holds no private key in PEM without a pass phrase");
   if (X509_check_private_key(certificate->get(), key.get()) != 1)
     return fail(key_path + " is not the key of " + certificate_path);

@@ -2,6 +2,7 @@
 
 #include <grpcpp/support/slice.h>
 
+#include <array>
 #include <utility>
 
 namespace trunkline::call_control {
@@ -120,8 +121,8 @@ void WatchStream::end_turn() {
 
 void WatchStream::write(const Bytes& message, bool numbered) {
   if (numbered) {
-    const grpc::Slice parts[] = {slice(number_), slice(message)};
-    current_ = grpc::ByteBuffer(parts, 2);
+    const std::array parts{slice(number_), slice(message)};
+    current_ = grpc::ByteBuffer(parts.data(), parts.size());
   } else {
     const grpc::Slice part = slice(message);
     current_ = grpc::ByteBuffer(&part, 1);

@@ -45,7 +45,7 @@ Request with_leg(const Options& options) {
 
 template <class Request>
 Request with_direction(const Options& options) {
-  Request request = with_leg<Request>(options);
+  auto request = with_leg<Request>(options);
   request.set_direction(options.direction == "to" ? v1::MUTE_DIRECTION_TO_LEG
                                                   : v1::MUTE_DIRECTION_FROM_LEG);
   return request;
@@ -152,7 +152,7 @@ int unmute_call(const Options& options) {
 
 int send_dtmf(const Options& options) {
   const Session session(options);
-  v1::SendDtmfRequest request = with_leg<v1::SendDtmfRequest>(options);
+  auto request = with_leg<v1::SendDtmfRequest>(options);
   request.set_call_id(options.call);
   request.set_digits(options.digits);
   if (options.tone_duration) set(*request.mutable_tone_duration(), *options.tone_duration);

@@ -47,7 +47,7 @@ void print(const v1::Call& call) {
     field("message", call.end().status().message());
   }
   for (const auto& [key, value] : call.metadata())
-    field("metadata", key + '=' + value);
+    field("metadata", std::string(key).append("=").append(value));
   if (call.legs().empty()) return;
   std::cout << '\n';
   Table legs({"LEG", "STATE", "PARTY", "AUDIO", "SIP CALL-ID", "END"});

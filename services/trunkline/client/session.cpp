@@ -35,6 +35,7 @@ std::string token_of(const Endpoint& endpoint, std::string& problem) {
   if (!endpoint.token_file.empty()) {
     read_file(endpoint.token_file, token, problem);
     token.erase(token.find_last_not_of(" \t\r\n") + 1);
+    // The client has no other thread yet. NOLINTNEXTLINE(concurrency-mt-unsafe)
   } else if (const char* variable = std::getenv("TRUNKLINE_TOKEN"); token.empty() && variable) {
     token = variable;
   }
