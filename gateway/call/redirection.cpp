@@ -30,7 +30,7 @@ void Redirection::add(const sip::Message& response, const sip::Uri& asked) {
   std::ranges::stable_sort(named, std::greater{}, [](const auto& one) { return one.first; });
   std::deque<sip::Uri> first;
   for (auto& [preference, uri] : named) {
-    const auto same = [&](const sip::Uri& other) { return other.equivalent(uri); };
+    const auto same = [&wanted = uri](const sip::Uri& other) { return other.equivalent(wanted); };
     if (std::ranges::none_of(first, same)) first.push_back(std::move(uri));
   }
   std::ranges::move(waiting_, std::back_inserter(first));

@@ -77,7 +77,7 @@ std::string observed_contact(const Binding& binding) {
 
 void observe(RegistrationChanged::Kind kind, const Binding& binding,
              std::vector<Observation>& out) {
-  out.push_back(RegistrationChanged{kind, describe(binding)});
+  out.emplace_back(RegistrationChanged{kind, describe(binding)});
 }
 
 /// Whether a registration of `next` is about the same contact as `old`: by instance and reg-id (RFC

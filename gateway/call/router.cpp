@@ -141,7 +141,7 @@ Result<void> Router::add(const RouteSettings& route, std::size_t number) {
   std::string problem;
   if (!rule.expression->CheckRewriteString(route.target, &problem))
     return fail("target: " + problem);
-  if (const auto checked = check_target(route.target); !checked) return checked;
+  if (auto checked = check_target(route.target); !checked) return checked;
   rules_.push_back(std::move(rule));
   return {};
 }

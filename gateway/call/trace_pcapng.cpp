@@ -96,7 +96,7 @@ ByteView address_bytes(const IpAddress& address) {
 
 struct Path {
   SocketAddress from, to;
-  auto operator<=>(const Path&) const = default;
+  auto operator<=>(const Path&) const = default;  // NOLINT(modernize-use-nullptr)
 };
 
 /// The IP header in front of `segment`, whose checksum field is still zero and is filled in.

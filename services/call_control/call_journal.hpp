@@ -26,7 +26,7 @@ bool reached(const call::CallView& call, Milestone milestone);
 using WaitId = std::uint64_t;
 /// A wait is over: the milestone is reached, or the call has ended.
 struct Settled {
-  WaitId wait;
+  WaitId wait = 0;
   call::CallView call;
 };
 
@@ -87,12 +87,12 @@ class CallJournal {
     Bytes snapshot;  ///< made when it is asked for, until the next event
   };
   struct Ended {
-    std::uint64_t order;
+    std::uint64_t order = 0;
     TimePoint at;
   };
   struct Wait {
-    WaitId id;
-    Milestone milestone;
+    WaitId id = 0;
+    Milestone milestone = Milestone::answered;
   };
 
   Tracked& track(const call::CallView& view);

@@ -48,7 +48,7 @@ struct Desk : std::enable_shared_from_this<Desk> {
   /// Puts a request to the gateway. `take(journal, reply)` runs on the journal's thread, after all
   /// that was observed before the reply.
   template <class Take>
-  void ask(call::Request request, Take&& take);
+  void ask(call::Request&& request, Take&& take);
   /// As `ask`, for one kind of reply: `fill` writes the response, any failure is answered as such.
   template <class Wanted, class Response, class Fill>
   void ask_for(call::Request request, std::shared_ptr<Answer<Response>> answer, Fill&& fill);
@@ -103,7 +103,7 @@ grpc::ServerUnaryReactor* Desk::serve_checked(grpc::CallbackServerContext* conte
 }
 
 template <class Take>
-void Desk::ask(call::Request request, Take&& take) {
+void Desk::ask(call::Request&& request, Take&& take) {
   control.submit(
       std::move(request),
       [self = shared_from_this(),

@@ -37,8 +37,8 @@ struct TokenSettings {
 };
 
 struct Limits {
-  std::size_t message_bytes = 64 * 1024;      ///< of one request
-  std::size_t metadata_bytes = 16 * 1024;     ///< of one request's headers
+  std::size_t message_bytes = 64UL * 1024;    ///< of one request
+  std::size_t metadata_bytes = 16UL * 1024;   ///< of one request's headers
   std::size_t streams_per_connection = 1024;  ///< RPCs at a time
   std::size_t pending_requests = 4096;        ///< unary RPCs at a time, of all clients
   std::size_t subscriptions = 2048;           ///< Watch RPCs at a time, of all clients

@@ -21,7 +21,8 @@
 namespace trunkline {
 namespace {
 
-enum ExitCode { kStopped = 0, kFailed = 1, kUsage = 64, kBadConfig = 78 };
+// Exit codes.
+constexpr int kStopped = 0, kFailed = 1, kUsage = 64, kBadConfig = 78;
 
 struct Options {
   std::string file;

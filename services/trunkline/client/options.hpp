@@ -7,7 +7,8 @@
 
 namespace trunkline::client {
 
-enum ExitCode { kOk = 0, kUsage = 64, kFileError = 74 };
+/// Exit codes beside those of gRPC.
+inline constexpr int kOk = 0, kUsage = 64, kFileError = 74;
 
 using Milliseconds = std::chrono::milliseconds;
 /// A name and its value, of a SIP header or of metadata.

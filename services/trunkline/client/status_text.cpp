@@ -77,7 +77,7 @@ std::string describe(const google::rpc::Status& status) {
   const bool has_sip = find(status.details(), sip);
   if (has_sip) out += sip_line(sip);
   for (const auto& [key, value] : info.metadata())
-    if (!has_sip) out += line(key + ": " + value);
+    if (!has_sip) out += line(std::string(key).append(": ").append(value));
   return out + advice(status.details());
 }
 

@@ -72,6 +72,7 @@ void complete(Value& file, Problems& problems) {
 }
 
 std::optional<std::string> from_process(const std::string& name) {
+  // Read before there is another thread. NOLINTNEXTLINE(concurrency-mt-unsafe)
   const char* found = std::getenv(name.c_str());
   return found == nullptr ? std::nullopt : std::optional<std::string>(found);
 }

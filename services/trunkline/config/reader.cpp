@@ -265,10 +265,10 @@ YAML::Node parse(std::string_view text, Problems& problems) {
 }  // namespace
 
 const Value& Value::operator[](std::string_view name) const {
-  static const Value kNothing;
+  static const Value nothing;
   const auto found =
       std::ranges::find_if(items, [name](const Value& item) { return item.key->name == name; });
-  return found == items.end() ? kNothing : *found;
+  return found == items.end() ? nothing : *found;
 }
 
 Result<std::string> read_file(const std::string& path) {

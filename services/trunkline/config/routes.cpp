@@ -11,6 +11,7 @@ constexpr std::string_view kTrunk = "trunk:", kUser = "user:", kService = "servi
 template <class Settings>
 std::vector<std::string> names_of(const std::vector<Settings>& list) {
   std::vector<std::string> names;
+  names.reserve(list.size());
   for (const Settings& entry : list)
     names.push_back(entry.name);
   return names;
