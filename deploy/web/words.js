@@ -54,6 +54,21 @@ const CAUSES = new Map([
   ['Dialog Error', 'The call no longer exists'],
 ]);
 
+// What the Reason field of a response tells (Q.850) of those codes that many things end in.
+const NETWORK_CAUSES = new Map([
+  [20, 'The person called is not available right now'],
+  [34, 'All lines of the telephone network are busy right now'],
+  [38, 'The telephone network can not be reached right now'],
+  [42, 'All lines are busy right now'],
+  [102, 'The telephone network did not respond'],
+]);
+
+function networkCause(message) {
+  const reason = [408, 480, 500, 503].includes(message.status_code) && message.getHeader && message.getHeader('Reason');
+  const cause = reason && /Q\.850\s*;\s*cause=(\d+)/i.exec(reason);
+  return cause && NETWORK_CAUSES.get(Number(cause[1]));
+}
+
 function withCode(words, response) {
   const phrase = response.reason_phrase ? ` ${response.reason_phrase}` : '';
   return `${words} (${response.status_code}${phrase})`;
@@ -63,7 +78,7 @@ function withCode(words, response) {
 export function callFailure(cause, message) {
   const code = message && message.status_code;
   if (!code) return CAUSES.get(cause) || `The call failed: ${cause}`;
-  return withCode(CALL_FAILURES.get(code) || CLASSES.get(Math.floor(code / 100)) || 'The call failed', message);
+  return withCode(networkCause(message) || CALL_FAILURES.get(code) || CLASSES.get(Math.floor(code / 100)) || 'The call failed', message);
 }
 
 /** Why a call ended: the Reason field of the BYE tells what `cause` does not. */
@@ -87,7 +102,7 @@ export function registrationFailure(cause, response) {
     case 407:
       return withCode('Wrong user name or password', response);
     case 403:
-      return withCode('Not registered: wrong password, or this user may not register here', response);
+      return withCode('Not registered: wrong password, not the gateway\'s domain, or this user may not register here', response);
     case 404:
       return withCode('Not registered: the gateway does not serve this domain', response);
     case 503:

@@ -421,6 +421,7 @@ void Call::leg_due(Turn& turn, Leg& leg) {
     return lost(turn, leg, EndReason::browser_lost);
   }
   if (now >= leg.media_by) return lost(turn, leg, EndReason::media_timeout);
+  if (now >= leg.silent_at) stays_silent(turn, leg);
   if (leg.reconnect_by != kNever)
     return;  // nobody there to refresh with: the grace time alone counts
   switch (leg.timer.on_deadline(now)) {
@@ -442,7 +443,8 @@ TimePoint Call::deadline() const {
   for (const auto& leg : legs_) {
     if (!leg->alive()) continue;
     const bool away = leg->reconnect_by != kNever;
-    first = std::min({first, leg->media_by, away ? leg->reconnect_by : leg->timer.deadline()});
+    first = std::min(
+        {first, leg->media_by, leg->silent_at, away ? leg->reconnect_by : leg->timer.deadline()});
   }
   return first;
 }

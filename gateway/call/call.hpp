@@ -22,6 +22,9 @@ inline constexpr std::string_view kElsewhere = "SIP;cause=200;text=\"Call comple
 /// Of a request that begins here (RFC 3261 §8.1.1.6).
 inline constexpr int kMaxForwards = 70;
 
+/// So long after the answer a party from whom nothing was heard is told to be silent.
+inline constexpr Duration kSilentAfter = seconds{5};
+
 /// Whom an INVITE of ours is for, and the leg that it goes out on.
 struct Callee {
   Leg* leg = nullptr;
@@ -267,6 +270,9 @@ class Call {
   Leg& give(Turn& turn, Leg& leg, Call& to, Side side);
   // ---- call_statistics.cpp
   void media_changed(Turn& turn, const media::Event& event);
+  /// Those who are joined now are to be heard.
+  void listen(TimePoint now);
+  void stays_silent(Turn& turn, Leg& leg);
   void statistics_reported(Turn& turn, const media::StatisticsReported& report);
   void reply_statistics(Turn& turn);
   // ---- call_control.cpp

@@ -332,6 +332,7 @@ void Call::answer_caller(Turn& turn, const Leg& from) {
 void Call::connected(Turn& turn) {
   ring_until_ = repeat_provisional_at_ = kNever;
   view_.answered = turn.at.wall;
+  listen(turn.at.now);
   if (origin_ && origin_->max_duration) end_at_ = turn.at.now + *origin_->max_duration;
   turn.observe(CallAnswered{view()});
 }

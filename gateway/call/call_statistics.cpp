@@ -48,10 +48,24 @@ void Call::media_changed(Turn& turn, const media::Event& event) {
     what = "connected";
   } else if (std::holds_alternative<media::FirstPacket>(event)) {
     what = "flowing";
+    leg->flowing = true;
+    leg->silent_at = kNever;
   } else if (const auto* failed = std::get_if<media::LegFailed>(&event)) {
     what = media::failure_label(failed->failure);
   }
   if (!what.empty()) turn.observe(MediaChanged{view(), leg->name, std::string(what)});
+}
+
+void Call::listen(TimePoint now) {
+  for (const auto& leg : legs_) {
+    if (joined(*leg) && leg->media && !leg->flowing) leg->silent_at = now + kSilentAfter;
+  }
+}
+
+void Call::stays_silent(Turn& turn, Leg& leg) {
+  leg.silent_at = kNever;
+  const bool would_send = sdp::sends(leg.peer_direction) && leg.reconnect_by == kNever;
+  if (would_send) turn.observe(MediaChanged{view(), leg.name, "silent"});
 }
 
 void Call::execute(Turn& turn, RequestId id, const GetStatistics&) {

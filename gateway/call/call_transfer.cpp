@@ -192,6 +192,7 @@ void Call::join_target(Turn& turn) {
 }
 
 void Call::transfer_done(Turn& turn, const TransferOperation& done) {
+  listen(turn.at.now);
   Leg& party = *find(done.leg);
   turn.observe(CallTransferred{view(), party.name, done.asked, std::nullopt});
   turn.reply(done.request, view());

@@ -102,7 +102,9 @@ class Leg {
 
   bool media_gone =
       false;  ///< its consent ran out while the flow was gone: only an ICE restart helps
-  TimePoint media_by = kNever;  ///< until when that restart must have come
+  TimePoint media_by = kNever;   ///< until when that restart must have come
+  bool flowing = false;          ///< the first packet of its peer has come
+  TimePoint silent_at = kNever;  ///< from when on it is told that none has
 
   sdp::Direction peer_direction =
       sdp::Direction::sendrecv;  ///< what the peer last said it is ready for

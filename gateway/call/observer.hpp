@@ -109,8 +109,9 @@ struct CallTransferred {
   std::string leg, target;
   std::optional<Failure> failure;  ///< nothing: the party is connected with the target
 };
-/// Something of a leg's media: "connected" (ICE and DTLS), "flowing" (first packet), or a failure's
-/// label.
+/// Something of a leg's media: "connected" (ICE and DTLS), "flowing" (first packet), "silent" (none
+/// has come for kSilentAfter after the answer, though the peer said that it would send), or a
+/// failure's label.
 struct MediaChanged {
   CallView call;
   std::string leg, what;

@@ -12,7 +12,13 @@
 #include "call_control/services.hpp"
 #include "call_control/tls_credentials.hpp"
 #include <array>
+#include <cerrno>
+#include <grpc/support/log.h>
 #include <mutex>
+#include <netdb.h>
+#include <sys/socket.h>
+#include <system_error>
+#include <unistd.h>
 
 namespace trunkline::call_control {
 namespace {
@@ -35,6 +41,29 @@ int argument(std::size_t value) {
   return static_cast<int>(value);
 }
 
+/// What gRPC says of single connections - a handshake that failed, a frame that was wrong - is the
+/// peer's doing, as often as it likes.
+void to_our_log(gpr_log_func_args* said) {
+  log::debug("grpc", {{"message", said->message}});
+}
+
+/// gRPC tells only its log why a port can't be had.
+std::string why_not(const SocketAddress& address) {
+  addrinfo hints{};
+  hints.ai_flags = AI_NUMERICHOST | AI_NUMERICSERV;
+  hints.ai_socktype = SOCK_STREAM;
+  addrinfo* native = nullptr;
+  const std::string port = std::to_string(address.port);
+  if (::getaddrinfo(address.ip.text().c_str(), port.c_str(), &hints, &native) != 0)
+    return "no address";
+  const int socket = ::socket(native->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  const bool bound = socket >= 0 && ::bind(socket, native->ai_addr, native->ai_addrlen) == 0;
+  std::string why = bound ? "gRPC refuses it" : std::generic_category().message(errno);
+  if (socket >= 0) ::close(socket);
+  ::freeaddrinfo(native);
+  return why;
+}
+
 class GrpcServer final : public Server {
  public:
   GrpcServer(std::shared_ptr<Desk> desk, std::array<std::unique_ptr<grpc::Service>, 5> services)
@@ -43,6 +72,7 @@ class GrpcServer final : public Server {
 
   Result<void> start(const std::shared_ptr<grpc::ServerCredentials>& credentials) {
     keep_callback_queue();
+    gpr_set_log_function(&to_our_log);
     const Limits& limits = desk_->settings.limits;
     grpc::EnableDefaultHealthCheckService(true);
     grpc::reflection::InitProtoReflectionServerBuilderPlugin();
@@ -62,7 +92,10 @@ class GrpcServer final : public Server {
     for (const auto& service : services_)
       builder.RegisterService(service.get());
     server_ = builder.BuildAndStart();
-    if (!server_ || port_ == 0) return fail("can't listen on " + desk_->settings.bind.text());
+    if (!server_ || port_ == 0) {
+      const SocketAddress& bind = desk_->settings.bind;
+      return fail("can't bind " + bind.text() + "/tcp (listen.grpc): " + why_not(bind));
+    }
     for (const char* service : kServices)
       server_->GetHealthCheckService()->SetServingStatus(service, true);
     set_serving(true);

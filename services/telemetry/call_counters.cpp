@@ -35,6 +35,11 @@ double seconds_between(std::chrono::system_clock::time_point from,
   return std::max(0.0, std::chrono::duration<double>(to - from).count());
 }
 
+/// The name of a leg begins with its side; the further ones of it are no labels of their own.
+std::string side_of(const std::string& leg) {
+  return leg.substr(0, leg.find('-'));
+}
+
 std::string kind_label(call::RegistrationChanged::Kind kind) {
   using Kind = call::RegistrationChanged::Kind;
   switch (kind) {
@@ -84,6 +89,9 @@ CallCounters::CallCounters(std::vector<std::string> trunks)
       policy_faults_({"trunkline_policy_failures_total",
                       "Questions that the policy service left without a usable answer.",
                       {"question", "reason"}}),
+      silent_({"trunkline_call_legs_silent_total",
+               "Legs from which no packet had come five seconds after the answer.",
+               {"leg", "trunk"}}),
       setup_duration_({"trunkline_call_setup_duration_seconds",
                        "Time from the start of a call to ringing or answer.",
                        {"direction", "trunk", "stage"}},
@@ -114,6 +122,9 @@ void CallCounters::prepare() {
   for (const char* leg : {"from", "to"}) {
     for (const char* method : {"info", "rfc4733"})
       digits_.add({leg, method}, 0);
+    silent_.add({leg, ""}, 0);
+    for (const std::string& trunk : trunks_)
+      silent_.add({leg, trunk}, 0);
   }
   for (const char* result : {"ok", "failed"})
     transfers_.add({result}, 0);
@@ -182,8 +193,11 @@ void CallCounters::take(const call::CallHeld& event) {
 }
 
 void CallCounters::take(const call::DtmfPassed& event) {
-  // The name of a leg begins with its side; the further ones of it are no labels of their own.
-  digits_.add({event.leg.substr(0, event.leg.find('-')), event.method}, 1);
+  digits_.add({side_of(event.leg), event.method}, 1);
+}
+
+void CallCounters::take(const call::MediaChanged& event) {
+  if (event.what == "silent") silent_.add({side_of(event.leg), where(event.call)[1]}, 1);
 }
 
 void CallCounters::take(const call::CallTransferred& event) {
@@ -237,7 +251,7 @@ void CallCounters::collect(Exposition& out) const {
     gauge->collect_gauges(out);
   for (const Series* counter :
        {&attempts_, &answered_, &ended_, &failures_, &rejections_, &registration_changes_,
-        &authentications_, &digits_, &holds_, &transfers_, &policy_faults_}) {
+        &authentications_, &digits_, &holds_, &transfers_, &policy_faults_, &silent_}) {
     counter->collect_counters(out);
   }
   setup_duration_.collect(out);

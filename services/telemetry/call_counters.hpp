@@ -23,7 +23,7 @@ class CallCounters {
   void take(const call::DtmfPassed& event);
   void take(const call::CallParked&) {}
   void take(const call::CallTransferred& event);
-  void take(const call::MediaChanged&) {}
+  void take(const call::MediaChanged& event);
   void take(const call::LegEnded&) {}
   void take(const call::PolicyFault& event);
   void take(const call::CallEnded& event);
@@ -40,7 +40,7 @@ class CallCounters {
   std::unordered_set<std::uint64_t> ringing_;  ///< calls whose ringing time is taken
   Series active_, setup_active_, attempts_, answered_, ended_, failures_, rejections_;
   Series registrations_, registration_changes_, authentications_, digits_, holds_, trunk_up_;
-  Series transfers_, policy_faults_;
+  Series transfers_, policy_faults_, silent_;
   HistogramSeries setup_duration_, duration_;
 };
 

@@ -2,6 +2,7 @@
 
 #include "base/log.hpp"
 
+#include <algorithm>
 #include <chrono>
 
 namespace trunkline::telemetry {
@@ -89,6 +90,14 @@ void CallLog::take(const call::CallTransferred& event) {
 }
 
 void CallLog::take(const call::MediaChanged& event) {
+  if (event.what == "silent") {
+    const auto leg = std::ranges::find(event.call.legs, event.leg, &call::LegView::id);
+    return log::warn("no sound comes from a party",
+                     {{"call_id", event.call.name},
+                      {"leg", event.leg},
+                      {"party", leg == event.call.legs.end() ? std::string{} : leg->party},
+                      {"trunk", event.call.trunk}});
+  }
   log::debug("media", {{"call_id", event.call.name}, {"leg", event.leg}, {"what", event.what}});
 }
 

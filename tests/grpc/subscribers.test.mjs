@@ -7,6 +7,7 @@ import { Subscribers } from '../peers/subscribers.mjs';
 import { until } from '../peers/until.mjs';
 import { Stage } from './stage.mjs';
 
+const SANITIZED = /[at]san/.test(process.env.TRUNKLINE_BUILD ?? '');
 const SUBSCRIBERS = 1000;
 const MAX_LAG = 500; // events
 // What fits between the gateway and a client that does not read: 64 KiB in the gateway's buffer, 64 KiB in the window.
@@ -47,7 +48,8 @@ describe('a thousand subscribers', () => {
       last = await lastEvent();
       await until(() => subscribers.complete(last) === SUBSCRIBERS - 1, `event ${last} at all who read`);
     }
-    assert.ok(resident() - before < MOST_GROWTH, `${before} octets of memory became ${resident()}`);
+    // A sanitizer's own memory grows with what it has seen.
+    if (!SANITIZED) assert.ok(resident() - before < MOST_GROWTH, `${before} octets of memory became ${resident()}`);
 
     stopped.stream.resume();
     await until(() => stopped.ended, 'the end of the one that stopped');

@@ -47,6 +47,47 @@ TEST_F(Statistics, AllLegsAreAskedAndTold) {
   EXPECT_EQ(told->legs[1].packets_received, 200U);
 }
 
+struct Silence : Statistics {
+  std::vector<std::string> silent() const {
+    std::vector<std::string> legs;
+    for (const auto& change : world.observed<MediaChanged>()) {
+      if (change.what == "silent") legs.push_back(change.leg);
+    }
+    return legs;
+  }
+  LegId trunk_leg() const { return world.media_commands<media::AddTrunkLeg>().front().leg; }
+};
+
+TEST_F(Silence, OfAPartyIsToldOnceFiveSecondsAfterTheAnswer) {
+  world.media(media::FirstPacket{browser(), *SocketAddress::parse("198.51.100.7:4000")});
+  world.pass(milliseconds{4999});
+  EXPECT_THAT(silent(), SizeIs(0));
+  world.pass(milliseconds{1});
+  EXPECT_THAT(silent(), testing::ElementsAre("to"));
+  world.pass(seconds{30});
+  EXPECT_THAT(silent(), SizeIs(1));
+}
+
+TEST_F(Silence, IsNotToldOfThoseWhoAreHeard) {
+  world.media(media::FirstPacket{browser(), *SocketAddress::parse("198.51.100.7:4000")});
+  world.media(media::FirstPacket{trunk_leg(), *SocketAddress::parse("192.0.2.2:7000")});
+  world.pass(seconds{30});
+  EXPECT_THAT(silent(), SizeIs(0));
+}
+
+TEST_F(Silence, IsNotToldOfAPartyThatHasSaidThatItOnlyListens) {
+  const auto hold =
+      trunk->send_in_dialog(Method::invite, "application/sdp", trunk_sdp("recvonly", 2));
+  world.settle();
+  const auto passed = alice->take_request(Method::invite);
+  ASSERT_TRUE(passed);
+  alice->respond(*passed, 200, browser_answer("sendonly"));
+  world.settle();
+  ASSERT_TRUE(trunk->take_response(200, hold));
+  world.pass(seconds{30});
+  EXPECT_THAT(silent(), testing::ElementsAre("from")) << "the browser sends, or should";
+}
+
 TEST_F(Statistics, AWorkerThatIsSlowIsNotWaitedForLongerThanASecond) {
   const auto asked = world.ask(GetStatistics{call_name()});
   report(queries()[1], 7);
