@@ -161,7 +161,7 @@ void Engine::Impl::options(Turn& turn, const sip::RequestReceived& event) {
   response.add(HeaderName::accept, "application/sdp");
   response.add(HeaderName::accept_encoding, "identity");
   response.add(HeaderName::supported,
-               sip::is_websocket(event.source.transport) ? kBrowserSupported : kSupported);
+               sip::is_websocket(event.source.transport) ? kPlainSupported : kSupported);
   if (draining) response.add(HeaderName::retry_after, std::to_string(kRetryAfter));
   turn.respond(event.transaction, std::move(response));
 }

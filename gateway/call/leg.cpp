@@ -181,7 +181,7 @@ sip::Message Leg::reinvite(Turn& turn, std::string_view sdp) {
   invite_sequence = sip::cseq_of(request).number;
   request.add(HeaderName::contact, contact(turn.node));
   request.add(HeaderName::allow, kAllow);
-  request.add(HeaderName::supported, supported());
+  request.add(HeaderName::supported, kPlainSupported);
   if (timer.running()) add_session_request(turn.node, request);
   if (digest) digest->preload(request);
   request.set_body("application/sdp", sdp);

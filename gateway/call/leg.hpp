@@ -26,9 +26,10 @@ inline constexpr std::string_view kAllow =
     "INVITE, ACK, BYE, CANCEL, OPTIONS, PRACK, INFO, UPDATE, NOTIFY";
 /// Option tags that a request may require of us.
 inline constexpr std::string_view kSupported = "timer, 100rel";
-/// What a browser reads of them in our own messages. JsSIP has no PRACK, and the connection loses
-/// nothing: a page that requires 100rel gets it, and none is led to it.
-inline constexpr std::string_view kBrowserSupported = "timer";
+/// Those without 100rel: towards a browser - JsSIP has no PRACK, and the connection loses nothing,
+/// so that a page that requires it gets it and none is led to it - and in a re-INVITE, which rings
+/// nobody.
+inline constexpr std::string_view kPlainSupported = "timer";
 
 /// The option tags of a Require that we don't have (RFC 3261 §8.2.2.3), comma-separated; empty when
 /// all are known.
@@ -154,7 +155,7 @@ class Leg {
   void leave_forks();
   /// The description that a response to our INVITE brings, after what its fork has said before;
   /// empty if the media need not change.
-  std::string answer_in(const sip::Message& response, bool reliable);
+  std::string answer_in(const sip::Message& response, bool came_reliably);
   /// What the media follows is the fork of `dialog`, which has given its answer reliably.
   void hear_fork(Turn& turn);
   /// PRACK of a reliable provisional response, in its dialog (RFC 3262 §4).
@@ -236,7 +237,7 @@ class Leg {
   /// Where a request of this dialog goes; without one, where the INVITE does.
   sip::Target next_target(const sip::Dialog* of) const;
   std::string_view supported() const {
-    return kind == Kind::browser ? kBrowserSupported : kSupported;
+    return kind == Kind::browser ? kPlainSupported : kSupported;
   }
   sip::Message reinvite(Turn& turn, std::string_view sdp);
   void add_session_request(Node& node, sip::Message& request) const;

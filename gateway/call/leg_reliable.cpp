@@ -65,7 +65,7 @@ void Leg::leave_forks() {
   answered_by.clear();
 }
 
-std::string Leg::answer_in(const sip::Message& response, bool reliable_one) {
+std::string Leg::answer_in(const sip::Message& response, bool came_reliably) {
   const std::string_view text = sdp_of(response);
   const std::string tag(sip::to_of(response).tag());
   if (dialog_with(tag) == nullptr) return std::string(text);
@@ -73,7 +73,7 @@ std::string Leg::answer_in(const sip::Message& response, bool reliable_one) {
   const bool fresh = !fork.stands && !text.empty();
   if (fresh) {
     fork.answer = text;
-    fork.stands = reliable_one;
+    fork.stands = came_reliably;
   }
   // RFC 3261 §13.2.1: what has come reliably is not repeated; another fork may have been heard
   // since.

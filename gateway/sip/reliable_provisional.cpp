@@ -137,7 +137,7 @@ void ReliableResponses::release(TimePoint now, std::vector<Message>& out) {
 
 ReliableResponses::Due ReliableResponses::on_deadline(TimePoint now, std::vector<Message>& out) {
   if (now >= give_up_at_) {
-    stop();
+    retransmit_at_ = give_up_at_ = kNever;
     given_up_ = true;
     return Due::given_up;
   }

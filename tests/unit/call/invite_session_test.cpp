@@ -62,7 +62,7 @@ TEST_F(BeforeTheAnswer, StagesOfRingingAreToldOnceEach) {
   EXPECT_THAT(told, testing::ElementsAre(180, 181, 182, 180));
 }
 
-// RFC 3261 §21.4.26, §20.43: a 488 says in a Warning what it is about
+// RFC 3261 §21.4.26: a 488 says in a Warning what it is about
 TEST_F(BeforeTheAnswer, A488ToTheInviteSaysWhy) {
   std::string offer(kBrowserOffer);
   for (const std::string_view name : {"opus/48000/2", "G722/8000", "PCMU/8000", "PCMA/8000"})
@@ -221,6 +221,15 @@ TEST_F(InTheCall, AnOfferlessReinviteIsOfferedAllThatBothSidesCouldSpeak) {
   world.settle();
   EXPECT_EQ(world.engine->calls(), 1U);
   EXPECT_FALSE(trunk->take_request(Method::invite));
+}
+
+// RFC 3262 §4: a re-INVITE rings nobody, and does not ask for reliable provisional responses
+TEST_F(InTheCall, AReinviteDoesNotList100rel) {
+  alice->send_in_dialog(Method::invite, "application/sdp", browser_offer("sendonly"));
+  world.settle();
+  const auto passed = trunk->take_request(Method::invite);
+  ASSERT_TRUE(passed);
+  EXPECT_EQ(passed->request.header(HeaderName::supported), "timer");
 }
 
 // RFC 3326 §2: each Reason value is carried across, and nothing that is none

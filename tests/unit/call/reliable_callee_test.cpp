@@ -145,7 +145,7 @@ TEST_F(ReliableCallee, AnotherDescriptionInThe200AfterAReliableAnswerIsIgnored) 
   EXPECT_FALSE(alice->take_request(Method::invite)) << "nothing has changed for her";
 }
 
-// RFC 3262 §7.2, RFC 3261 §22.2: after a challenge RAck names the INVITE that went out again
+// RFC 3262 §7.2: after a challenge RAck names the INVITE that went out again
 TEST_F(ReliableCallee, AfterAChallengeTheRAckNamesTheInviteWithTheCredentials) {
   rings_reliably(180, 1, {}, "first-tag");
   EXPECT_TRUE(pracked());

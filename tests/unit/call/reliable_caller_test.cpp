@@ -117,7 +117,7 @@ TEST_F(ReliableCaller, APrackThatNeverComesEndsTheCallWith5xx) {
     EXPECT_FALSE(alice->take_response(200, call));
     world.pass(milliseconds{200});
     const auto refused = alice->take_response(200, call);
-    ASSERT_TRUE(refused);
+    ASSERT_TRUE(refused) << answered;
     EXPECT_EQ(refused->response.status(), 504);
     if (answered) {
       const auto bye = trunk->take_request(Method::bye);
@@ -243,7 +243,7 @@ TEST_F(ReliableCaller, AnOfferInThePrackIsAnsweredInIts200) {
   EXPECT_EQ(answer->response.body(), "");
 }
 
-// RFC 3262 §5, RFC 6337 §3.1: a PRACK whose offer can't be taken is accepted, the INVITE refused
+// RFC 6337 §3.1: a PRACK whose offer can't be taken is accepted, the INVITE refused
 TEST_F(ReliableCaller, AnOfferInThePrackThatCannotBeTakenRefusesTheInvite) {
   dial(HeaderName::require);
   rings(183, trunk_sdp());

@@ -135,6 +135,20 @@ TEST_F(ReliableSender, CopiesDoubleWithoutBoundUntil64T1) {
   EXPECT_THAT(statuses(), ElementsAre(504));
 }
 
+TEST_F(ReliableSender, A2xxThatWaitedInVainIsNeverSent) {
+  take(kSupport);
+  respond(183, "v=0");
+  const auto first = rseq(out_.at(0));
+  respond(200, "v=0");
+  run(33s);
+  EXPECT_EQ(due_, ReliableResponses::Due::given_up);
+  EXPECT_TRUE(machine_->holds_success()) << "the peer has no final response yet";
+  respond(504);
+  EXPECT_THAT(statuses(), ElementsAre(504));
+  EXPECT_TRUE(prack(first));
+  EXPECT_THAT(statuses(), IsEmpty());
+}
+
 // RFC 3262 §3: a PRACK ends the copies
 TEST_F(ReliableSender, APrackEndsTheCopies) {
   take(kRequire);
