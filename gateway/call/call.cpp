@@ -58,6 +58,8 @@ Call::Call(Turn& turn, CallId id, const Caller& caller, Destination destination,
   leg.invite_request = invite.request;
   leg.peer_updates = sip::has_token(invite.request, HeaderName::allow, "UPDATE");
   leg.peer_refers = may_refer(invite.request);
+  if (sip::reliable_demand(invite.request) != sip::ReliableDemand::none)
+    leg.reliable.emplace(invite.request, sip::TransactionTimers{}, turn.node.random);
   if (const Trunk* trunk = from_trunk ? turn.node.trunks.find(caller.name) : nullptr)
     leg.take_credentials(trunk->settings, turn.node.random);
   turn.node.transactions[invite.transaction] = leg.id;
@@ -110,13 +112,13 @@ void Call::forget(Node& node) {
 void Call::receive(Turn& turn, LegId id, const sip::RequestReceived& event) {
   Leg* leg = find(id);
   if (leg == nullptr) return;
-  if (leg->dialog) {
-    if (const auto refusal = leg->dialog->receive(event.request)) {
+  if (sip::Dialog* dialog = leg->dialog_with(sip::from_of(event.request).tag())) {
+    if (const auto refusal = dialog->receive(event.request)) {
       turn.respond(event.transaction, leg->response(turn.node, event.request, *refusal));
       return;
     }
   }
-  request_in_dialog(turn, *leg, event);
+  if (enter_fork(turn, *leg, event)) request_in_dialog(turn, *leg, event);
 }
 
 void Call::request_in_dialog(Turn& turn, Leg& leg, const sip::RequestReceived& event) {
@@ -133,6 +135,8 @@ void Call::request_in_dialog(Turn& turn, Leg& leg, const sip::RequestReceived& e
     case Method::info:
       if (over) break;
       return info(turn, leg, event);
+    case Method::prack:
+      return prack(turn, leg, event);
     case Method::notify:
       return notify(turn, leg, event);
     case Method::options: {
@@ -160,7 +164,10 @@ void Call::receive(Turn& turn, LegId id, const sip::AckReceived& event) {
     leg->send_bye(turn, leg->bye_reason);
   }
   if (!leg->alive()) return;
-  if (event.transaction == leg->offered_in) apply_answer_in_ack(turn, *leg, event.ack);
+  if (event.transaction == leg->offered_in) {
+    leg->offered_in = {};
+    if (!apply_late_answer(turn, *leg, event.ack)) return;
+  }
   align(turn);
   if (holding_ && holding_->again_at != kNever) offer_hold(turn);
 }
@@ -173,7 +180,8 @@ void Call::receive(Turn& turn, LegId id, const sip::CancelReceived& event) {
     turn.out.sip.emplace_back(sip::SendCancel{reoffer_->client, {}});
     return;
   }
-  if (leg->state != Leg::State::invited || event.transaction != leg->invite) return;
+  const bool waits = leg->state == Leg::State::invited || leg->holds_answer();
+  if (!waits || event.transaction != leg->invite) return;
   Failure failure = Failure::local(EndReason::cancelled);
   failure.ended_by = EndedBy::caller;
   read_reasons(event.cancel, failure);
@@ -229,6 +237,7 @@ void Call::final_response(Turn& turn, Leg& leg, const sip::ResponseReceived& eve
     case Leg::Purpose::refer:
       return refer_answered(turn, leg, event);
     case Leg::Purpose::bye:
+    case Leg::Purpose::prack:
       return;
   }
 }
@@ -240,7 +249,7 @@ void Call::receive(Turn& turn, LegId id, const sip::RequestFailed& event) {
   if (sent == leg->outgoing.end()) return;
   const Leg::Purpose purpose = sent->second.purpose;
   sent->second.finished = true;
-  if (!leg->alive()) return;
+  if (!leg->alive() || purpose == Leg::Purpose::prack) return;
   const bool timeout = event.cause == sip::RequestFailed::Cause::timeout;
   if (purpose == Leg::Purpose::invite) {
     EndReason reason = timeout ? EndReason::no_response : EndReason::trunk_unreachable;
@@ -308,6 +317,7 @@ void Call::receive(Turn& turn, LegId id, const sip::TransactionEnded& event) {
   if (leg->unacknowledged == event.transaction) leg->unacknowledged = {};
   if (leg->invite != event.transaction) return;
   leg->invite = {};
+  if (leg->holds_answer()) return;  // only with the flow, whose end follows
   // Neither the ACK nor its absence was reported: the flow is gone, and whether the ACK came nobody
   // will know.
   if (leg->state == Leg::State::answered) leg->state = Leg::State::confirmed;
@@ -354,7 +364,7 @@ void Call::flow_closed(Turn& turn, FlowId flow) {
     const bool browser = leg.kind == Leg::Kind::browser;
     if (!browser)
       leg.target.flow = {};  // the next request opens a connection to the peer's address
-    if (leg.state == Leg::State::invited) {
+    if (leg.state == Leg::State::invited || leg.holds_answer()) {
       Failure failure =
           Failure::local(browser ? EndReason::browser_lost : EndReason::trunk_unreachable);
       failure.ended_by = EndedBy::caller;
@@ -416,6 +426,10 @@ void Call::on_deadline(Turn& turn) {
 
 void Call::leg_due(Turn& turn, Leg& leg) {
   const TimePoint now = turn.at.now;
+  if (leg.reliable && now >= leg.reliable->deadline()) {
+    provisional_due(turn, leg);
+    if (!leg.alive()) return;
+  }
   if (now >= leg.reconnect_by) {
     leg.reconnect_by = kNever;
     return lost(turn, leg, EndReason::browser_lost);
@@ -443,6 +457,7 @@ TimePoint Call::deadline() const {
   for (const auto& leg : legs_) {
     if (!leg->alive()) continue;
     const bool away = leg->reconnect_by != kNever;
+    if (leg->reliable) first = std::min(first, leg->reliable->deadline());
     first = std::min(
         {first, leg->media_by, leg->silent_at, away ? leg->reconnect_by : leg->timer.deadline()});
   }

@@ -173,6 +173,22 @@ class Call {
   void send_provisional(Turn& turn, int status, bool with_sdp);
   std::vector<std::string> allowed_codecs(const Node& node, const Leg& leg) const;
   std::vector<sdp::Codec> offered_by_caller(const Node& node) const;
+  // ---- call_reliable.cpp
+  /// Early dialogs and PRACK of a 1xx to our INVITE: the description in it that counts, or nothing
+  /// if the response is to be ignored.
+  std::optional<std::string> hear_provisional(Turn& turn, Leg& leg,
+                                              const sip::ResponseReceived& event);
+  void prack(Turn& turn, Leg& leg, const sip::RequestReceived& event);
+  /// Answers a PRACK that matches; its description is an answer or an offer.
+  void describe_in_prack(Turn& turn, Leg& leg, const sip::RequestReceived& event);
+  /// Our offer to a caller that made none; empty if it is not to go into this 1xx.
+  std::string early_offer(Turn& turn, Leg& leg, bool wanted);
+  void provisional_due(Turn& turn, Leg& leg);
+  /// A request of a fork of ours that is not the one that `Leg::dialog` is. False: it has been
+  /// dealt with.
+  bool enter_fork(Turn& turn, Leg& leg, const sip::RequestReceived& event);
+  /// Before the answer: whom the early media of this leg is for or from; null for nobody.
+  const Leg* early_partner(const Leg& leg) const;
   // ---- call_redirect.cpp
   /// Sends the INVITE of the leg on to the next contact that a 3xx has named. False: there is none,
   /// and `failure` is what the leg ends with. `response`: null if none came.
@@ -184,6 +200,9 @@ class Call {
   void offer_in_answer(Turn& turn, Leg& leg, const sip::RequestReceived& event);
   void answer_reoffer(Turn& turn, Leg& leg, sip::TransactionId transaction,
                       const sip::Message& request, const sdp::RemoteMedia& offer);
+  /// Of the peer's new offer what our answer takes; empty: nothing.
+  std::vector<sdp::Codec> codecs_of_answer(const Node& node, const Leg& leg,
+                                           const sdp::RemoteMedia& offer) const;
   bool far_leg_must_know(const Leg& leg, const Leg& other, const sdp::RemoteMedia& offer) const;
   void pass_reoffer(Turn& turn, Leg& leg, Leg& other, const sip::RequestReceived& event,
                     const sdp::RemoteMedia& offer);
@@ -205,7 +224,9 @@ class Call {
   void end_if_deaf(Turn& turn);
   void failed_in_dialog(Turn& turn, Leg& leg, sip::RequestFailed::Cause cause,
                         sip::TransactionId transaction);
-  void apply_answer_in_ack(Turn& turn, Leg& leg, const sip::Message& ack);
+  /// The answer to an offer of ours in a response, which an ACK or a PRACK bears. False: there is
+  /// none, and the call has ended.
+  bool apply_late_answer(Turn& turn, Leg& leg, const sip::Message& bearer);
   void reroute(Turn& turn);
   void observe_hold(Turn& turn);
   // ---- call_dtmf.cpp
@@ -240,7 +261,7 @@ class Call {
   std::optional<Failure> ring_trunk(Turn& turn);
   std::optional<Failure> ring_user(Turn& turn);
   bool ring_target(Turn& turn, const Callee& callee);
-  void target_rings(Turn& turn, Leg& leg, const sip::Message& response);
+  static void target_rings(Turn& turn, Leg& leg, std::string_view answer);
   void target_answered(Turn& turn, Leg& leg, const sip::ResponseReceived& event);
   void target_failed(Turn& turn, Leg& leg, const Failure& failure);
   void join_target(Turn& turn);

@@ -187,27 +187,23 @@ void Call::provisional(Turn& turn, Leg& leg, const sip::ResponseReceived& event)
   const int status = event.response.status();
   const bool transfer = dialled_for_transfer(leg);
   const bool alerts = status != 100 && status != 199;
+  const auto answer = hear_provisional(turn, leg, event);
+  if (!answer) return;
   leg.reached(!alerts                          ? Phase::trying
               : sdp_of(event.response).empty() ? Phase::ringing
                                                : Phase::early_media);
   if (!alerts || (winner_ && !transfer)) return;
-  const Leg::Outgoing& sent = leg.outgoing[event.transaction];
-  const std::string tag(sip::to_of(event.response).tag());
-  if (!tag.empty() && (!leg.dialog || leg.dialog->remote_tag() != tag)) {
-    if (auto early = sip::Dialog::as_uac(sent.request, event.response)) leg.dialog = *early;
-  }
   leg.peer_updates =
       leg.peer_updates || sip::has_token(event.response, HeaderName::allow, "UPDATE");
-  if (transfer) return target_rings(turn, leg, event.response);
-  if (calling_first_) {  // the call is as far as its `to` side
-    const std::string_view sdp = leg.kind == Leg::Kind::trunk ? sdp_of(event.response) : "";
+  if (transfer) return target_rings(turn, leg, *answer);
+  // Early media of several ringing browsers could not be told apart: only a trunk's is played.
+  const std::string_view sdp = leg.kind == Leg::Kind::trunk ? *answer : std::string_view{};
+  if (calling_first_) {                             // the call is as far as its `to` side
     if (!sdp.empty()) take_answer(turn, leg, sdp);  // the 200 may come without one
     return;
   }
-  // Early media of several ringing browsers could not be told apart: only a trunk's is played.
-  const std::string_view sdp =
-      leg.kind == Leg::Kind::trunk ? sdp_of(event.response) : std::string_view{};
-  const bool may_hear = serving() || (leg.id != from_ && (caller_offer_ || !caller_waits()));
+  const bool may_hear =
+      serving() || (leg.id != from_ && (caller_offer_ || !caller_waits() || caller().reliable));
   const bool first = !view_.ringing;
   if (first) view_.ringing = turn.at.wall;
   if (!sdp.empty() && may_hear && take_answer(turn, leg, sdp)) {
@@ -224,11 +220,9 @@ void Call::send_provisional(Turn& turn, int status, bool with_sdp) {
   Leg& leg = caller();
   last_provisional_ = status;
   repeat_provisional_at_ = turn.at.now + kRepeatProvisional;
-  if (with_sdp) {
-    leg.respond_with_sdp(turn, leg.invite, leg.invite_request, status, leg.answer_sdp);
-  } else {
-    turn.respond(leg.invite, leg.response(turn.node, leg.invite_request, status));
-  }
+  const std::string offer = early_offer(turn, leg, with_sdp);
+  leg.respond_with_sdp(turn, leg.invite, leg.invite_request, status,
+                       with_sdp && offer.empty() ? leg.answer_sdp : offer);
 }
 
 bool Call::take_answer(Turn& turn, Leg& leg, std::string_view text) {
@@ -238,6 +232,7 @@ bool Call::take_answer(Turn& turn, Leg& leg, std::string_view text) {
               {{"call_id", view_.name}, {"leg", leg.peer}, {"why", remote.error().detail}});
     return false;
   }
+  if (leg.dialog) leg.answered_by = leg.dialog->remote_tag();
   leg.media->update(turn, *remote);
   leg.heard(sdp::ready_direction(*remote));
   Leg& to = caller();
@@ -258,13 +253,10 @@ bool Call::take_answer(Turn& turn, Leg& leg, std::string_view text) {
 }
 
 bool Call::confirm(Turn& turn, Leg& leg, const sip::ResponseReceived& event) {
-  const sip::Message& request = leg.outgoing[event.transaction].request;
-  const std::string tag(sip::to_of(event.response).tag());
-  if (!leg.dialog || leg.dialog->remote_tag() != tag) {
-    auto dialog = sip::Dialog::as_uac(request, event.response);
-    if (!dialog) return false;
-    leg.dialog = *dialog;
-  }
+  const sip::Dialog* dialog =
+      leg.dialog_of(leg.outgoing[event.transaction].request, event.response);
+  if (dialog == nullptr) return false;
+  leg.enter(std::string(dialog->remote_tag()));
   leg.dialog->confirm(event.response);
   leg.state = Leg::State::confirmed;
   leg.reached(Phase::answered);
@@ -291,7 +283,7 @@ void Call::answered(Turn& turn, Leg& leg, const sip::ResponseReceived& event) {
   (first || serving() ? from_ : winner_) = leg.id;
   ring_until_ = repeat_provisional_at_ = kNever;
   cancel_others(turn);
-  const std::string_view sdp = sdp_of(event.response);
+  const std::string sdp = leg.answer_in(event.response, true);
   const bool agreed = sdp.empty() ? leg.media->sdp().established() : take_answer(turn, leg, sdp);
   if (!agreed) {
     view_.from_failed = first;
@@ -313,6 +305,9 @@ void Call::answer_caller(Turn& turn, const Leg& from) {
   }
   if (caller_offer_) {
     leg.respond_with_sdp(turn, leg.invite, leg.invite_request, 200, leg.answer_sdp);
+  } else if (leg.offered_early) {
+    // The PRACK has brought the answer, or the 2xx waits for it.
+    leg.respond_with_sdp(turn, leg.invite, leg.invite_request, 200, {});
   } else {
     // RFC 3261 §13.2.1: no offer in the INVITE, so ours goes in the 2xx and theirs comes in the
     // ACK.
@@ -365,6 +360,9 @@ void Call::join_service(Turn& turn) {
     leg.answer_sdp = leg.answer(codecs, sdp::Direction::sendrecv);
     leg.media->update(turn, *caller_offer_);
     leg.respond_with_sdp(turn, leg.invite, leg.invite_request, 200, leg.answer_sdp);
+    play_service(turn);
+  } else if (leg.offered_early) {
+    leg.respond_with_sdp(turn, leg.invite, leg.invite_request, 200, {});
     play_service(turn);
   } else {
     leg.offered_in = leg.invite;

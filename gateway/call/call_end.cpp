@@ -9,6 +9,21 @@ namespace trunkline::call {
 
 using sip::HeaderName;
 
+namespace {
+
+/// What the caller's INVITE is refused with.
+int status_for(const Leg& leg, const Failure& failure) {
+  constexpr int kTimeout = 504, kTerminated = 487, kUnavailable = 480;
+  if (leg.reliable && leg.reliable->given_up()) return kTimeout;  // RFC 3262 §3: a 5xx
+  if (failure.reason == EndReason::cancelled) return kTerminated;
+  const int status = failure.relayed_code();
+  if (status >= 300) return status;
+  // The call was answered, but the 2xx had not left yet.
+  return failure.ended_by == EndedBy::caller ? kTerminated : kUnavailable;
+}
+
+}  // namespace
+
 void Call::bye(Turn& turn, Leg& leg, const sip::RequestReceived& event) {
   turn.respond(event.transaction, leg.response(turn.node, event.request, 200));
   if (!leg.alive()) return;  // both sides hung up at once
@@ -34,7 +49,7 @@ void Call::bye(Turn& turn, Leg& leg, const sip::RequestReceived& event) {
     failure.ended_by = EndedBy::caller;
     return end(turn, failure, leg.state == Leg::State::invited ? nullptr : &leg);
   }
-  end(turn, failure, &leg);
+  end(turn, failure, leg.holds_answer() ? nullptr : &leg);
 }
 
 void Call::end(Turn& turn, const Failure& known, const Leg* except) {
@@ -71,9 +86,10 @@ void Call::end(Turn& turn, const Failure& known, const Leg* except) {
 }
 
 void Call::end_leg(Turn& turn, Leg& leg, const Failure& failure, const std::string& reason) {
+  if (leg.holds_answer()) leg.state = Leg::State::invited;  // its 2xx has not left, and does not
   switch (leg.state) {
     case Leg::State::invited: {
-      const int status = failure.reason == EndReason::cancelled ? 487 : failure.relayed_code();
+      const int status = status_for(leg, failure);
       const bool same =
           status == failure.sip_code && (failure.remote || failure.reason == EndReason::rejected ||
                                          failure.ended_by == EndedBy::api);
@@ -83,7 +99,9 @@ void Call::end_leg(Turn& turn, Leg& leg, const Failure& failure, const std::stri
         response.add(HeaderName::retry_after, std::to_string(*failure.retry_after));
       if (!failure.peer_reason.empty() || (!reason.empty() && !same && status != 487))
         response.add(HeaderName::reason, reason);
-      turn.respond(leg.invite, std::move(response));
+      if (failure.reason == EndReason::no_codec)
+        response.add(HeaderName::warning, incompatible_format(turn.node.settings.domain));
+      leg.respond_to_invite(turn, std::move(response));
       break;
     }
     case Leg::State::inviting:
@@ -151,9 +169,10 @@ void Call::lost(Turn& turn, Leg& leg, EndReason reason) {
     return target_failed(turn, leg, failure);
   }
   view_.from_failed = origin_ && leg.caller && !view_.answered;
-  // Where the dialog or its path is gone there is nobody to send BYE to.
-  const bool gone = reason == EndReason::dialog_lost || reason == EndReason::browser_lost ||
-                    reason == EndReason::trunk_unreachable;
+  // Where the path is gone there is nobody to send BYE to.
+  // One that has lost its dialog, or does not answer, is told by BYE all the same (RFC 3261
+  // §12.2.1.2, RFC 4028 §10).
+  const bool gone = reason == EndReason::browser_lost || reason == EndReason::trunk_unreachable;
   end(turn, failure, gone ? &leg : nullptr);
 }
 

@@ -27,6 +27,12 @@ Duration glare_wait(Turn& turn, const Leg& leg) {
   return milliseconds{10 * steps};
 }
 
+sip::Message not_acceptable(const Node& node, const Leg& leg, const sip::Message& request) {
+  auto response = leg.response(node, request, 488);
+  response.add(HeaderName::warning, incompatible_format(node.settings.domain));
+  return response;
+}
+
 /// What of the peer's direction the other leg has to hear: nothing that it doesn't want itself, so
 /// that its own hold outlasts what happens on this side; and nothing at all while we hold it.
 sdp::Direction direction_for(const Leg& other, sdp::Direction peer) {
@@ -79,6 +85,9 @@ std::optional<int> Call::glare(const Leg& leg, const sip::Message& request) cons
   const bool plain_update = request.method() == Method::update && request.body().empty();
   if (plain_update)
     return std::nullopt;  // RFC 3311 §5.2: without an offer there is nothing to collide
+  // RFC 3311 §5.1: before the final response too, once the first offer has its answer reliably.
+  const bool early_update = request.method() == Method::update && leg.settled_early();
+  if (early_update && !dialled_for_transfer(leg)) return std::nullopt;
   // Ours is pending: 491. Theirs is: 500 with Retry-After (RFC 3261 §14.2, RFC 3311 §5.2).
   const bool theirs =
       (leg.media && leg.media->sdp().state() == sdp::OfferAnswer::State::remote_offer) ||
@@ -118,10 +127,12 @@ void Call::reoffered(Turn& turn, Leg& leg, const sip::RequestReceived& event) {
   if (text.empty()) {
     if (request.method() == Method::invite) return offer_in_answer(turn, leg, event);
     auto response = leg.response(turn.node, request, 200);
-    leg.agree_session(turn, sip::SessionTimer::agree(request, leg.timer.interval_seconds()),
-                      response);
+    if (leg.may_agree_session(request))
+      leg.agree_session(turn, sip::SessionTimer::agree(request, leg.timer.interval_seconds()),
+                        response);
     return turn.respond(event.transaction, std::move(response));
   }
+  if (leg.state == Leg::State::inviting) leg.hear_fork(turn);
   const auto offer = leg.media->sdp().receive_offer(text);
   if (!offer) {
     auto response = leg.response(turn.node, request, 488);
@@ -129,6 +140,8 @@ void Call::reoffered(Turn& turn, Leg& leg, const sip::RequestReceived& event) {
                  "304 " + turn.node.settings.domain + " " + sip::quote(offer.error().detail));
     return turn.respond(event.transaction, std::move(response));
   }
+  if (leg.state == Leg::State::inviting)
+    leg.forks[leg.dialog->remote_tag()].answer = text;  // what the fork has said last
   if (offer->ice_restart) leg.media->restart_ice(turn);
   Leg* other = partner(leg);
   const bool reachable = other != nullptr && other->alive() && other->reconnect_by == kNever;
@@ -152,8 +165,8 @@ void Call::pass_reoffer(Turn& turn, Leg& leg, Leg& other, const sip::RequestRece
   const bool busy = !may_offer(other);
   if (busy || codecs.empty()) {
     leg.rollback(turn);
-    return turn.respond(event.transaction,
-                        leg.response(turn.node, event.request, busy ? 491 : 488));
+    return turn.respond(event.transaction, busy ? leg.response(turn.node, event.request, 491)
+                                                : not_acceptable(turn.node, leg, event.request));
   }
   const std::string text = other.offer(codecs, direction_for(other, shown_after(leg, offer)));
   const Duration patience =
@@ -163,17 +176,24 @@ void Call::pass_reoffer(Turn& turn, Leg& leg, Leg& other, const sip::RequestRece
   reoffer_->client = other.send_reinvite(turn, text);
 }
 
+std::vector<sdp::Codec> Call::codecs_of_answer(const Node& node, const Leg& leg,
+                                               const sdp::RemoteMedia& offer) const {
+  const Leg* other = partner(leg);
+  if (other == nullptr) other = early_partner(leg);
+  const auto agreed =
+      other != nullptr
+          ? other->media->sdp().agreed_codecs()
+          : sdp::codecs_to_offer(offer.codecs, service_codecs(node, leg), leg.media->profile());
+  return sdp::codecs_to_answer(offer.codecs, agreed);
+}
+
 void Call::answer_reoffer(Turn& turn, Leg& leg, sip::TransactionId transaction,
                           const sip::Message& request, const sdp::RemoteMedia& offer) {
   const Leg* other = partner(leg);
-  const auto agreed = other != nullptr
-                          ? other->media->sdp().agreed_codecs()
-                          : sdp::codecs_to_offer(offer.codecs, service_codecs(turn.node, leg),
-                                                 leg.media->profile());
-  const auto codecs = sdp::codecs_to_answer(offer.codecs, agreed);
+  const auto codecs = codecs_of_answer(turn.node, leg, offer);
   if (codecs.empty()) {
     leg.rollback(turn);
-    return turn.respond(transaction, leg.response(turn.node, request, 488));
+    return turn.respond(transaction, not_acceptable(turn.node, leg, request));
   }
   leg.heard(sdp::ready_direction(offer));
   const auto wanted = leg.held           ? sdp::Direction::sendonly
@@ -192,10 +212,20 @@ void Call::answer_reoffer(Turn& turn, Leg& leg, sip::TransactionId transaction,
 
 void Call::offer_in_answer(Turn& turn, Leg& leg, const sip::RequestReceived& event) {
   const Leg* other = partner(leg);
-  const auto codecs =
-      other != nullptr ? sdp::codecs_to_offer(other->media->sdp().agreed_codecs(),
-                                              allowed_codecs(turn.node, leg), leg.media->profile())
-                       : sdp::codecs_to_offer(service_codecs(turn.node, leg), leg.media->profile());
+  // RFC 3261 §14.2: all that both sides could speak, what they speak now first.
+  const auto profile = leg.media->profile();
+  auto codecs = sdp::codecs_to_offer(service_codecs(turn.node, leg), profile);
+  if (other != nullptr) {
+    const auto& spoken = other->media->sdp().agreed_codecs();
+    auto names = allowed_codecs(turn.node, leg);
+    std::stable_partition(names.begin(), names.end(), [&](const std::string& name) {
+      const auto codec = sdp::known_codec(name, profile);
+      return codec && sdp::find_codec(spoken, *codec) != nullptr;
+    });
+    codecs = sdp::codecs_to_offer(
+        sdp::codecs_to_offer(allowed_codecs(turn.node, *other), other->media->profile()), names,
+        profile);
+  }
   // RFC 6337 §5.1: a fresh offer does not repeat the peer's hold, of which the other side's
   // direction may be the echo.
   const auto direction = leg.held           ? sdp::Direction::sendonly
@@ -205,16 +235,16 @@ void Call::offer_in_answer(Turn& turn, Leg& leg, const sip::RequestReceived& eve
   leg.respond_with_sdp(turn, event.transaction, event.request, 200, leg.offer(codecs, direction));
 }
 
-void Call::apply_answer_in_ack(Turn& turn, Leg& leg, const sip::Message& ack) {
-  leg.offered_in = {};
-  const auto answer = leg.media->answered(sdp_of(ack));
+bool Call::apply_late_answer(Turn& turn, Leg& leg, const sip::Message& bearer) {
+  const auto answer = leg.media->answered(sdp_of(bearer));
   // RFC 3261 §13.2.1: without the answer there is no session; waiting would only leave the line
   // dead.
-  if (!answer) return end(turn, Failure::local(EndReason::bad_offer));
+  if (!answer) return end(turn, Failure::local(EndReason::bad_offer)), false;
   leg.media->update(turn, *answer);
   leg.heard(sdp::ready_direction(*answer));
   reroute(turn);
   observe_hold(turn);
+  return true;
 }
 
 void Call::reoffer_answered(Turn& turn, Leg& other, const sip::Message& response) {
@@ -226,7 +256,7 @@ void Call::reoffer_answered(Turn& turn, Leg& other, const sip::Message& response
     if (leg == nullptr)
       return own_offer_refused(turn, other, pending, Failure::local(EndReason::no_codec));
     leg->rollback(turn);
-    return turn.respond(pending.server, leg->response(turn.node, pending.request, 488));
+    return turn.respond(pending.server, not_acceptable(turn.node, *leg, pending.request));
   }
   other.media->update(turn, *answer);
   const auto wish = other.peer_wish;

@@ -133,11 +133,13 @@ bool Call::ring_target(Turn& turn, const Callee& callee) {
   return true;
 }
 
-void Call::target_rings(Turn& turn, Leg& leg, const sip::Message& response) {
+void Call::target_rings(Turn& turn, Leg& leg, std::string_view answer) {
   // Its early media is heard by nobody, but a 2xx need not repeat the answer in it.
-  const std::string_view sdp = sdp_of(response);
-  if (sdp.empty()) return;
-  if (const auto remote = leg.media->answered(sdp)) leg.media->update(turn, *remote);
+  if (answer.empty()) return;
+  const auto remote = leg.media->answered(answer);
+  if (!remote) return;
+  leg.media->update(turn, *remote);
+  if (leg.dialog) leg.answered_by = leg.dialog->remote_tag();
 }
 
 void Call::target_answered(Turn& turn, Leg& leg, const sip::ResponseReceived& event) {
@@ -147,7 +149,7 @@ void Call::target_answered(Turn& turn, Leg& leg, const sip::ResponseReceived& ev
   }
   transfer_->dialled = {leg.id};
   cancel_others(turn);
-  const std::string_view sdp = sdp_of(event.response);
+  const std::string sdp = leg.answer_in(event.response, true);
   bool agreed = leg.media->sdp().established();
   if (!sdp.empty()) {
     const auto remote = leg.media->answered(sdp);

@@ -60,8 +60,8 @@ void Engine::Impl::receive(Turn& turn, const sip::RequestReceived& event) {
 void Engine::Impl::in_dialog(Turn& turn, const sip::RequestReceived& event, LegId id) {
   Call* call = call_of(id);
   Leg* leg = call != nullptr ? call->find(id) : nullptr;
-  const bool known = leg != nullptr && leg->dialog &&
-                     leg->dialog->remote_tag() == sip::from_of(event.request).tag();
+  const bool known =
+      leg != nullptr && leg->dialog_with(sip::from_of(event.request).tag()) != nullptr;
   if (!known) return refuse(turn, event, 481, "dialog", "no such dialog");
   if (sip::is_websocket(event.source.transport) != (leg->kind == Leg::Kind::browser)) {
     return refuse(turn, event, 403, "acl", "not the transport of " + leg->peer);
@@ -160,7 +160,8 @@ void Engine::Impl::options(Turn& turn, const sip::RequestReceived& event) {
   response.add(HeaderName::allow, kAllow);
   response.add(HeaderName::accept, "application/sdp");
   response.add(HeaderName::accept_encoding, "identity");
-  response.add(HeaderName::supported, kSupported);
+  response.add(HeaderName::supported,
+               sip::is_websocket(event.source.transport) ? kPlainSupported : kSupported);
   if (draining) response.add(HeaderName::retry_after, std::to_string(kRetryAfter));
   turn.respond(event.transaction, std::move(response));
 }

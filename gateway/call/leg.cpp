@@ -1,6 +1,7 @@
 #include "call/leg.hpp"
 
 #include "sip/endpoint.hpp"
+#include "sip/syntax.hpp"
 
 #include <algorithm>
 
@@ -12,13 +13,21 @@ using sip::Method;
 namespace {
 constexpr Duration kMediaPatience =
     seconds{30};  // for the ICE restart of a browser that came back without its media
+
+bool is_supported(std::string_view option) {
+  sip::ListCursor ours(kSupported);
+  while (const auto one = ours.next()) {
+    if (sip::equals_ignoring_case(*one, option)) return true;
+  }
+  return false;
 }
+}  // namespace
 
 std::string unsupported_options(const sip::Message& request) {
   std::string missing;
   for (const auto tag : request.headers(HeaderName::require)) {
     const bool known =
-        tag == kSupported || (request.method() == Method::register_ && tag == "outbound");
+        is_supported(tag) || (request.method() == Method::register_ && tag == "outbound");
     if (known || tag.empty()) continue;
     if (!missing.empty()) missing += ", ";
     missing += tag;
@@ -111,7 +120,7 @@ void Leg::send_invite(Turn& turn, const sip::Uri& request_uri, const sip::NameAd
   request.add(HeaderName::cseq, std::to_string(invite_sequence) + " INVITE");
   request.add(HeaderName::contact, contact(turn.node));
   request.add(HeaderName::allow, kAllow);
-  request.add(HeaderName::supported, kSupported);
+  request.add(HeaderName::supported, supported());
   add_session_request(turn.node, request);
   for (const HeaderField& header : headers)
     request.add(header.name, header.value);
@@ -125,18 +134,22 @@ sip::TransactionId Leg::send(Turn& turn, Purpose purpose, sip::Message request) 
   const sip::TransactionId transaction = turn.node.next_transaction();
   outgoing[transaction] = Outgoing{purpose, request, 0, false, false};
   turn.node.transactions[transaction] = id;
-  turn.out.sip.emplace_back(sip::SendRequest{transaction, std::move(request), next_target()});
+  const sip::Target to = next_target(dialog_with(sip::to_of(request).tag()));
+  turn.out.sip.emplace_back(sip::SendRequest{transaction, std::move(request), to});
   return transaction;
 }
 
 sip::TransactionId Leg::send_again(Turn& turn, Outgoing again, const sip::Message& because) {
   // The same request with the next CSeq, outside a dialog too (RFC 3261 §8.1.3.5, §22.2).
-  if (dialog) {
-    const auto fresh = dialog->request(again.request.method());
-    again.request.set(HeaderName::cseq, *fresh.header(HeaderName::cseq));
-  } else {
+  sip::Dialog* within = dialog_with(sip::to_of(again.request).tag());
+  if (again.purpose == Purpose::invite) {
+    leave_forks();  // RFC 3261 §12.3: the refusal has ended them
+    within = nullptr;
     invite_sequence = sip::cseq_of(because).number + 1;
     again.request.set(HeaderName::cseq, std::to_string(invite_sequence) + " INVITE");
+  } else if (within != nullptr) {
+    const auto fresh = within->request(again.request.method());
+    again.request.set(HeaderName::cseq, *fresh.header(HeaderName::cseq));
   }
   if (again.purpose != Purpose::invite && again.request.method() == Method::invite) {
     invite_sequence = sip::cseq_of(again.request).number;
@@ -145,7 +158,7 @@ sip::TransactionId Leg::send_again(Turn& turn, Outgoing again, const sip::Messag
     referred->sequence = sip::cseq_of(again.request).number;
   const sip::TransactionId transaction = turn.node.next_transaction();
   turn.node.transactions[transaction] = id;
-  turn.out.sip.emplace_back(sip::SendRequest{transaction, again.request, next_target()});
+  turn.out.sip.emplace_back(sip::SendRequest{transaction, again.request, next_target(within)});
   outgoing[transaction] = std::move(again);
   return transaction;
 }
@@ -153,7 +166,7 @@ sip::TransactionId Leg::send_again(Turn& turn, Outgoing again, const sip::Messag
 void Leg::redirect(Turn& turn, Outgoing again, const sip::Uri& uri, const sip::Target& to,
                    const sip::Message& because) {
   target = to;
-  dialog.reset();  // an early one of whom we leave
+  leave_forks();
   again.request.set_request_uri(uri.text());
   again.request.remove(HeaderName::authorization);
   again.request.remove(HeaderName::proxy_authorization);
@@ -168,7 +181,7 @@ sip::Message Leg::reinvite(Turn& turn, std::string_view sdp) {
   invite_sequence = sip::cseq_of(request).number;
   request.add(HeaderName::contact, contact(turn.node));
   request.add(HeaderName::allow, kAllow);
-  request.add(HeaderName::supported, kSupported);
+  request.add(HeaderName::supported, kPlainSupported);
   if (timer.running()) add_session_request(turn.node, request);
   if (digest) digest->preload(request);
   request.set_body("application/sdp", sdp);
@@ -186,7 +199,7 @@ void Leg::send_refresh(Turn& turn) {
   }
   sip::Message request = dialog->request(Method::update);
   request.add(HeaderName::contact, contact(turn.node));
-  request.add(HeaderName::supported, kSupported);
+  request.add(HeaderName::supported, supported());
   add_session_request(turn.node, request);
   if (digest) digest->preload(request);
   send(turn, Purpose::refresh, std::move(request));
@@ -220,15 +233,15 @@ void Leg::ack(Turn& turn, sip::TransactionId transaction, const sip::Dialog& of,
     }
   }
   request.set_body("application/sdp", sdp);
-  turn.out.sip.emplace_back(sip::SendAck{transaction, std::move(request), next_target()});
+  turn.out.sip.emplace_back(sip::SendAck{transaction, std::move(request), next_target(&of)});
 }
 
 void Leg::refuse_answer(Turn& turn, sip::TransactionId transaction, const sip::Message& answer,
                         std::string_view reason) {
   const auto sent = outgoing.find(transaction);
   if (sent == outgoing.end()) return;
-  auto fork = sip::Dialog::as_uac(sent->second.request, answer);
-  if (!fork) return;  // a 2xx without To tag makes no dialog: there is nothing to end
+  sip::Dialog* fork = dialog_of(sent->second.request, answer);
+  if (fork == nullptr) return;  // a 2xx without To tag makes no dialog: there is nothing to end
   fork->confirm(answer);
   ack(turn, transaction, *fork, sip::cseq_of(answer).number);
   sip::Message bye = fork->request(Method::bye);
@@ -247,7 +260,7 @@ sip::Message Leg::response(const Node& node, const sip::Message& request, int st
   if (status < 300 && (request.method() == Method::invite || request.method() == Method::update)) {
     made.add(HeaderName::contact, contact(node));
     made.add(HeaderName::allow, kAllow);
-    made.add(HeaderName::supported, kSupported);
+    made.add(HeaderName::supported, supported());
   }
   return made;
 }
@@ -255,17 +268,23 @@ sip::Message Leg::response(const Node& node, const sip::Message& request, int st
 void Leg::respond_with_sdp(Turn& turn, sip::TransactionId transaction, const sip::Message& request,
                            int status, std::string_view sdp) {
   sip::Message made = response(turn.node, request, status);
-  if (status >= 200) {
-    agree_session(
-        turn,
-        request.method() == Method::invite && transaction == invite && state == State::invited
-            ? session
-            : sip::SessionTimer::agree(request, timer.interval_seconds()),
-        made);
+  const bool initial = transaction == invite && state == State::invited;
+  if (status >= 200 && may_agree_session(request)) {
+    agree_session(turn,
+                  initial ? session : sip::SessionTimer::agree(request, timer.interval_seconds()),
+                  made);
     if (request.method() == Method::invite && transaction != invite) unacknowledged = transaction;
   }
   made.set_body("application/sdp", sdp);
+  if (initial) return respond_to_invite(turn, std::move(made));
   turn.respond(transaction, std::move(made));
+}
+
+bool Leg::may_agree_session(const sip::Message& request) const {
+  if (request.method() == Method::invite) return true;
+  // RFC 4028 §4: the interval of a session, which there is not before the answer.
+  const bool session_up = state == State::answered || state == State::confirmed;
+  return request.method() == Method::update && session_up;
 }
 
 void Leg::agree_session(Turn& turn, const sip::SessionTimer::Agreement& agreement,
@@ -296,14 +315,14 @@ void Leg::forget(Node& node) {
   if (invite) node.transactions.erase(invite);
 }
 
-sip::Target Leg::next_target() const {
+sip::Target Leg::next_target(const sip::Dialog* of) const {
   // A browser, and a peer that came by a connection, is reached by that connection (RFC 5626 §5.3,
   // RFC 5923).
-  if (kind == Kind::browser || !dialog || (target.flow && sip::is_reliable(target.transport)))
+  if (kind == Kind::browser || of == nullptr || (target.flow && sip::is_reliable(target.transport)))
     return target;
   // RFC 3261 §12.2.1.1: the top route, else the remote target. Only addresses are followed here; a
   // name there is answered by the host that the dialog was made with.
-  const sip::Uri hop = dialog->next_hop();
+  const sip::Uri hop = of->next_hop();
   const auto ip = IpAddress::parse(hop.host);
   if (!ip) return target;
   const std::string named = hop.scheme == sip::Uri::Scheme::sips ? "tls" : hop.transport();
@@ -320,6 +339,10 @@ sip::Target Leg::next_target() const {
 bool may_refer(const sip::Message& message) {
   return message.count(HeaderName::allow) == 0 ||
          sip::has_token(message, HeaderName::allow, "REFER");
+}
+
+std::string incompatible_format(std::string_view agent) {
+  return "305 " + std::string(agent) + " \"Incompatible media format\"";
 }
 
 std::string_view sdp_of(const sip::Message& message) {

@@ -8,6 +8,7 @@
 #include "sip/digest.hpp"
 #include "sip/effects.hpp"
 #include "sip/message.hpp"
+#include "sip/reliable_provisional.hpp"
 #include "sip/session_timer.hpp"
 
 #include <algorithm>
@@ -22,9 +23,13 @@ namespace trunkline::call {
 
 /// Methods that the gateway takes, for Allow.
 inline constexpr std::string_view kAllow =
-    "INVITE, ACK, BYE, CANCEL, OPTIONS, INFO, UPDATE, NOTIFY";
-/// Option tags that an INVITE may require of us.
-inline constexpr std::string_view kSupported = "timer";
+    "INVITE, ACK, BYE, CANCEL, OPTIONS, PRACK, INFO, UPDATE, NOTIFY";
+/// Option tags that a request may require of us.
+inline constexpr std::string_view kSupported = "timer, 100rel";
+/// Those without 100rel: towards a browser - JsSIP has no PRACK, and the connection loses nothing,
+/// so that a page that requires it gets it and none is led to it - and in a re-INVITE, which rings
+/// nobody.
+inline constexpr std::string_view kPlainSupported = "timer";
 
 /// The option tags of a Require that we don't have (RFC 3261 §8.2.2.3), comma-separated; empty when
 /// all are known.
@@ -42,7 +47,7 @@ class Leg {
     confirmed,
     ended
   };
-  enum class Purpose { invite, reinvite, refresh, bye, info, refer };
+  enum class Purpose { invite, reinvite, refresh, bye, info, refer, prack };
 
   /// A client transaction of ours that is not over.
   struct Outgoing {
@@ -51,6 +56,15 @@ class Leg {
     int challenges = 0;            ///< 401/407 answered for it
     bool interval_raised = false;  ///< a 422 was answered for it
     bool finished = false;         ///< had its final response; kept until the transaction ends
+  };
+
+  /// One of the early dialogs of our INVITE: each To tag has its own (RFC 3261 §13.2.2, RFC 3262
+  /// §4).
+  struct Fork {
+    std::optional<sip::Dialog> dialog;  ///< nothing while it is `Leg::dialog`
+    sip::ReliableOrder order;
+    std::string answer;   ///< its last session description
+    bool stands = false;  ///< it came reliably: what later responses bear is ignored
   };
 
   Leg(LegId leg, Kind leg_kind, std::string peer_name)
@@ -66,7 +80,7 @@ class Leg {
 
   sip::Target target;  ///< flow or trunk address
   std::string local_tag, call_id;
-  std::optional<sip::Dialog> dialog;
+  std::optional<sip::Dialog> dialog;  ///< before a 2xx that of the fork that spoke last
   std::optional<LegMedia> media;
   sip::SessionTimer timer;
   std::map<sip::TransactionId, Outgoing> outgoing;
@@ -76,13 +90,17 @@ class Leg {
       invite;  ///< server transaction of the INVITE that awaits a final response or an ACK
   sip::Message invite_request;
   std::string answer_sdp;  ///< our frozen answer: the same in 18x and 2xx (RFC 3261 §13.2.1)
-  sip::SessionTimer::Agreement session;  ///< what our 2xx will say of the session timer
+  sip::SessionTimer::Agreement session;            ///< what our 2xx will say of the session timer
+  std::optional<sip::ReliableResponses> reliable;  ///< if their INVITE takes them
+  bool offered_early = false;      ///< our offer went in one of them: its PRACK brings the answer
   bool bye_waits_for_ack = false;  ///< the callee must not send BYE before the ACK (RFC 3261 §15)
   std::string bye_reason;
   sip::TransactionId unacknowledged;  ///< their re-INVITE whose 2xx has no ACK yet
   sip::TransactionId
       offered_in;  ///< their INVITE whose 2xx bears our offer: its ACK brings the answer
   // -------- our INVITE (callee)
+  std::map<std::string, Fork, std::less<>> forks;  ///< by To tag
+  std::string answered_by;  ///< the To tag whose description the media follows
   std::uint32_t invite_sequence = 0;
   Redirection redirection;
   std::optional<sip::DigestClient> digest;
@@ -121,6 +139,31 @@ class Leg {
   std::string srtp_profile;             ///< of its DTLS association; empty: none yet
   std::deque<TimePoint> digits_end_at;  ///< when the events that we send it will be over
   std::optional<Failure> end;           ///< set with its one LegEnded
+
+  /// Our 2xx waits for the PRACK of a provisional response (RFC 3262 §3): for the peer the INVITE
+  /// has no final response.
+  bool holds_answer() const { return reliable && reliable->holds_success(); }
+  /// Both sides of the first offer/answer exchange have come reliably and the INVITE goes on:
+  /// UPDATE may offer anew (RFC 3311 §5.1).
+  bool settled_early() const;
+  /// The early or confirmed dialog with this tag of the peer's; null if there is none.
+  sip::Dialog* dialog_with(std::string_view remote_tag);
+  /// The dialog that a response to our INVITE belongs to; it is made if need be. Null without a To
+  /// tag, and beyond the forks that are told apart.
+  sip::Dialog* dialog_of(const sip::Message& request, const sip::Message& response);
+  /// `dialog` is the one with this tag from now on.
+  void enter(std::string_view remote_tag);
+  /// All early dialogs are over: the INVITE goes out anew.
+  void leave_forks();
+  /// The description that a response to our INVITE brings, after what its fork has said before;
+  /// empty if the media need not change.
+  std::string answer_in(const sip::Message& response, bool came_reliably);
+  /// What the media follows is the fork of `dialog`, which has given its answer reliably.
+  void hear_fork(Turn& turn);
+  /// PRACK of a reliable provisional response, in its dialog (RFC 3262 §4).
+  void send_prack(Turn& turn, sip::Dialog& early, const sip::Message& response);
+  /// A response to their INVITE that has no final one yet: reliably where that is asked for.
+  void respond_to_invite(Turn& turn, sip::Message response);
 
   std::string party() const;  ///< "user:alice", "trunk:carrier"
   bool alive() const { return state != State::ended; }
@@ -183,6 +226,8 @@ class Leg {
                         std::string_view phrase = {}) const;
   void respond_with_sdp(Turn& turn, sip::TransactionId transaction, const sip::Message& request,
                         int status, std::string_view sdp);
+  /// Whether a 2xx to this INVITE or UPDATE settles a session timer.
+  bool may_agree_session(const sip::Message& request) const;
   /// Adds Session-Expires and Require to a 2xx and (re)starts the timer.
   void agree_session(Turn& turn, const sip::SessionTimer::Agreement& agreement,
                      sip::Message& response);
@@ -191,7 +236,11 @@ class Leg {
   void forget(Node& node);
 
  private:
-  sip::Target next_target() const;
+  /// Where a request of this dialog goes; without one, where the INVITE does.
+  sip::Target next_target(const sip::Dialog* of) const;
+  std::string_view supported() const {
+    return kind == Kind::browser ? kPlainSupported : kSupported;
+  }
   sip::Message reinvite(Turn& turn, std::string_view sdp);
   void add_session_request(Node& node, sip::Message& request) const;
 
@@ -201,6 +250,8 @@ class Leg {
 /// Whether the sender of an INVITE or of its 2xx may take REFER: one that lists no methods has told
 /// nothing (RFC 3261 §20.5).
 bool may_refer(const sip::Message& message);
+/// The Warning of a 488 for want of a common codec (RFC 3261 §20.43); `agent` is who says so.
+std::string incompatible_format(std::string_view agent);
 /// The session description in a message; empty when it has none.
 std::string_view sdp_of(const sip::Message& message);
 

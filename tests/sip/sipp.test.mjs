@@ -1,6 +1,7 @@
 // SIPp, a SIP implementation that isn't ours, as the trunk's peer in both directions, over UDP and TCP.
 import assert from 'node:assert/strict';
 import { after, afterEach, before, describe, it } from 'node:test';
+import { CallControl } from '../peers/call_control.mjs';
 import { Gateway } from '../peers/gateway.mjs';
 import { Sipp } from '../peers/sipp.mjs';
 import { SyntheticBrowser } from '../peers/synthetic_browser.mjs';
@@ -133,6 +134,85 @@ for (const transport of ['udp', 'tcp']) {
       });
     }
 
+    const pracks = (direction) => gateway.metric('trunkline_sip_requests_total', { direction, transport, method: 'PRACK' });
+    const byesAnswered = () => gateway.metric('trunkline_sip_responses_total', { direction: 'in', transport, method: 'BYE' });
+
+    it('requires reliable ringing and acknowledges it', async () => {
+      const before = await pracks('in');
+      const sipp = await caller('uac_prack', { dial: '1001', args: ['-d', '300'] });
+      const { call } = await alice.event('incoming');
+      await until(async () => (await pracks('in')) > before, 'PRACK');
+      alice.answer(call);
+      await sipp.succeeds();
+    });
+
+    it('answers reliably before its 200, which bears no description', async () => {
+      const sipp = await callee('uas_reliable', { args: ['-rtp_echo'] });
+      const call = alice.call('5551010', { tone: 1000, listen: 1000 });
+      await alice.event('answered', { call });
+      await alice.hears(call);
+      alice.hangup(call);
+      await sipp.succeeds();
+    });
+
+    // [scenario, what it does]: each is over when the browser has hung up.
+    for (const [scenario, what] of [
+      ['uas_reliable_forks', 'rings reliably on two forks with the same RSeq, and answers on one'],
+      ['uas_forks', 'answers on two forks, of which one is ended'],
+      ['uas_bye_crossing', 'hangs up in the moment in which it is hung up on'],
+    ]) {
+      it(what, async () => {
+        const before = await byesAnswered();
+        const sipp = await callee(scenario);
+        const call = alice.call('5551011');
+        await alice.event('answered', { call });
+        if (scenario === 'uas_forks') await until(async () => (await byesAnswered()) > before, 'the end of the second fork');
+        alice.hangup(call);
+        await sipp.succeeds();
+      });
+    }
+
+    it('answers although it was cancelled', async () => {
+      const sipp = await callee('uas_late_answer');
+      const call = alice.call('5551012');
+      await alice.event('ringing', { call });
+      alice.hangup(call);
+      await sipp.succeeds();
+    });
+
+    it('offers while our own offer waits for its answer', async () => {
+      const api = new CallControl(`127.0.0.1:${gateway.grpcPort}`);
+      try {
+        const sipp = await callee('uas_glare');
+        const call = alice.call('5551013');
+        await alice.event('answered', { call });
+        const [{ call_id: id }] = (await api.must('listCalls', {})).calls;
+        await api.must('holdCall', { call_id: id });
+        alice.hangup(call);
+        await sipp.succeeds();
+      } finally {
+        api.close();
+      }
+    });
+
+    it('calls without an offer, and asks for another one later', async () => {
+      const sipp = await caller('uac_delayed', { dial: '1001' });
+      alice.answer((await alice.event('incoming')).call);
+      await sipp.succeeds();
+    });
+
+    it('never answers our offer', async () => {
+      const sipp = await caller('uac_ack_without_answer', { dial: '1001' });
+      const { call } = await alice.event('incoming');
+      alice.answer(call);
+      await alice.event('ended', { call });
+      await sipp.succeeds();
+    });
+
+    it('changes the refresher of the session with each refresh', async () => {
+      await (await caller('uac_refresher_changes')).succeeds();
+    });
+
     if (transport === 'tcp') return;
 
     // Of each of these messages a second copy must have come, in every call.
@@ -151,6 +231,17 @@ for (const transport of ['udp', 'tcp']) {
       await sipp.succeeds();
       cameAgain(sipp.relay, calls);
       assert.ok((await gateway.metric('trunkline_sip_retransmissions_total')) >= retransmissions + calls, 'copies are counted');
+    });
+
+    it('rings reliably over a network that loses the first copy of every message', async () => {
+      const before = await pracks('in');
+      const sipp = await caller('uac_prack', { dial: '1001', lossy: true, args: ['-d', '3000'] });
+      const { call } = await alice.event('incoming');
+      await until(async () => (await pracks('in')) > before, 'PRACK');
+      alice.answer(call);
+      await sipp.succeeds();
+      assert.equal(sipp.relay.carried('INVITE', 180), 1, 'the 180 came again');
+      assert.equal(sipp.relay.carried('PRACK'), 1, 'and so did its PRACK');
     });
 
     it('is called over a network that loses the first copy of every message', async () => {

@@ -80,6 +80,7 @@ TEST_F(Connect, ThePeerNeverSeesTheBrowsersSide) {
   EXPECT_EQ(invite->request.header(HeaderName::max_forwards), "68");
 }
 
+// RFC 3261 §13.2.1: an answer in an unreliable 18x is the same in the 2xx
 TEST_F(Connect, EarlyMediaIsAnsweredOnceAndTheSameInThe200) {
   Peer& alice = world.registered("alice");
   const auto call = dial(alice, "5551000");
@@ -175,6 +176,7 @@ TEST_F(Connect, ADeadTrunkGives408AndNothingIsLeft) {
   world.expect_nothing_left();
 }
 
+// RFC 3261 §13.3.1: ringing without end is cancelled, the caller gets 480
 TEST_F(Connect, RingingWithoutEndIsGivenUp) {
   Peer& alice = world.registered("alice", 10000);
   const auto call = dial(alice, "5551000");
@@ -188,6 +190,7 @@ TEST_F(Connect, RingingWithoutEndIsGivenUp) {
   world.expect_nothing_left();
 }
 
+// RFC 3261 §13.3.1.1: a provisional response is repeated every minute
 TEST_F(Connect, RingingIsRepeatedEveryMinute) {
   Peer& alice = world.registered("alice", 10000);
   const auto call = dial(alice, "5551000");
@@ -224,6 +227,7 @@ TEST_F(Connect, TrunkCallsBrowserWithAWebrtcOffer) {
   EXPECT_EQ(world.media_commands<media::SetRoute>().size(), 2U);
 }
 
+// RFC 3326 §2: those who rang for a call answered elsewhere are told so
 TEST_F(Connect, AllDevicesRingAndTheFirstAnswerWins) {
   Peer& desk = world.registered("alice", 10000, "desk");
   Peer& laptop = world.registered("alice", 10000, "laptop");
@@ -340,6 +344,7 @@ TEST_F(Connect, WithoutACommonCodecTheCallerGets488) {
   world.expect_nothing_left();
 }
 
+// RFC 3261 §13.2.1: an INVITE without offer gets ours in the 2xx, the ACK answers it
 TEST_F(Connect, AnInviteWithoutOfferGetsOneAndTheAckAnswersIt) {
   Peer& alice = world.registered("alice", 10000);
   const auto call = world.trunk().invite("1001", "+4930123", {});
@@ -356,6 +361,7 @@ TEST_F(Connect, AnInviteWithoutOfferGetsOneAndTheAckAnswersIt) {
   EXPECT_EQ(world.media_commands<media::SetRoute>().size(), 2U);
 }
 
+// RFC 3261 §13.2.1: an ACK without the answer ends the call
 TEST_F(Connect, AnOfferThatTheAckDoesNotAnswerEndsTheCallAtOnce) {
   Peer& alice = world.registered("alice", 10000);
   const auto call = world.trunk().invite("1001", "+4930123", {});
@@ -372,6 +378,7 @@ TEST_F(Connect, AnOfferThatTheAckDoesNotAnswerEndsTheCallAtOnce) {
   world.expect_nothing_left();
 }
 
+// RFC 3261 §13.2.2.4: the 2xx of each fork gets its ACK, those not wanted a BYE after it
 TEST_F(Connect, ForkedAnswersOfATrunkAreAcknowledgedAndTheExtraOneEnded) {
   Peer& alice = world.registered("alice", 10000);
   const auto call = dial(alice, "5551000");

@@ -22,6 +22,7 @@ TEST_F(End, TrunkHangsUp) {
   world.expect_nothing_left();
 }
 
+// RFC 3326 §2: the Reason of a BYE is carried across
 TEST_F(End, TheReasonOfAByeIsCarriedAcross) {
   auto bye = trunk->dialog->request(Method::bye);
   bye.add(HeaderName::reason, "Q.850;cause=31;text=\"normal, unspecified\"");
@@ -54,6 +55,7 @@ TEST_F(End, TheApiHangsUpWithATextAlone) {
   EXPECT_EQ(bye->request.header(HeaderName::reason), "Q.850;cause=16;text=\"over\"");
 }
 
+// RFC 3261 §15.1.2: each BYE in a known dialog gets 200, a crossing one too
 TEST_F(End, BothHangUpAtOnceAndBothGet200) {
   const auto theirs = trunk->send_in_dialog(Method::bye);
   const auto hers = alice->send_in_dialog(Method::bye);
@@ -66,6 +68,7 @@ TEST_F(End, BothHangUpAtOnceAndBothGet200) {
   world.expect_nothing_left();
 }
 
+// RFC 3261 §22.2: a challenge to BYE is answered
 TEST_F(End, AChallengedByeIsSentAgainWithCredentials) {
   alice->send_in_dialog(Method::bye);
   world.settle();
@@ -163,6 +166,7 @@ TEST_F(End, DrainLetsCallsGoOnAndEndsThemAtTheDeadline) {
   world.expect_nothing_left();
 }
 
+// RFC 3261 §15.1.1: a BYE without answer has ended the session
 TEST_F(End, APeerThatNeverAnswersTheByeLeavesNothing) {
   trunk->silent = true;
   alice->send_in_dialog(Method::bye);
@@ -184,6 +188,7 @@ struct EndBeforeAnswer : testing::Test {
   }
 };
 
+// RFC 3261 §9.2: CANCEL gets 200, its INVITE 487
 TEST_F(EndBeforeAnswer, CancelWhileRinging) {
   world.trunk().respond(*invite, 180);
   world.settle();
@@ -197,6 +202,7 @@ TEST_F(EndBeforeAnswer, CancelWhileRinging) {
   world.expect_nothing_left();
 }
 
+// RFC 3261 §9.1: CANCEL waits for a provisional response
 TEST_F(EndBeforeAnswer, CancelBeforeAnyResponseOfTheTrunkIsHeldBack) {
   alice->send(
       sip::Message::request(Method::options, "sip:example.test"));  // traffic that must not matter
@@ -206,6 +212,7 @@ TEST_F(EndBeforeAnswer, CancelBeforeAnyResponseOfTheTrunkIsHeldBack) {
   EXPECT_EQ(alice->take_response(200, call)->response.status(), 487);
 }
 
+// RFC 3261 §9.1: a 2xx that crosses the CANCEL gets ACK and BYE
 TEST_F(EndBeforeAnswer, AnAnswerThatCrossesTheCancelIsAcknowledgedAndEnded) {
   world.trunk().respond(*invite, 180);
   world.settle();
@@ -220,6 +227,7 @@ TEST_F(EndBeforeAnswer, AnAnswerThatCrossesTheCancelIsAcknowledgedAndEnded) {
   world.expect_nothing_left();
 }
 
+// RFC 7118 §5: a caller whose connection is gone before the answer is gone
 TEST_F(EndBeforeAnswer, TheBrowserVanishesWhileItRings) {
   world.trunk().respond(*invite, 180);
   world.settle();
@@ -230,6 +238,7 @@ TEST_F(EndBeforeAnswer, TheBrowserVanishesWhileItRings) {
   world.expect_nothing_left();
 }
 
+// RFC 3261 §13.3.1.4: a 2xx without ACK in 64*T1 ends the session by BYE
 TEST_F(EndBeforeAnswer, AnAnswerWithoutAckEndsBothSides) {
   world.trunk().respond(*invite, 200, trunk_sdp());
   world.settle();
@@ -243,6 +252,7 @@ TEST_F(EndBeforeAnswer, AnAnswerWithoutAckEndsBothSides) {
   world.expect_nothing_left();
 }
 
+// RFC 3261 §15: the callee sends no BYE before the ACK of its 2xx
 TEST_F(EndBeforeAnswer, TheByeToACallerThatHasNotAcknowledgedWaitsForItsAck) {
   world.trunk().respond(*invite, 200, trunk_sdp());
   world.settle();

@@ -18,6 +18,7 @@ struct Race : EstablishedCall {
   }
 };
 
+// RFC 3261 §14.1: no re-INVITE of ours before the ACK of theirs
 TEST_F(Race, AnAckWithoutAnswerToAReinviteThatBroughtTheOfferDoesNotEndTheCall) {
   const auto theirs = trunk->send_in_dialog(Method::invite, "application/sdp", moved_port());
   world.settle();
@@ -42,6 +43,7 @@ TEST_F(Race, AnAckWithoutAnswerToAReinviteThatBroughtTheOfferDoesNotEndTheCall) 
   EXPECT_EQ(alice->take_response(200, again)->response.status(), 200);
 }
 
+// RFC 3261 §15.1.2: requests that a BYE finds pending get 487
 TEST_F(Race, AByeThatCrossesAPassedReinviteEndsBothAndLeavesNothing) {
   const auto hold =
       alice->send_in_dialog(Method::invite, "application/sdp", browser_offer("sendonly"));
@@ -117,6 +119,7 @@ TEST_F(Race, ACancelledReinviteIsCancelledOnTheOtherLeg) {
   EXPECT_EQ(world.engine->calls(), 1U);
 }
 
+// RFC 3261 §14.2: a re-INVITE whose 2xx gets no ACK ends the session
 TEST_F(Race, AnAckMissingForAReinviteEndsTheCall) {
   trunk->send_in_dialog(Method::invite, "application/sdp", moved_port());
   world.pass(seconds{33});
@@ -178,6 +181,7 @@ struct EarlyRace : testing::Test {
   }
 };
 
+// RFC 3261 §15: a BYE of the callee before its answer is answered, and means that none comes
 TEST_F(EarlyRace, AByeOfTheCalleeBeforeItsAnswerCancelsTheInviteAndLeavesNothing) {
   world.trunk().respond(*invite, 180);
   world.settle();
@@ -189,6 +193,7 @@ TEST_F(EarlyRace, AByeOfTheCalleeBeforeItsAnswerCancelsTheInviteAndLeavesNothing
   world.expect_nothing_left();
 }
 
+// RFC 3311 §5.2: an offer while ours is unanswered gets 491
 TEST_F(EarlyRace, AnEarlyUpdateWithAnOfferCollidesWithOurs) {
   world.trunk().respond(*invite, 183, trunk_sdp());
   world.settle();
@@ -274,6 +279,7 @@ TEST_F(EarlyRace, ABrokenDescriptionInALaterResponseDoesNotUndoTheEarlyAnswer) {
   EXPECT_EQ(alice->take_response(200, call)->response.status(), 200);
 }
 
+// RFC 3261 §13.2.1: the first answer stands, whatever forks say after it
 TEST_F(EarlyRace, SeveralEarlyDialogsBecomeOneForTheCaller) {
   world.trunk().respond(*invite, 183, trunk_sdp("sendrecv", 1), "fork-a");
   world.settle();
@@ -304,6 +310,7 @@ TEST_F(EarlyRace, AnAnswerWithoutCommonCodecIsAcknowledgedAndEndedAndTheCallerGe
   world.expect_nothing_left();
 }
 
+// RFC 3326 §2: the Reason of a CANCEL is carried across
 TEST_F(EarlyRace, TheReasonOfACancelReachesTheTrunk) {
   world.trunk().respond(*invite, 180);
   world.settle();
@@ -338,6 +345,7 @@ TEST_F(EarlyRace, A200WithoutContactIsStillACall) {
   EXPECT_TRUE(world.trunk().take_request(Method::bye));
 }
 
+// RFC 3261 §9.1: without a final response in 64*T1 after CANCEL the INVITE counts as over
 TEST_F(EarlyRace, A487ThatNeverComesIsNotWaitedForForEver) {
   world.trunk().respond(*invite, 180);
   world.settle();

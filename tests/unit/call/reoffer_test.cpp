@@ -42,6 +42,7 @@ TEST_F(Reoffer, TheBrowserHoldsAndResumes) {
   EXPECT_FALSE(world.observed<CallHeld>().back().held);
 }
 
+// RFC 3264 §8.4: sendonly and inactive hold, and reach the other side as directions
 TEST_F(Reoffer, TheTrunkHoldsInEverySpelling) {
   for (const std::string_view direction : {"sendonly", "inactive"}) {
     const auto sent =
@@ -61,6 +62,7 @@ TEST_F(Reoffer, TheTrunkHoldsInEverySpelling) {
   }
 }
 
+// RFC 3264 §8.4: c=0.0.0.0 is a hold, and nothing is sent there
 TEST_F(Reoffer, HoldByAddressSendsNothingThere) {
   const auto sent = trunk->send_in_dialog(Method::invite, "application/sdp",
                                           trunk_sdp("sendrecv", 5, "0 101", "0.0.0.0"));
@@ -100,6 +102,7 @@ TEST_F(Reoffer, AnIceRestartIsAnsweredOnTheBrowserLegAlone) {
   EXPECT_THAT(std::string(answer->response.body()), HasSubstr(update.remote.local_ice->ufrag));
 }
 
+// RFC 3261 §14.1: a refused re-INVITE leaves the session as it was
 TEST_F(Reoffer, ARefusedReofferLeavesTheCallAsItWas) {
   const auto sent =
       alice->send_in_dialog(Method::invite, "application/sdp", browser_offer("sendonly"));
@@ -111,6 +114,7 @@ TEST_F(Reoffer, ARefusedReofferLeavesTheCallAsItWas) {
   EXPECT_TRUE(hold_by_alice("sendonly", "recvonly")) << "a later offer is not stuck";
 }
 
+// RFC 3261 §14.2: an INVITE while ours is pending gets 491
 TEST_F(Reoffer, GlareOnOneLegGives491) {
   alice->send_in_dialog(Method::invite, "application/sdp", browser_offer("sendonly"));
   world.settle();
@@ -122,6 +126,7 @@ TEST_F(Reoffer, GlareOnOneLegGives491) {
   EXPECT_EQ(trunk->take_response(200, theirs)->response.status(), 491);
 }
 
+// RFC 3311 §5.2: an offer while theirs is pending gets 500 with Retry-After
 TEST_F(Reoffer, ASecondOfferBeforeTheFirstIsAnsweredGives500WithRetryAfter) {
   alice->send_in_dialog(Method::invite, "application/sdp", browser_offer("sendonly"));
   world.settle();
@@ -134,6 +139,7 @@ TEST_F(Reoffer, ASecondOfferBeforeTheFirstIsAnsweredGives500WithRetryAfter) {
   EXPECT_TRUE(refused->response.header(HeaderName::retry_after));
 }
 
+// RFC 3261 §14.2: a re-INVITE without offer gets ours in its 2xx
 TEST_F(Reoffer, AReinviteWithoutOfferGetsAFreshOne) {
   const auto sent = trunk->send_in_dialog(Method::invite);
   world.settle();
@@ -145,6 +151,7 @@ TEST_F(Reoffer, AReinviteWithoutOfferGetsAFreshOne) {
   EXPECT_EQ(world.engine->calls(), 1U);
 }
 
+// RFC 3311 §5.2: an UPDATE without offer is accepted on its leg
 TEST_F(Reoffer, AnUpdateWithoutOfferIsARefresh) {
   const auto sent = alice->send_in_dialog(Method::update);
   world.settle();

@@ -12,6 +12,7 @@ using sip::HeaderName;
 using sip::Method;
 using testing::HasSubstr;
 
+// RFC 4028 §4: an interval of 90 s is taken; without refreshes the session ends before it is over
 TEST(SessionTimer, JsSipsNinetySecondsAreRefreshedForHours) {
   World world;
   Peer& alice = world.registered("alice", 100000);
@@ -87,6 +88,7 @@ struct TrunkTimer : testing::Test {
   }
 };
 
+// RFC 4028 §7.4: the refresher refreshes at half the interval
 TEST_F(TrunkTimer, WeAskForTheTrunksIntervalAndRefreshByUpdate) {
   establish("1800;refresher=uac");
   EXPECT_EQ(invite->request.header(HeaderName::session_expires), "1800");
@@ -104,6 +106,7 @@ TEST_F(TrunkTimer, WeAskForTheTrunksIntervalAndRefreshByUpdate) {
   EXPECT_EQ(world.engine->calls(), 1U);
 }
 
+// RFC 4028 §7.4: a refresh by re-INVITE repeats the description as it is
 TEST_F(TrunkTimer, ATrunkWithoutUpdateIsRefreshedByReinviteWithTheSameDescription) {
   establish("1800;refresher=uac", "INVITE, ACK, BYE, CANCEL");
   world.pass(seconds{901});
@@ -138,6 +141,7 @@ TEST_F(TrunkTimer, ARefreshThatIsRefusedIsTriedAgainUntilTheSessionIsOver) {
   EXPECT_EQ(world.engine->calls(), 1U);
 }
 
+// RFC 4028 §10: a refresh refused with 481 ends the session by BYE
 TEST_F(TrunkTimer, ARefreshThatFindsNoDialogEndsTheCall) {
   establish("1800;refresher=uac");
   world.pass(seconds{901});
@@ -145,8 +149,53 @@ TEST_F(TrunkTimer, ARefreshThatFindsNoDialogEndsTheCall) {
   world.settle();
   EXPECT_EQ(world.observed<CallEnded>().back().end.reason, EndReason::dialog_lost);
   EXPECT_TRUE(alice->take_request(Method::bye));
+  EXPECT_TRUE(trunk->take_request(Method::bye));
 }
 
+// RFC 4028 §10: a refresh that times out ends the session by BYE
+TEST_F(TrunkTimer, ARefreshThatNobodyAnswersEndsBothSides) {
+  establish("1800;refresher=uac");
+  world.pass(seconds{901});
+  ASSERT_TRUE(trunk->take_request(Method::update));
+  world.pass(seconds{30});
+  EXPECT_EQ(world.engine->calls(), 1U);
+  world.pass(seconds{2});
+  EXPECT_EQ(world.engine->calls(), 0U);
+  EXPECT_TRUE(alice->take_request(Method::bye));
+  EXPECT_TRUE(trunk->take_request(Method::bye));
+}
+
+// RFC 4028 §7.2: a 2xx without Session-Expires turns the timer off
+TEST_F(TrunkTimer, ARefreshAnsweredWithoutSessionExpiresEndsTheTimer) {
+  establish("1800;refresher=uac");
+  world.pass(seconds{901});
+  const auto update = trunk->take_request(Method::update);
+  ASSERT_TRUE(update);
+  answer(*update, "");
+  world.pass(seconds{10000});
+  EXPECT_FALSE(trunk->take_request(Method::update));
+  EXPECT_EQ(world.engine->calls(), 1U);
+}
+
+// RFC 4028 §7.4: any re-INVITE with a 2xx is a refresh, whoever sends it and whatever it is for
+TEST_F(TrunkTimer, AHoldThatWePassOnIsARefreshToo) {
+  establish("1800;refresher=uas");
+  world.pass(seconds{1700});
+  const auto hold =
+      alice->send_in_dialog(Method::invite, "application/sdp", browser_offer("sendonly"));
+  world.settle();
+  const auto passed = trunk->take_request(Method::invite);
+  ASSERT_TRUE(passed);
+  EXPECT_EQ(passed->request.header(HeaderName::session_expires), "1800;refresher=uas");
+  answer(*passed, "1800;refresher=uas");
+  alice->ack(*alice->take_response(200, hold));
+  world.pass(seconds{1700});
+  EXPECT_EQ(world.engine->calls(), 1U);
+  world.pass(seconds{69});
+  EXPECT_EQ(world.engine->calls(), 0U);
+}
+
+// RFC 4028 §10: without a refresh BYE leaves min(32 s, interval / 3) before its end
 TEST_F(TrunkTimer, ATrunkThatDoesNotRefreshAsItPromisedIsEnded) {
   establish("1800;refresher=uas");
   world.pass(seconds{1767});
@@ -156,6 +205,7 @@ TEST_F(TrunkTimer, ATrunkThatDoesNotRefreshAsItPromisedIsEnded) {
   EXPECT_TRUE(trunk->take_request(Method::bye));
 }
 
+// RFC 4028 §8.1: uac and uas are the roles of the transaction that names them
 TEST_F(TrunkTimer, AnyRefreshRestartsTheTimerAndMayChangeTheRoles) {
   establish("1800;refresher=uas");
   world.pass(seconds{1000});
@@ -174,6 +224,7 @@ TEST_F(TrunkTimer, AnyRefreshRestartsTheTimerAndMayChangeTheRoles) {
   EXPECT_TRUE(trunk->take_request(Method::update)) << "now we are the refresher";
 }
 
+// RFC 4028 §7.2: a 2xx without Session-Expires means no timer
 TEST_F(TrunkTimer, WithoutSessionExpiresInTheAnswerThereIsNoTimer) {
   establish("");
   world.pass(seconds{20000});
@@ -181,6 +232,7 @@ TEST_F(TrunkTimer, WithoutSessionExpiresInTheAnswerThereIsNoTimer) {
   EXPECT_FALSE(trunk->take_request(Method::update));
 }
 
+// RFC 4028 §7.3: after a 422 the INVITE goes out again with the interval that it asks for, once
 TEST_F(TrunkTimer, A422RaisesTheIntervalOnceUnderTheSameCallId) {
   world.answer_challenge(*alice, alice->invite("5551000", "alice", kBrowserOffer), "alice");
   const auto first = trunk->take_request(Method::invite);
@@ -241,6 +293,7 @@ TEST_F(TrunkTimer, ASessionDoesNotExpireWhileItsBrowserIsAway) {
   EXPECT_EQ(world.engine->calls(), 0U) << "and then the session's own time again";
 }
 
+// RFC 4028 §9: an interval below 90 s gets 422 with Min-SE where the peer knows timers
 TEST_F(TrunkTimer, ATooShortIntervalGets422WithOurMinimumFromPeersThatKnowTimers) {
   for (const bool knows : {true, false}) {
     auto request = sip::Message::request(Method::invite, "sip:echo@example.test");

@@ -63,7 +63,10 @@ void Peer::drain(sip::Effects& effects) {
     if (auto* cancel = std::get_if<sip::CancelReceived>(&event))
       cancels.push_back(std::move(*cancel));
     if (auto* failure = std::get_if<sip::RequestFailed>(&event)) failures.push_back(*failure);
-    if (std::get_if<sip::AckReceived>(&event) != nullptr) ++acks;
+    if (auto* ack = std::get_if<sip::AckReceived>(&event)) {
+      ++acks;
+      acknowledged.push_back(std::move(ack->ack));
+    }
   }
 }
 

@@ -50,6 +50,7 @@ class Peer {
                                                      sip::TransactionId of = {});
   bool took_ack = false;
   int acks = 0;
+  std::vector<sip::Message> acknowledged;  ///< those ACKs
   std::vector<sip::CancelReceived> cancels;
   std::vector<sip::RequestFailed> failures;
   std::deque<sip::RequestReceived> requests;

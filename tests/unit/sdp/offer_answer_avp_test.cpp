@@ -101,6 +101,7 @@ TEST(AvpAnswerTest, TellsWhereThePeerReceives) {
   EXPECT_FALSE(remote->held_by_address);
 }
 
+// RFC 3605 §2.1: RTCP goes to the port of a=rtcp
 TEST(AvpAnswerTest, RtcpGoesToTheStatedPortButNeverToAThirdHost) {
   OfferAnswer one = trunk_leg();
   const auto remote = one.receive_offer(corpus("carrier_ipv6.sdp"));
@@ -153,6 +154,7 @@ TEST(AvpAnswerTest, TakesThePlainLineBesideASecureOne) {
   EXPECT_THAT(lines, ::testing::Contains("m=audio 20000 RTP/AVP 0"));
 }
 
+// RFC 3264 §6: a line that is not taken keeps its place with port 0
 TEST(AvpAnswerTest, RefusesAFaxLineInItsPlace) {
   OfferAnswer one = trunk_leg();
   ASSERT_TRUE(one.receive_offer(corpus("fax_t38.sdp")));
@@ -178,6 +180,7 @@ TEST(AvpAnswerTest, CopiesNothingUnknownFromTheOffer) {
   }
 }
 
+// RFC 3264 §6.1: an answer has only codecs of the offer
 TEST(AvpAnswerTest, LeavesOutWhatWasNotOffered) {
   OfferAnswer one = trunk_leg();
   ASSERT_TRUE(one.receive_offer(phone()));
@@ -194,6 +197,7 @@ TEST(AvpAnswerTest, WithoutACodecRefusesTheLine) {
   EXPECT_THAT(one.agreed_codecs(), IsEmpty());
 }
 
+// RFC 8866 §5.7: a line in use without c= is refused
 TEST(AvpAnswerTest, RefusesOffersThatItCannotTake) {
   EXPECT_EQ(refusal("garbage"), RejectionReason::syntax);
   EXPECT_EQ(refusal(replaced(phone(), "c=IN IP4 192.0.2.60\r\n", "")), RejectionReason::syntax);
@@ -207,6 +211,7 @@ TEST(AvpAnswerTest, RefusesOffersThatItCannotTake) {
             RejectionReason::no_common_codec);
 }
 
+// RFC 8866 §5.7: a line with port 0 needs no c=
 TEST(AvpAnswerTest, AMissingAddressOnARefusedLineIsNoFault) {
   OfferAnswer one = trunk_leg();
   const std::string offer =
@@ -222,6 +227,7 @@ struct Held {
 };
 class HoldTest : public ::testing::TestWithParam<Held> {};
 
+// RFC 3264 §6.1: the direction of the answer complements that of the offer
 TEST_P(HoldTest, TheAnswerIsWhatBothAllow) {
   OfferAnswer one = trunk_leg();
   const auto remote = one.receive_offer(phone("a=" + std::string(GetParam().offered) + "\r\n"));
@@ -250,6 +256,7 @@ INSTANTIATE_TEST_SUITE_P(Matrix, HoldTest,
                                            Held{"inactive", Direction::recvonly, "inactive"},
                                            Held{"inactive", Direction::inactive, "inactive"}));
 
+// RFC 3264 §8.4: c=0.0.0.0 is a hold, and nothing is sent there
 TEST(AvpHoldTest, AnUnspecifiedAddressIsAHoldWithoutDestination) {
   for (const std::string& offer :
        {corpus("hold_by_address.sdp"), replaced(phone("", "::"), "IP4 ::", "IP6 ::")}) {
@@ -265,6 +272,7 @@ TEST(AvpHoldTest, AnUnspecifiedAddressIsAHoldWithoutDestination) {
   }
 }
 
+// RFC 3264 §8.4: hold and resume are directions of the same line
 TEST(AvpHoldTest, HoldAndResumeUseTheSameLine) {
   OfferAnswer one = trunk_leg();
   one.receive_offer(phone());

@@ -7,6 +7,7 @@ using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 using ::testing::SizeIs;
 
+// RFC 3264 §8: the version stays while the description does
 TEST(VersionTest, StartsAtOneAndStaysWhileTheTextDoes) {
   OfferAnswer one = trunk_leg();
   const std::string first = one.offer({pcmu()}, Direction::sendrecv);
@@ -19,6 +20,7 @@ TEST(VersionTest, StartsAtOneAndStaysWhileTheTextDoes) {
   EXPECT_EQ(one.local_text(), first);
 }
 
+// RFC 3264 §8: the version rises by one with each change
 TEST(VersionTest, RisesByOneWithEveryChangeWhoeverOffers) {
   OfferAnswer one = trunk_leg();
   int version = version_of(one.offer({pcmu()}, Direction::sendrecv));
@@ -72,6 +74,7 @@ TEST(RollbackTest, OfOurOfferRestoresWhatWasAgreed) {
   EXPECT_EQ(line_of(one.local_text(), "m="), "m=audio 20000 RTP/AVP 0 101");
 }
 
+// RFC 3264 §8: the version goes on after a refused offer
 TEST(RollbackTest, NeverTurnsTheVersionBack) {
   OfferAnswer one = trunk_leg();
   one.receive_offer(phone());
@@ -173,6 +176,7 @@ TEST(GlareTest, AnAnswerToNothingRepeatsTheLastDescription) {
   EXPECT_EQ(one.direction(), Direction::sendrecv);
 }
 
+// RFC 3264 §8.2: lines keep their places in later offers
 TEST(SlotTest, LinesKeepTheirPlacesInOurOffers) {
   OfferAnswer one = trunk_leg();
   one.receive_offer(corpus("fax_t38.sdp"));
@@ -186,6 +190,7 @@ TEST(SlotTest, LinesKeepTheirPlacesInOurOffers) {
   EXPECT_TRUE(one.receive_answer(phone("m=image 0 udptl t38\r\n")));
 }
 
+// RFC 3264 §8: no line of a session is ever removed
 TEST(SlotTest, FewerLinesThanBeforeAreRefused) {
   OfferAnswer one = trunk_leg();
   one.receive_offer(corpus("fax_t38.sdp"));
@@ -245,6 +250,7 @@ TEST(PayloadTypeTest, OursStayOursWhenThePeerAnswersWithOthers) {
   EXPECT_EQ(one.offer({opus(111), event(8000, 101)}, Direction::sendrecv), first);
 }
 
+// RFC 3264 §8.3.2: a payload type never changes its meaning in a session
 TEST(PayloadTypeTest, AUsedOneNeverMeansAnotherCodec) {
   OfferAnswer one = trunk_leg();
   one.receive_offer(replaced_all(replaced_all(phone(), " 101", " 111"), ":101", ":111"));

@@ -51,6 +51,7 @@ TEST(WebrtcAnswerTest, AnswersAChromiumOfferLineForLine) {
                   "a=end-of-candidates", "a=msid:stream track", "a=ssrc:4242 cname:ourcname"));
 }
 
+// RFC 3264 §6: a line that is not taken keeps its place with port 0
 TEST(WebrtcAnswerTest, RefusesVideoInItsPlaceAndLeavesItOutOfTheBundle) {
   OfferAnswer one = browser_leg();
   offered(one, corpus("chromium_audio_video.sdp"));
@@ -75,6 +76,7 @@ TEST(WebrtcAnswerTest, FindsTheAudioBehindADataChannel) {
   EXPECT_TRUE(has_line(text, "a=group:BUNDLE audio"));
 }
 
+// RFC 9143 §7.3: a bundle is answered only where it is offered
 TEST(WebrtcAnswerTest, BundlesOnlyWhenOffered) {
   OfferAnswer one = browser_leg();
   offered(one, replaced(corpus("chromium_audio.sdp"), "a=group:BUNDLE 0\r\n", ""));
@@ -194,6 +196,7 @@ INSTANTIATE_TEST_SUITE_P(Answers, AnsweredRoleTest,
                                            Role{"actpass", "actpass", false},
                                            Role{"actpass", "nonsense", false}));
 
+// RFC 8842 §5.3: the DTLS role is kept over a later offer
 TEST(DtlsRoleKeptTest, AReofferWithActpassKeepsTheClient) {
   OfferAnswer one = browser_leg();
   offered(one, with_setup("passive"));
@@ -282,6 +285,7 @@ TEST(DtlsRoleKeptTest, ANewFingerprintOrTlsIdIsANewAssociation) {
   }
 }
 
+// RFC 8839 §4.4.1.1.1: ICE restarts when both credentials change
 TEST(IceRestartTest, IsBothCredentialsChanged) {
   OfferAnswer one = browser_leg();
   EXPECT_FALSE(offered(one, corpus("chromium_audio.sdp")).ice_restart);

@@ -37,6 +37,7 @@ TEST(SessionParserTest, ReadsAChromiumOffer) {
   EXPECT_EQ(session.media[1].kind, "video");
 }
 
+// RFC 8866 §5.7: c= and attributes of the session hold for each medium without its own
 TEST(SessionParserTest, SectionsInheritWhatTheSessionSays) {
   const Session session = parsed(corpus("webrtc_data_channel.sdp"));
   ASSERT_THAT(session.media, SizeIs(2));
@@ -55,6 +56,7 @@ TEST(SessionParserTest, TakesLinesInOddOrderAndPassesOverUnknownOnes) {
   EXPECT_THAT(session.media[0].codecs, SizeIs(2));
 }
 
+// RFC 8866 §6.7: a direction of the medium overrides that of the session
 TEST(SessionParserTest, AMediaDirectionOverridesTheSessionsOne) {
   const Session session =
       parsed(replaced(phone("a=recvonly\r\n"), "t=0 0\r\n", "t=0 0\r\na=inactive\r\n"));

@@ -164,6 +164,7 @@ TEST_F(InviteClient, TimerMEndsItSilentlyOnEveryTransport) {
   }
 }
 
+// RFC 3261 §13.2.2.4: each copy of a 2xx gets its ACK again
 TEST_F(InviteClient, EachCopyOfASuccessGetsTheStoredAck) {
   InviteClientTransaction machine = start();
   receive(machine, 200);

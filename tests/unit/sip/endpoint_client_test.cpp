@@ -164,6 +164,7 @@ TEST_F(EndpointClient, AckAfterTheTransactionStillLeaves) {
   EXPECT_EQ(sent().method(), Method::ack);
 }
 
+// RFC 3261 §9.1: CANCEL has the Request-URI, Via, dialog fields and Route of its INVITE
 TEST_F(EndpointClient, CancelIsMadeOfItsInvite) {
   const Message invite = send("INVITE", udp(), {.extra = "Route: <sip:proxy.example.test;lr>\r\n"});
   receive(answer(invite, 180));

@@ -269,6 +269,7 @@ TEST_F(EndpointServer, StrayAckIsNeverAnswered) {
   EXPECT_TRUE(out_.empty());
 }
 
+// RFC 3261 §9.2: the 200 to CANCEL has the To tag of the INVITE
 TEST_F(EndpointServer, CancelIsAnsweredWithTheTagOfTheInviteAndReported) {
   open("INVITE");
   respond(180);
@@ -288,6 +289,7 @@ TEST_F(EndpointServer, CopyOfACancelIsAnsweredButReportedOnce) {
   EXPECT_THAT(out_.events, IsEmpty());
 }
 
+// RFC 3261 §9.2: a CANCEL after the final response changes nothing
 TEST_F(EndpointServer, CancelAfterTheFinalIsAnsweredAndHasNoEffect) {
   open("INVITE");
   respond(200);
@@ -296,6 +298,7 @@ TEST_F(EndpointServer, CancelAfterTheFinalIsAnsweredAndHasNoEffect) {
   EXPECT_THAT(out_.events, IsEmpty());
 }
 
+// RFC 3261 §9.2: a CANCEL that matches nothing gets 481
 TEST_F(EndpointServer, CancelWithoutInviteIs481) {
   receive(cancel());
   EXPECT_EQ(sent().status(), 481);

@@ -118,6 +118,7 @@ TEST_F(InviteServer, TimerIIsZeroOverReliableTransport) {
   EXPECT_EQ(count<Terminated>(out_), 1u);
 }
 
+// RFC 3261 §13.3.1.4: a 2xx is repeated on every transport until its ACK, at most 64*T1
 TEST_F(InviteServer, SuccessIsRepeatedOnEveryTransportUntilTimerL) {
   for (const Target& reply : {udp(), tcp(), websocket()}) {
     now_ = kStart;
