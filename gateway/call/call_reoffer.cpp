@@ -208,6 +208,7 @@ void Call::offer_in_answer(Turn& turn, Leg& leg, const sip::RequestReceived& eve
 void Call::apply_answer_in_ack(Turn& turn, Leg& leg, const sip::Message& ack) {
   leg.offered_in = {};
   const auto answer = leg.media->answered(sdp_of(ack));
+  if (dialled_for_transfer(leg)) return replacement_acknowledged(turn, leg, answer);
   // RFC 3261 §13.2.1: without the answer there is no session; waiting would only leave the line
   // dead.
   if (!answer) return end(turn, Failure::local(EndReason::bad_offer));
@@ -312,7 +313,7 @@ void Call::align(Turn& turn) {
 void Call::align(Turn& turn, Leg& first) {
   align_at_ = kNever;
   Leg* second = partner(first);
-  if (ended() || second == nullptr || reoffer_) return;
+  if (ended() || second == nullptr || reoffer_ || !first.alive() || !second->alive()) return;
   if (!align(turn, first, *second)) align(turn, *second, first);
 }
 
@@ -352,7 +353,7 @@ void Call::reroute(Turn& turn) {
   }
   Leg* other = partner(caller());
   if (other == nullptr && early_) other = find(early_);
-  if (other != nullptr)
+  if (other != nullptr && other->alive() && caller().alive())
     return route_media(turn, caller().id, *caller().media, other->id, *other->media,
                        passage(caller(), *other), passage(*other, caller()));
 }
