@@ -1,5 +1,6 @@
 #include "call/call.hpp"
 
+#include "call/carried_headers.hpp"
 #include "call/response_detail.hpp"
 #include "sip/endpoint.hpp"
 
@@ -19,12 +20,6 @@ Direction direction_of(const Caller& caller, const Destination& destination) {
 
 std::string party(const Caller& caller) {
   return (caller.kind == Caller::Kind::trunk ? "trunk:" : "user:") + caller.name;
-}
-
-int forwards_left(const sip::Message& invite) {
-  const auto value = invite.header(HeaderName::max_forwards);
-  const auto hops = value ? sip::parse_delta_seconds(*value) : std::nullopt;
-  return static_cast<int>(std::min<std::uint32_t>(hops.value_or(kMaxForwards), 255)) - 1;
 }
 
 }  // namespace
@@ -50,20 +45,7 @@ Call::Call(Turn& turn, CallId id, const Caller& caller, Destination destination,
   const bool from_trunk = caller.kind == Caller::Kind::trunk;
   Leg& leg =
       add_leg(turn, from_trunk ? Leg::Kind::trunk : Leg::Kind::browser, caller.name, Side::from);
-  leg.state = Leg::State::invited;
-  leg.target = invite.source;
-  leg.call_id = sip::call_id_of(invite.request);
-  leg.local_tag = turn.node.random.token(12);
-  leg.invite = invite.transaction;
-  leg.invite_request = invite.request;
-  leg.peer_updates = sip::has_token(invite.request, HeaderName::allow, "UPDATE");
-  leg.peer_refers = may_refer(invite.request);
-  if (sip::reliable_demand(invite.request) != sip::ReliableDemand::none)
-    leg.reliable.emplace(invite.request, sip::TransactionTimers{}, turn.node.random);
-  if (const Trunk* trunk = from_trunk ? turn.node.trunks.find(caller.name) : nullptr)
-    leg.take_credentials(trunk->settings, turn.node.random);
-  turn.node.transactions[invite.transaction] = leg.id;
-  leg.register_dialog(turn.node);
+  leg.invited_by(turn, invite);
 }
 
 Leg& Call::add_leg(Turn& turn, Leg::Kind kind, const std::string& peer, Side side) {
@@ -124,6 +106,14 @@ void Call::receive(Turn& turn, LegId id, const sip::RequestReceived& event) {
 void Call::request_in_dialog(Turn& turn, Leg& leg, const sip::RequestReceived& event) {
   const auto& request = event.request;
   const bool over = leg.state == Leg::State::ended;
+  // Of a BYE nothing is asked; offers are judged where they are read.
+  const bool judged = request.method() != Method::bye && request.method() != Method::invite &&
+                      request.method() != Method::update;
+  if (const auto missing = unsupported_options(request); judged && !missing.empty()) {
+    auto response = leg.response(turn.node, request, 420);
+    response.add(HeaderName::unsupported, missing);
+    return turn.respond(event.transaction, std::move(response));
+  }
   switch (request.method()) {
     case Method::bye:
       return bye(turn, leg, event);
@@ -139,9 +129,14 @@ void Call::request_in_dialog(Turn& turn, Leg& leg, const sip::RequestReceived& e
       return prack(turn, leg, event);
     case Method::notify:
       return notify(turn, leg, event);
+    case Method::subscribe:
+      return subscribe(turn, leg, event);
+    case Method::message:
+      if (over) break;
+      return carry(turn, leg, event);
     case Method::options: {
       auto response = leg.response(turn.node, request, over ? 481 : 200);
-      response.set(HeaderName::allow, kAllow);
+      if (!over) add_capabilities(response);
       return turn.respond(event.transaction, std::move(response));
     }
     default: {
@@ -236,6 +231,10 @@ void Call::final_response(Turn& turn, Leg& leg, const sip::ResponseReceived& eve
       return;
     case Leg::Purpose::refer:
       return refer_answered(turn, leg, event);
+    case Leg::Purpose::notify:
+      return leg.report_answered(turn, status);
+    case Leg::Purpose::carried:
+      return carried_answered(turn, leg, event);
     case Leg::Purpose::bye:
     case Leg::Purpose::prack:
       return;
@@ -249,6 +248,8 @@ void Call::receive(Turn& turn, LegId id, const sip::RequestFailed& event) {
   if (sent == leg->outgoing.end()) return;
   const Leg::Purpose purpose = sent->second.purpose;
   sent->second.finished = true;
+  if (purpose == Leg::Purpose::notify) return leg->report_answered(turn, 0);
+  if (purpose == Leg::Purpose::carried) carried_failed(turn, event);
   if (!leg->alive() || purpose == Leg::Purpose::prack) return;
   const bool timeout = event.cause == sip::RequestFailed::Cause::timeout;
   if (purpose == Leg::Purpose::invite) {
@@ -306,6 +307,7 @@ void Call::receive(Turn& turn, LegId id, const sip::AckMissing& event) {
   if (!leg->alive()) return;
   // RFC 3261 §13.3.1.4: without the ACK the session ends, with BYE on this side too.
   leg->state = Leg::State::confirmed;
+  if (dialled_for_transfer(*leg)) return lost(turn, *leg, EndReason::ack_missing);
   end(turn, Failure::local(EndReason::ack_missing));
 }
 

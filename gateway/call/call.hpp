@@ -9,6 +9,7 @@
 #include "media/api.hpp"
 #include "sip/effects.hpp"
 
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -24,6 +25,9 @@ inline constexpr int kMaxForwards = 70;
 
 /// So long after the answer a party from whom nothing was heard is told to be silent.
 inline constexpr Duration kSilentAfter = seconds{5};
+
+/// Legs of one call, ended ones included: transfers without end leave no heap of them.
+inline constexpr std::size_t kMaxLegs = 32;
 
 /// Whom an INVITE of ours is for, and the leg that it goes out on.
 struct Callee {
@@ -72,6 +76,11 @@ class Call {
   void start(Turn& turn);
 
   void receive(Turn& turn, LegId leg, const sip::RequestReceived& event);
+  /// A REFER in the dialog. `consult`: the call of `wanted.own`; null without one.
+  void refer_received(Turn& turn, LegId leg, const sip::RequestReceived& event,
+                      const Referral& wanted, Call* consult);
+  /// An INVITE of the same party that takes the place of this leg (RFC 3891).
+  void replace(Turn& turn, LegId replaced, const sip::RequestReceived& event, bool early_only);
   void receive(Turn& turn, LegId leg, const sip::AckReceived& event);
   void receive(Turn& turn, LegId leg, const sip::CancelReceived& event);
   void receive(Turn& turn, LegId leg, const sip::ResponseReceived& event);
@@ -122,6 +131,9 @@ class Call {
   void forget(Node& node);
 
   Leg* find(LegId leg);
+  /// Takes the failure for the best one if it tells more (RFC 3261 §16.7). `several`: it is that of
+  /// one of several devices.
+  static void judge(std::optional<Failure>& best, const Failure& failure, bool several);
 
  private:
   struct Reoffer;
@@ -162,7 +174,6 @@ class Call {
   void provisional(Turn& turn, Leg& leg, const sip::ResponseReceived& event);
   void answered(Turn& turn, Leg& leg, const sip::ResponseReceived& event);
   bool confirm(Turn& turn, Leg& leg, const sip::ResponseReceived& event);
-  static void judge(std::optional<Failure>& best, const Failure& failure, bool several);
   void refused(Turn& turn, Leg& leg, const sip::ResponseReceived& event);
   void branch_failed(Turn& turn, Leg& leg, const Failure& failure);
   bool retry(Turn& turn, Leg& leg, sip::TransactionId transaction, const sip::Message& response);
@@ -261,7 +272,7 @@ class Call {
   std::optional<Failure> ring_trunk(Turn& turn);
   std::optional<Failure> ring_user(Turn& turn);
   bool ring_target(Turn& turn, const Callee& callee);
-  static void target_rings(Turn& turn, Leg& leg, std::string_view answer);
+  void target_rings(Turn& turn, Leg& leg, const sip::Message& response, std::string_view answer);
   void target_answered(Turn& turn, Leg& leg, const sip::ResponseReceived& event);
   void target_failed(Turn& turn, Leg& leg, const Failure& failure);
   void join_target(Turn& turn);
@@ -285,8 +296,33 @@ class Call {
   void transfer_failed(Turn& turn, const Failure& failure);
   void transfer_due(Turn& turn);
   /// The call ends with a transfer under way; its reply comes with those of the others.
-  void transfer_overtaken(Turn& turn, const Failure& end);
+  /// `gone`: has ended itself, or can't be reached.
+  void transfer_overtaken(Turn& turn, const Failure& end, const Leg* gone);
+  // ---- call_referred.cpp
+  /// Why a REFER on the leg can't be taken now; 0: it can.
+  int refer_refusal(const Leg& leg, const sip::Message& request) const;
+  void begin_referred(Turn& turn, const Leg& referrer, std::uint32_t sequence,
+                      const Referral& wanted, Call* consult);
+  /// How the transfer goes, if a peer has asked for it; from 200 on that is its outcome.
+  void tell_referrer(Turn& turn, const TransferOperation& transfer, int status,
+                     std::string_view phrase = {});
+  /// It has hung up before the outcome: the party waits for the target alone.
+  void referrer_left(Turn& turn, Leg& leg, const Failure& failure);
+  void subscribe(Turn& turn, Leg& leg, const sip::RequestReceived& event);
+  // ---- call_replaces.cpp
+  int replace_refusal(const Leg& old, bool early_only) const;
+  std::optional<Failure> answer_replacement(Turn& turn, Leg& leg, const Leg& party);
+  void replacement_acknowledged(Turn& turn, Leg& leg,
+                                const Result<sdp::RemoteMedia, sdp::Rejection>& answer);
+  // ---- call_carry.cpp
+  /// Sends the same request to the partner of the leg, whose answer comes back.
+  void carry(Turn& turn, Leg& leg, const sip::RequestReceived& event);
+  void carried_again(sip::TransactionId before, sip::TransactionId now);
+  void carried_answered(Turn& turn, Leg& leg, const sip::ResponseReceived& event);
+  void carried_failed(Turn& turn, const sip::RequestFailed& event);
+  void end_carried(Turn& turn);
   // ---- call_attended.cpp
+  void begin_attending(Turn& turn, TransferOperation attended, const Leg& consulted);
   /// Hands a leg over to another call.
   Leg& give(Turn& turn, Leg& leg, Call& to, Side side);
   // ---- call_statistics.cpp
@@ -364,6 +400,13 @@ class Call {
     Why why = Why::passed;
   };
 
+  /// A request in one dialog that was sent on in the other.
+  struct Carried {
+    LegId from;
+    sip::TransactionId server;
+    sip::Message request;
+  };
+
   /// A party that is the gateway itself.
   struct Service {
     std::string name;  ///< "echo", "tone", "silence"
@@ -410,6 +453,7 @@ class Call {
   std::optional<TransferOperation> transfer_;
   std::optional<DigitsOperation> digits_;
   std::optional<StatisticsOperation> statistics_;
+  std::map<sip::TransactionId, Carried> carried_;  ///< by the client transaction
   std::uint64_t statistics_queries_ = 0;
 };
 

@@ -20,13 +20,18 @@ void Call::execute(Turn& turn, RequestId id, const AttendedTransfer& request, Ca
     return turn.reply(id, in_progress("another operation on one of the calls has not ended"));
   if (leg->reconnect_by != kNever || consulted->reconnect_by != kNever)
     return fail(turn, id, Failure::local(EndReason::browser_lost));
+  TransferOperation attended;
+  attended.request = id;
+  attended.leg = leg->id;
+  attended.asked = request.consult_call;
+  begin_attending(turn, std::move(attended), *consulted);
+}
+
+void Call::begin_attending(Turn& turn, TransferOperation attended, const Leg& consulted) {
   prune(turn.node);
-  transfer_ = TransferOperation{};
-  transfer_->request = id;
-  transfer_->leg = leg->id;
-  transfer_->asked = request.consult_call;
+  transfer_ = std::move(attended);
   transfer_->stage = TransferOperation::Stage::joining;
-  transfer_->consulted = consulted->id;
+  transfer_->consulted = consulted.id;
   transfer_->try_now = true;
   transfer_->give_up_at = turn.at.now + kJoinPatience;
 }
@@ -37,8 +42,8 @@ LegId Call::awaits() {
 
 bool Call::attend(Turn& turn, Call* consult) {
   Leg* consulted = consult != nullptr ? consult->find(transfer_->consulted) : nullptr;
-  if (consult == this || consulted == nullptr || consult->winner_ != consulted->id ||
-      !consulted->alive()) {
+  if (consult == this || consulted == nullptr || !consulted->alive() ||
+      consult->partner(*consulted) == nullptr) {
     transfer_failed(turn, Failure::from_response(480, "Ended before it was joined"));
     return false;
   }
@@ -49,8 +54,10 @@ bool Call::attend(Turn& turn, Call* consult) {
   }
   if (!agree(turn, *find(transfer_->leg), *consulted)) return false;
   const TransferOperation done = *std::exchange(transfer_, std::nullopt);
+  tell_referrer(turn, done, 200);  // before it is released
   Leg& party = *find(done.leg);
-  const std::string number = consult->view_.to_number;
+  const std::string number =
+      consulted->caller ? consult->view_.from_number : consult->view_.to_number;
   join(turn, party, consult->give(turn, *consulted, *this, opposite(party)), number);
   transfer_done(turn, done);
   consult->end(turn, Failure::local(EndReason::transferred));
@@ -64,6 +71,7 @@ Leg& Call::give(Turn& turn, Leg& leg, Call& to, Side side) {
     admitted_.erase(taken);
     to.admitted_.push_back(leg.peer);
   }
+  if (leg.id == from_) from_ = winner_;
   winner_ = early_ = {};
   const auto place =
       std::find_if(legs_.begin(), legs_.end(), [&](const auto& one) { return one.get() == &leg; });

@@ -113,12 +113,6 @@ void Call::start(Turn& turn, const sip::RequestReceived& event) {
   }
   leg.session = sip::SessionTimer::agree(
       event.request, from != nullptr ? from->settings.session_expires_seconds : 0);
-  if (const auto contact = sip::contact_of(event.request)) leg.contact_user = contact->uri.user;
-  for (const Binding& binding : leg.kind == Leg::Kind::browser
-                                    ? turn.node.registrar.find(leg.peer, turn.at.now)
-                                    : std::vector<Binding>{}) {
-    if (binding.target.flow == leg.target.flow) leg.instance = binding.instance;
-  }
   if (!start_caller_media(turn, event.request)) return;
   if (caller_offer_) leg.heard(sdp::ready_direction(*caller_offer_));
   const std::string name =
@@ -195,7 +189,7 @@ void Call::provisional(Turn& turn, Leg& leg, const sip::ResponseReceived& event)
   if (!alerts || (winner_ && !transfer)) return;
   leg.peer_updates =
       leg.peer_updates || sip::has_token(event.response, HeaderName::allow, "UPDATE");
-  if (transfer) return target_rings(turn, leg, *answer);
+  if (transfer) return target_rings(turn, leg, event.response, *answer);
   // Early media of several ringing browsers could not be told apart: only a trunk's is played.
   const std::string_view sdp = leg.kind == Leg::Kind::trunk ? *answer : std::string_view{};
   if (calling_first_) {                             // the call is as far as its `to` side
@@ -433,7 +427,8 @@ bool Call::retry(Turn& turn, Leg& leg, sip::TransactionId transaction,
                  const sip::Message& response) {
   Leg::Outgoing& sent = leg.outgoing[transaction];
   const int status = response.status();
-  const bool pointless = sent.purpose != Leg::Purpose::bye && !leg.alive();
+  const bool outlasts = sent.purpose == Leg::Purpose::bye || sent.purpose == Leg::Purpose::notify;
+  const bool pointless = !outlasts && !leg.alive();
   if (pointless || sent.finished) return false;
   Leg::Outgoing again = sent;
   again.finished = false;
@@ -465,6 +460,7 @@ bool Call::retry(Turn& turn, Leg& leg, sip::TransactionId transaction,
   if (reoffer_ && reoffer_->client == transaction) reoffer_->client = next;
   if (digits_ && digits_->info == transaction) digits_->info = next;
   if (transfer_ && transfer_->refer == transaction) transfer_->refer = next;
+  carried_again(transaction, next);
   return true;
 }
 

@@ -73,11 +73,12 @@ void Call::end_operations(Turn& turn) {
   const Reply reply = overtaken_by(*view_.end);
   if (holding_) turn.reply(holding_->request, reply);
   holding_.reset();
-  if (transfer_) turn.reply(transfer_->request, reply);
+  if (transfer_ && transfer_->request) turn.reply(transfer_->request, reply);
   transfer_.reset();
   if (digits_) turn.reply(digits_->request, reply);
   digits_.reset();
   if (statistics_) reply_statistics(turn);
+  end_carried(turn);
 }
 
 }  // namespace trunkline::call

@@ -13,6 +13,7 @@ using sip::HeaderName;
 namespace {
 
 constexpr std::string_view kRelay = "application/dtmf-relay", kPlain = "application/dtmf";
+constexpr std::string_view kMediaControl = "application/media_control+xml";              // RFC 5168
 constexpr std::uint32_t kDefaultDuration = 160, kMinDuration = 40, kMaxDuration = 5000;  // ms
 /// What an event needs on the line beyond its duration, at most: the copies of its end, and the
 /// pause behind it.
@@ -118,10 +119,13 @@ void Call::info(Turn& turn, Leg& leg, const sip::RequestReceived& event) {
   }
   if (request.body().empty())
     return turn.respond(event.transaction, leg.response(turn.node, request, 200));
+  const auto type = sip::MediaType::parse(request.header(HeaderName::content_type).value_or(""));
+  if (type && type->is(kMediaControl)) return carry(turn, leg, event);
   const auto digit = digit_of(request);
   if (!digit) {
     auto response = leg.response(turn.node, request, 415);
-    response.add(HeaderName::accept, std::string(kRelay) + ", " + std::string(kPlain));
+    for (const auto known : {kRelay, kPlain, kMediaControl})
+      response.add(HeaderName::accept, known);
     return turn.respond(event.transaction, std::move(response));
   }
   turn.respond(event.transaction, leg.response(turn.node, request, 200));

@@ -26,6 +26,7 @@ int status_for(const Leg& leg, const Failure& failure) {
 
 void Call::bye(Turn& turn, Leg& leg, const sip::RequestReceived& event) {
   turn.respond(event.transaction, leg.response(turn.node, event.request, 200));
+  leg.bye_waits_for_notify = false;
   if (!leg.alive()) return;  // both sides hung up at once
   const bool early = leg.state == Leg::State::inviting;
   Failure failure = Failure::local(EndReason::hangup);
@@ -40,6 +41,7 @@ void Call::bye(Turn& turn, Leg& leg, const sip::RequestReceived& event) {
     leg.state = Leg::State::ended;
     return target_failed(turn, leg, Failure::from_response(480, "Ended before it was joined"));
   }
+  if (transfer_ && transfer_->referrer == leg.id) return referrer_left(turn, leg, failure);
   if (transfer_ && transfer_->leg == leg.id && transfer_->accepted)
     return referred(turn, leg, &leg);
   if (!view_.answered) {
@@ -56,7 +58,7 @@ void Call::end(Turn& turn, const Failure& known, const Leg* except) {
   if (ended()) return;
   Failure failure = known;
   failure.phase = std::max(known.phase, phase());
-  if (transfer_) transfer_overtaken(turn, failure);
+  if (transfer_) transfer_overtaken(turn, failure, except);
   view_.ended = turn.at.wall;
   turn.node.traces.ended(view_.name, turn.at.now);
   ring_until_ = repeat_provisional_at_ = align_at_ = end_at_ = kNever;
@@ -113,7 +115,9 @@ void Call::end_leg(Turn& turn, Leg& leg, const Failure& failure, const std::stri
       break;
     case Leg::State::confirmed:
       cancel_requests(turn, leg, {});
-      leg.send_bye(turn, reason);
+      leg.bye_waits_for_notify = leg.reports.pending();
+      leg.bye_reason = reason;
+      if (!leg.bye_waits_for_notify) leg.send_bye(turn, reason);
       break;
     case Leg::State::ended:
       return;

@@ -1,4 +1,5 @@
 #include "call/call.hpp"
+#include "call/event_package.hpp"
 #include "call/response_detail.hpp"
 #include "sip/endpoint.hpp"
 #include "sip/syntax.hpp"
@@ -46,18 +47,9 @@ std::optional<Outcome> outcome_in(const sip::Message& request) {
 
 /// Whether the NOTIFY is of the subscription that this REFER of ours made (RFC 3515 §2.4.6).
 bool belongs_to(const sip::Message& notify, const Leg::Referral& refer) {
-  sip::Cursor event(notify.header(HeaderName::event).value_or(""));
-  if (!sip::equals_ignoring_case(event.take_token(), "refer")) return false;
-  for (sip::ParameterCursor parameters(event.rest()); parameters.next();) {
-    if (sip::equals_ignoring_case(parameters.name(), "id"))
-      return parameters.value() && sip::parse_number(*parameters.value()) == refer.sequence;
-  }
-  return !refer.needs_id;
-}
-
-bool terminated(const sip::Message& notify) {
-  sip::Cursor state(notify.header(HeaderName::subscription_state).value_or(""));
-  return sip::equals_ignoring_case(state.take_token(), "terminated");
+  const auto event = EventPackage::parse(notify.header(HeaderName::event).value_or(""));
+  if (event.name != "refer") return false;
+  return event.id.empty() ? !refer.needs_id : sip::parse_number(event.id) == refer.sequence;
 }
 
 }  // namespace
@@ -126,7 +118,7 @@ void Call::notify(Turn& turn, Leg& leg, const sip::RequestReceived& event) {
   const bool known = leg.referred && belongs_to(request, *leg.referred);
   turn.respond(event.transaction, leg.response(turn.node, request, known ? 200 : 481));
   if (!known) return;
-  const bool over = terminated(request);
+  const bool over = is_terminated(request.header(HeaderName::subscription_state).value_or(""));
   leg.referred->notified = true;
   if (over) leg.referred.reset();
   if (!transfer_ || transfer_->leg != leg.id) return;

@@ -237,6 +237,7 @@ void Call::offer_in_answer(Turn& turn, Leg& leg, const sip::RequestReceived& eve
 
 bool Call::apply_late_answer(Turn& turn, Leg& leg, const sip::Message& bearer) {
   const auto answer = leg.media->answered(sdp_of(bearer));
+  if (dialled_for_transfer(leg)) return replacement_acknowledged(turn, leg, answer), true;
   // RFC 3261 §13.2.1: without the answer there is no session; waiting would only leave the line
   // dead.
   if (!answer) return end(turn, Failure::local(EndReason::bad_offer)), false;
@@ -342,7 +343,7 @@ void Call::align(Turn& turn) {
 void Call::align(Turn& turn, Leg& first) {
   align_at_ = kNever;
   Leg* second = partner(first);
-  if (ended() || second == nullptr || reoffer_) return;
+  if (ended() || second == nullptr || reoffer_ || !first.alive() || !second->alive()) return;
   if (!align(turn, first, *second)) align(turn, *second, first);
 }
 
@@ -382,7 +383,7 @@ void Call::reroute(Turn& turn) {
   }
   Leg* other = partner(caller());
   if (other == nullptr && early_) other = find(early_);
-  if (other != nullptr)
+  if (other != nullptr && other->alive() && caller().alive())
     return route_media(turn, caller().id, *caller().media, other->id, *other->media,
                        passage(caller(), *other), passage(*other, caller()));
 }

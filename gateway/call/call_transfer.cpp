@@ -11,9 +11,6 @@
 namespace trunkline::call {
 namespace {
 
-/// Legs of one call, ended ones included: transfers without end leave no heap of them.
-constexpr std::size_t kMaxLegs = 32;
-
 bool hear_each_other(const Leg& one, const Leg& other) {
   return shares_codec(*one.media, *other.media) && shares_codec(*other.media, *one.media);
 }
@@ -133,7 +130,9 @@ bool Call::ring_target(Turn& turn, const Callee& callee) {
   return true;
 }
 
-void Call::target_rings(Turn& turn, Leg& leg, std::string_view answer) {
+void Call::target_rings(Turn& turn, Leg& leg, const sip::Message& response,
+                        std::string_view answer) {
+  tell_referrer(turn, *transfer_, response.status(), response.reason());
   // Its early media is heard by nobody, but a 2xx need not repeat the answer in it.
   if (answer.empty()) return;
   const auto remote = leg.media->answered(answer);
@@ -185,6 +184,7 @@ void Call::join_target(Turn& turn) {
   const bool ready = target != nullptr ? agree(turn, party, *target) : agree(turn, party);
   if (!ready) return;
   const TransferOperation done = *std::exchange(transfer_, std::nullopt);
+  tell_referrer(turn, done, 200);  // before it is released
   if (target != nullptr) {
     join(turn, party, *target, done.target.number);
   } else {
@@ -197,7 +197,7 @@ void Call::transfer_done(Turn& turn, const TransferOperation& done) {
   listen(turn.at.now);
   Leg& party = *find(done.leg);
   turn.observe(CallTransferred{view(), party.name, done.asked, std::nullopt});
-  turn.reply(done.request, view());
+  if (done.request) turn.reply(done.request, view());
   align(turn, party);  // an old hold of it ends at once; the codec can wait
 }
 
@@ -323,12 +323,21 @@ void Call::transfer_failed(Turn& turn, const Failure& known) {
   end_dialled(turn, failure);
   const TransferOperation done = *std::exchange(transfer_, std::nullopt);
   turn.observe(CallTransferred{view(), find(done.leg)->name, done.asked, failure});
-  turn.reply(done.request, failure);
+  if (done.request) turn.reply(done.request, failure);
+  const int relayed = failure.relayed_code();
+  const bool same = failure.remote && relayed == failure.sip_code;
+  tell_referrer(turn, done, relayed, same ? failure.phrase : std::string{});
+  const Leg* referrer = find(done.referrer);
+  if (referrer != nullptr && !referrer->alive()) return end(turn, *referrer->end);
   align(turn);  // the party may have agreed to a codec of the target's
 }
 
-void Call::transfer_overtaken(Turn& turn, const Failure& end) {
+void Call::transfer_overtaken(Turn& turn, const Failure& end, const Leg* gone) {
   const bool good = end.grpc_code() == GrpcCode::ok;
+  const bool heard = gone == nullptr || gone->id != transfer_->referrer;
+  // A node that shuts down leaves no time for the answer.
+  if (heard && end.reason != EndReason::draining)
+    tell_referrer(turn, *transfer_, good ? 487 : end.relayed_code());
   turn.observe(CallTransferred{view(), find(transfer_->leg)->name, transfer_->asked,
                                good ? Failure::local(EndReason::cancelled) : end});
 }

@@ -72,7 +72,8 @@ void Engine::passed(const PassingMessage& message) {
 }
 
 TimePoint Engine::deadline() const {
-  TimePoint first = std::min(impl_->drain_at, impl_->node.registrar.deadline());
+  TimePoint first = std::min(
+      {impl_->drain_at, impl_->node.registrar.deadline(), impl_->subscriptions.deadline()});
   if (!impl_->unidentified.empty())
     first = std::min(first, impl_->unidentified.begin()->second.until);
   if (!impl_->deadlines.empty()) first = std::min(first, impl_->deadlines.begin()->first);
@@ -127,7 +128,7 @@ Engine::Impl::Impl(Settings settings, MediaResources media, Random& random, Rout
 
 void Engine::Impl::count() {
   lingering.set(static_cast<std::int64_t>(calls.size()));
-  dialogs.set(static_cast<std::int64_t>(node.dialogs.size()));
+  dialogs.set(static_cast<std::int64_t>(node.dialogs.size() + subscriptions.dialogs()));
   legs.set(static_cast<std::int64_t>(node.legs.size()));
   transactions.set(static_cast<std::int64_t>(node.transactions.size()));
   questions.set(static_cast<std::int64_t>(node.questions.size() + unidentified.size()));
@@ -193,6 +194,7 @@ void Engine::Impl::on_deadline(Turn& turn) {
   node.registrar.on_deadline(turn.at.now, turn.out.observations);
   if (turn.at.now >= drain_at) end_all(turn);
   ask_no_longer(turn);
+  subscriptions.on_deadline(turn.at.now);
   while (!deadlines.empty() && deadlines.begin()->first <= turn.at.now) {
     const auto [due, id] = *deadlines.begin();
     Entry& entry = calls.find(id)->second;
@@ -252,11 +254,15 @@ void Engine::Impl::receive(Turn& turn, const sip::CancelReceived& event) {
 void Engine::Impl::receive(Turn& turn, const sip::ResponseReceived& event) {
   if (event.response.status() >= 200)
     probed(turn, event.transaction, event.response.status(), event.response.reason());
+  exchanges.receive(turn, event);
+  subscriptions.receive(turn, event);
   to_call(turn, event);
 }
 void Engine::Impl::receive(Turn& turn, const sip::RequestFailed& event) {
   probed(turn, event.transaction, 0,
          event.cause == sip::RequestFailed::Cause::timeout ? "no answer" : "unreachable");
+  exchanges.receive(turn, event);
+  subscriptions.receive(turn, event);
   to_call(turn, event);
 }
 void Engine::Impl::receive(Turn& turn, const sip::AckMissing& event) {
@@ -277,6 +283,7 @@ void Engine::Impl::receive(Turn& turn, const media::Event& event) {
 
 void Engine::Impl::receive(Turn& turn, const sip::FlowClosed& event) {
   node.registrar.flow_closed(event.flow, turn.out.observations);
+  subscriptions.flow_closed(turn, event.flow);
   std::erase_if(unidentified,
                 [&](const auto& entry) { return entry.second.event.source.flow == event.flow; });
   std::vector<CallId> ids;

@@ -3,9 +3,12 @@
 #include "call/call.hpp"
 #include "call/credentials.hpp"
 #include "call/engine.hpp"
+#include "call/exchanges.hpp"
 #include "call/node.hpp"
+#include "call/places.hpp"
 #include "call/refusals.hpp"
 #include "call/router.hpp"
+#include "call/subscriptions.hpp"
 
 #include <deque>
 #include <map>
@@ -81,13 +84,40 @@ struct Engine::Impl final : MetricSource {
   void from_trunk(Turn& turn, const sip::RequestReceived& event);
   void register_user(Turn& turn, const sip::RequestReceived& event, const std::string& user);
   void out_of_dialog(Turn& turn, const sip::RequestReceived& event, const Caller& caller);
-  void options(Turn& turn, const sip::RequestReceived& event);
   void invite(Turn& turn, const sip::RequestReceived& event, const Caller& caller);
   /// Refuses an INVITE that no call could be made of, whoever sends it; true if it did.
   bool unacceptable(Turn& turn, const sip::RequestReceived& event);
   void refuse(Turn& turn, const sip::RequestReceived& event, int status, std::string_view reason,
               std::string detail = {},
               const std::vector<std::pair<sip::HeaderName, std::string>>& headers = {});
+
+  // ---- engine_refer.cpp
+  void refer(Turn& turn, const sip::RequestReceived& event, Call& call, const Leg& leg);
+  Referral referral(const sip::Message& request, const Leg& leg, TimePoint now);
+  /// The dialog that the Replaces of a Refer-To means, if it may be meant.
+  void name_attended(std::string_view text, const Leg& leg, Referral& wanted);
+  /// Whether a Refer-To may name this host: our domain or address, a trunk's, or none.
+  bool may_be_named(const sip::Uri& uri);
+  /// Null: there is none.
+  Leg* leg_in_dialog(std::string_view call_id, std::string_view local_tag,
+                     std::string_view remote_tag);
+  /// An INVITE with Replaces.
+  void replace(Turn& turn, const sip::RequestReceived& event, const Caller& caller);
+
+  // ---- engine_methods.cpp
+  void options(Turn& turn, const sip::RequestReceived& event, const Caller& caller);
+  /// MESSAGE and PUBLISH.
+  void carry(Turn& turn, const sip::RequestReceived& event, const Caller& caller);
+  void subscribe(Turn& turn, const sip::RequestReceived& event, const Caller& caller);
+  void in_subscription(Turn& turn, const sip::RequestReceived& event, Subscriptions::End& end);
+  void bad_event(Turn& turn, const sip::RequestReceived& event);
+  /// Whom the routes of the caller mean.
+  Party called(const Caller& caller, const std::string& dialled, TimePoint now) const;
+  /// What an INVITE for the party would be refused with at once; 0: it would not.
+  int invite_refusal(const Caller& caller, const Party& party, TimePoint now);
+  /// Where the request has to go. Empty: it was refused.
+  std::vector<Place> places_for(Turn& turn, const sip::RequestReceived& event,
+                                const Caller& caller);
 
   // ---- engine_control.cpp
   void execute(Turn& turn, RequestId id, const CreateCall& request);
@@ -157,6 +187,8 @@ struct Engine::Impl final : MetricSource {
   Router router;
   Credentials credentials;
   Authenticator authenticator;
+  Exchanges exchanges;
+  Subscriptions subscriptions;
   std::unordered_map<CallId, Entry> calls;
   std::unordered_map<std::string, CallId> names;  ///< by CallView::name
   std::set<std::pair<TimePoint, CallId>> deadlines;

@@ -52,6 +52,7 @@ void Engine::Impl::receive(Turn& turn, const sip::RequestReceived& event) {
   if (!to_tag.empty()) {
     const auto leg = node.dialogs.find(dialog_key(sip::call_id_of(event.request), to_tag));
     if (leg != node.dialogs.end()) return in_dialog(turn, event, leg->second);
+    if (auto* end = subscriptions.find(event.request)) return in_subscription(turn, event, *end);
   }
   if (sip::is_websocket(event.source.transport)) return from_browser(turn, event);
   from_trunk(turn, event);
@@ -82,6 +83,7 @@ void Engine::Impl::in_dialog(Turn& turn, const sip::RequestReceived& event, LegI
       return refuse(turn, event, 403, "acl", "not an address of trunk " + leg->peer);
     }
   }
+  if (event.request.method() == Method::refer) return refer(turn, event, *call, *leg);
   call->receive(turn, id, event);
   settle(*call);
 }
@@ -150,20 +152,31 @@ void Engine::Impl::out_of_dialog(Turn& turn, const sip::RequestReceived& event,
   if (const auto missing = unsupported_options(event.request); !missing.empty()) {
     return refuse(turn, event, 420, "extension", missing, {{HeaderName::unsupported, missing}});
   }
-  if (event.request.method() == Method::options) return options(turn, event);
-  if (event.request.method() == Method::invite) return invite(turn, event, caller);
-  refuse(turn, event, 405, "method", {}, {{HeaderName::allow, std::string(kAllow)}});
-}
-
-void Engine::Impl::options(Turn& turn, const sip::RequestReceived& event) {
-  auto response = sip::make_response(event.request, draining ? 503 : 200, node.random.token(12));
-  response.add(HeaderName::allow, kAllow);
-  response.add(HeaderName::accept, "application/sdp");
-  response.add(HeaderName::accept_encoding, "identity");
-  response.add(HeaderName::supported,
-               sip::is_websocket(event.source.transport) ? kPlainSupported : kSupported);
-  if (draining) response.add(HeaderName::retry_after, std::to_string(kRetryAfter));
-  turn.respond(event.transaction, std::move(response));
+  switch (event.request.method()) {
+    case Method::options:
+      return options(turn, event, caller);
+    case Method::invite:
+      return invite(turn, event, caller);
+    case Method::message:
+    case Method::publish:
+      return carry(turn, event, caller);
+    case Method::subscribe:
+      return subscribe(turn, event, caller);
+    case Method::refer:
+      // RFC 3515 §2.4.2 leaves it to us: without a call there is nothing that could be moved, and a
+      // call on somebody's word alone is toll fraud.
+      return refuse(turn, event, 403, "method", "REFER outside a dialog",
+                    {{HeaderName::warning,
+                      "399 " + node.settings.domain + " \"REFER is taken in a call only\""}});
+    case Method::notify:
+    case Method::bye:
+    case Method::info:
+    case Method::update:
+    case Method::prack:
+      return refuse(turn, event, 481, "dialog", "outside a dialog");  // RFC 3261 §12.2.2
+    default:
+      return refuse(turn, event, 405, "method", {}, {{HeaderName::allow, std::string(kAllow)}});
+  }
 }
 
 bool Engine::Impl::unacceptable(Turn& turn, const sip::RequestReceived& event) {
@@ -197,6 +210,7 @@ bool Engine::Impl::unacceptable(Turn& turn, const sip::RequestReceived& event) {
 
 void Engine::Impl::invite(Turn& turn, const sip::RequestReceived& event, const Caller& caller) {
   if (unacceptable(turn, event)) return;
+  if (event.request.count(HeaderName::replaces) > 0) return replace(turn, event, caller);
   const auto later = std::vector<std::pair<HeaderName, std::string>>{
       {HeaderName::retry_after, std::to_string(kRetryAfter)}};
   if (draining) return refuse(turn, event, 503, "draining", {}, later);

@@ -14,10 +14,10 @@ namespace {
 constexpr Duration kMediaPatience =
     seconds{30};  // for the ICE restart of a browser that came back without its media
 
-bool is_supported(std::string_view option) {
-  sip::ListCursor ours(kSupported);
-  while (const auto one = ours.next()) {
-    if (sip::equals_ignoring_case(*one, option)) return true;
+bool is_supported(std::string_view tag) {
+  sip::ListCursor tags(kSupported);
+  while (const auto known = tags.next()) {
+    if (sip::equals_ignoring_case(*known, tag)) return true;
   }
   return false;
 }
@@ -80,11 +80,6 @@ void Leg::take_credentials(const TrunkSettings& trunk, Random& random) {
 }
 
 std::string Leg::contact(const Node& node) const {
-  if (kind == Kind::browser) {
-    // A browser reaches us by its connection only; the URI names the domain, and no address of
-    // ours.
-    return "<sip:trunkline@" + node.settings.domain + ";transport=ws>";
-  }
   return node.contact(target);
 }
 
@@ -100,6 +95,28 @@ void Leg::add_session_request(Node& node, sip::Message& request) const {
   if (wanted.delta_seconds == 0) return;
   request.set(HeaderName::session_expires, wanted.text());
   request.set(HeaderName::min_se, std::to_string(sip::kMinimumSessionInterval));
+}
+
+void Leg::invited_by(Turn& turn, const sip::RequestReceived& event) {
+  state = State::invited;
+  target = event.source;
+  call_id = sip::call_id_of(event.request);
+  local_tag = turn.node.random.token(12);
+  invite = event.transaction;
+  invite_request = event.request;
+  peer_updates = sip::has_token(event.request, HeaderName::allow, "UPDATE");
+  peer_refers = may_refer(event.request);
+  if (sip::reliable_demand(event.request) != sip::ReliableDemand::none)
+    reliable.emplace(event.request, sip::TransactionTimers{}, turn.node.random);
+  const Trunk* trunk = kind == Kind::trunk ? turn.node.trunks.find(peer) : nullptr;
+  if (trunk != nullptr) take_credentials(trunk->settings, turn.node.random);
+  turn.node.transactions[event.transaction] = id;
+  register_dialog(turn.node);
+  if (const auto contact = sip::contact_of(event.request)) contact_user = contact->uri.user;
+  if (kind == Kind::trunk) return;
+  for (const Binding& binding : turn.node.registrar.find(peer, turn.at.now)) {
+    if (binding.target.flow == target.flow) instance = binding.instance;
+  }
 }
 
 void Leg::send_invite(Turn& turn, const sip::Uri& request_uri, const sip::NameAddress& from,

@@ -23,13 +23,14 @@ namespace trunkline::call {
 
 /// Methods that the gateway takes, for Allow.
 inline constexpr std::string_view kAllow =
-    "INVITE, ACK, BYE, CANCEL, OPTIONS, PRACK, INFO, UPDATE, NOTIFY";
+    "INVITE, ACK, BYE, CANCEL, OPTIONS, PRACK, INFO, UPDATE, NOTIFY, REFER, MESSAGE, SUBSCRIBE, "
+    "PUBLISH";
 /// Option tags that a request may require of us.
-inline constexpr std::string_view kSupported = "timer, 100rel";
+inline constexpr std::string_view kSupported = "timer, 100rel, replaces, norefersub";
 /// Those without 100rel: towards a browser - JsSIP has no PRACK, and the connection loses nothing,
 /// so that a page that requires it gets it and none is led to it - and in a re-INVITE, which rings
 /// nobody.
-inline constexpr std::string_view kPlainSupported = "timer";
+inline constexpr std::string_view kPlainSupported = "timer, replaces, norefersub";
 
 /// The option tags of a Require that we don't have (RFC 3261 §8.2.2.3), comma-separated; empty when
 /// all are known.
@@ -47,7 +48,7 @@ class Leg {
     confirmed,
     ended
   };
-  enum class Purpose { invite, reinvite, refresh, bye, info, refer, prack };
+  enum class Purpose { invite, reinvite, refresh, bye, info, refer, notify, carried, prack };
 
   /// A client transaction of ours that is not over.
   struct Outgoing {
@@ -113,6 +114,24 @@ class Leg {
     bool notified = false;
   };
   std::optional<Referral> referred;
+  // -------- REFER of the peer's (RFC 3515)
+  /// A NOTIFY that is to be sent: one at a time, so that none overtakes another.
+  struct Notice {
+    std::uint32_t refer = 0;    ///< CSeq of the REFER that it is about
+    std::string line;           ///< the status line that it tells
+    std::string_view end = {};  ///< of the subscription: why; empty: it goes on
+  };
+  struct Reports {
+    std::optional<std::uint32_t> first;  ///< the first REFER of the dialog: told of without an id
+    std::optional<std::uint32_t> open;   ///< the one whose subscription lives
+    TimePoint until = kNever;            ///< and for how long
+    std::string told;                    ///< the last line of it
+    std::deque<Notice> waiting;
+    std::optional<std::uint32_t> sent;  ///< the REFER of the NOTIFY that has no answer yet
+    bool pending() const { return sent || !waiting.empty(); }
+  } reports;
+  /// Our BYE would cut off what a NOTIFY has to tell: it follows the answer to the last one.
+  bool bye_waits_for_notify = false;
   // -------- the flow of a browser
   std::string instance;  ///< +sip.instance of the binding that the leg belongs to
   std::string contact_user;
@@ -193,6 +212,8 @@ class Leg {
   /// Our URI on this leg, for Contact.
   std::string contact(const Node& node) const;
 
+  /// Their INVITE makes this leg, on the caller's side of what it begins.
+  void invited_by(Turn& turn, const sip::RequestReceived& event);
   /// The first INVITE of ours to this peer. `from` and `to` are URIs without tag; `headers` come on
   /// top of ours.
   void send_invite(Turn& turn, const sip::Uri& request_uri, const sip::NameAddress& from,
@@ -215,6 +236,14 @@ class Leg {
   void send_bye(Turn& turn, std::string_view reason);
   /// REFER inside the dialog (RFC 3515).
   sip::TransactionId send_refer(Turn& turn, const sip::Uri& to);
+  // ---- leg_reports.cpp
+  /// A REFER of the peer's was accepted: NOTIFYs tell of it from now on, until then at the latest.
+  void begin_reports(std::uint32_t refer, TimePoint until);
+  /// What has become of that REFER, if its subscription lives. `end`: the subscription is over, for
+  /// this reason (RFC 6665 §4.1.3).
+  void report(Turn& turn, std::uint32_t refer, std::string line, std::string_view end = {});
+  /// The NOTIFY on its way had this final response, 0 for none; the next one follows, or our BYE.
+  void report_answered(Turn& turn, int status);
   void ack(Turn& turn, sip::TransactionId transaction, const sip::Dialog& dialog,
            std::uint32_t sequence, std::string_view sdp = {});
   /// ACK and BYE for a 2xx that came too late or from another fork (RFC 3261 §13.2.2.4).
@@ -241,6 +270,7 @@ class Leg {
   std::string_view supported() const {
     return kind == Kind::browser ? kPlainSupported : kSupported;
   }
+  void send_report(Turn& turn);
   sip::Message reinvite(Turn& turn, std::string_view sdp);
   void add_session_request(Node& node, sip::Message& request) const;
 

@@ -52,9 +52,12 @@ std::optional<SocketAddress> Node::contact_address(sip::Transport transport, boo
 }
 
 std::string Node::contact(const sip::Target& peer) const {
+  // A browser reaches us by its connection only; the URI names the domain, and no address of ours.
+  if (sip::is_websocket(peer.transport))
+    return "<sip:" + std::string(kContactUser) + "@" + settings.domain + ";transport=ws>";
   const auto address = contact_address(peer.transport, peer.remote.ip.is_v6());
   const std::string host = address ? address->text() : settings.domain;
-  return "<sip:trunkline@" + host +
+  return "<sip:" + std::string(kContactUser) + "@" + host +
          ";transport=" + std::string(sip::transport_label(peer.transport)) + ">";
 }
 

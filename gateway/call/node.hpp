@@ -12,10 +12,14 @@
 #include <cstddef>
 #include <map>
 #include <string>
+#include <string_view>
 #include <unordered_map>
 #include <vector>
 
 namespace trunkline::call {
+
+/// The user part of our Contacts.
+inline constexpr std::string_view kContactUser = "trunkline";
 
 /// What all calls of the node share. Owned by the engine; calls get it with each input as part of
 /// `Turn`.
@@ -53,7 +57,7 @@ struct Node {
   void give_back_port(std::size_t worker, const SocketAddress& local, TimePoint now);
   /// Our signalling address for a leg over this transport towards a peer of this family.
   std::optional<SocketAddress> contact_address(sip::Transport transport, bool ipv6) const;
-  /// Our URI towards a peer that is no browser, for Contact.
+  /// Our URI towards a peer, for Contact.
   std::string contact(const sip::Target& peer) const;
 
   Cell ports_used;

@@ -40,6 +40,15 @@ struct TransferTarget {
   bool referable = true;        ///< says something to a peer: a trunk or a service of ours does not
 };
 
+/// What a REFER of a peer's asks for, as far as the routes and the other calls tell (RFC 3515).
+struct Referral {
+  int refused = 0;    ///< what the REFER itself is answered with; 0: it may be taken
+  std::string asked;  ///< its Refer-To
+  TransferTarget target;
+  LegId own;        ///< with Replaces: the referrer's leg of another call, whose partner is meant
+  int outcome = 0;  ///< what it is known to come to; 0: that has to be tried
+};
+
 /// A transfer until its outcome is known. One at a time, and not beside a hold.
 struct TransferOperation {
   enum class Stage : std::uint8_t {
@@ -48,8 +57,10 @@ struct TransferOperation {
     dialling,   ///< legs of ours ring at the target
     joining     ///< the target has answered; the party has yet to agree to its codec
   };
-  RequestId request;
-  LegId leg;  ///< of the party that is transferred
+  RequestId request;  ///< of the API; none: a peer has asked for it
+  LegId referrer;     ///< the leg whose peer did by REFER, and is told of it by NOTIFY
+  std::uint32_t refer_sequence = 0;  ///< and the CSeq of that REFER
+  LegId leg;                         ///< of the party that is transferred
   std::string asked;
   TransferTarget target;
   Duration ring_timeout{};

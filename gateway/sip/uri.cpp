@@ -3,6 +3,7 @@
 #include "base/net_address.hpp"
 #include "sip/parts.hpp"
 #include "sip/syntax.hpp"
+#include "sip/uri_header.hpp"
 
 #include <algorithm>
 #include <array>
@@ -318,19 +319,7 @@ std::string Uri::text() const {
 }
 
 std::string Uri::unescaped_user() const {
-  std::string plain;
-  plain.reserve(user.size());
-  for (std::size_t i = 0; i < user.size(); ++i) {
-    const bool escape = user[i] == '%' && i + 2 < user.size() && hex_value(user[i + 1]) >= 0 &&
-                        hex_value(user[i + 2]) >= 0;
-    if (!escape) {
-      plain.push_back(user[i]);
-      continue;
-    }
-    plain.push_back(static_cast<char>(hex_value(user[i + 1]) * 16 + hex_value(user[i + 2])));
-    i += 2;
-  }
-  return plain;
+  return unescape(user);
 }
 
 std::string Uri::transport() const {

@@ -53,6 +53,18 @@ window.phone = {
   hold: (number) => settled((done) => sessions[number].hold({}, done)),
   resume: (number) => settled((done) => sessions[number].unhold({}, done)),
   dtmf: (number, digit, how) => sessions[number].sendDTMF(digit, { transportType: how === 'info' ? 'INFO' : 'RFC2833' }),
+  // Blind, or with `other` attended; what the library is told of it becomes events.
+  refer(number, target, other) {
+    const told = ({ status_line: line }) => note('referred', { number, status: Number(line.status_code) });
+    sessions[number].refer(`sip:${target}@example.test`, {
+      replaces: sessions[other],
+      eventHandlers: {
+        requestSucceeded: ({ response }) => note('referAnswered', { number, status: response.status_code }),
+        requestFailed: ({ response }) => note('referAnswered', { number, status: response?.status_code }),
+        trying: told, progress: told, accepted: told, failed: told,
+      },
+    });
+  },
   hears: (frequency) => ear.hears(frequency),
   // The connection breaks under the library, which has to notice by itself.
   dropSocket: () => agent.transport.socket._ws.close(),

@@ -103,6 +103,17 @@ window.phone = {
       },
     });
   },
+  // Blind, or with `other` attended; what the library is told of it becomes events.
+  async refer(number, target, other) {
+    const answered = (response) => note('referAnswered', { number, status: response.message.statusCode });
+    await sessions[number].refer(sessions[other] ?? UserAgent.makeURI(`sip:${target}@example.test`), {
+      requestDelegate: { onAccept: answered, onReject: answered },
+      onNotify: (notification) => {
+        note('referred', { number, status: Number(/^SIP\/2\.0 (\d+)/.exec(notification.request.body)?.[1]) });
+        void notification.accept();
+      },
+    });
+  },
   hears: (frequency) => ear.hears(frequency),
   dropSocket: () => agent.transport._ws.close(),
   // SIP.js leaves reconnecting to the page.

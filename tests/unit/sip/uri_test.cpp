@@ -1,5 +1,7 @@
 #include "sip/uri.hpp"
 
+#include "sip/uri_header.hpp"
+
 #include <gtest/gtest.h>
 #include <string>
 
@@ -192,6 +194,18 @@ TEST(UriParameters, AreSetReplacedAndFound) {
   EXPECT_EQ(parameter_value(parameters, "lr"), "");
   EXPECT_NE(find_parameter(parameters, "LR"), nullptr);
   EXPECT_EQ(find_parameter(parameters, "ttl"), nullptr);
+}
+
+// RFC 3261 §19.1.1: headers of a URI are escaped as a whole
+TEST(UriHeaders, AreFoundByNameAndUnescaped) {
+  const auto uri = Uri::parse(
+      "sip:bob@example.test?subject=a%26b&replaces=1%40x%3Bto-tag%3Dt%3Bfrom-tag%3Df&empty");
+  ASSERT_TRUE(uri);
+  EXPECT_EQ(uri_header(*uri, "Replaces"), "1@x;to-tag=t;from-tag=f");
+  EXPECT_EQ(uri_header(*uri, "Subject"), "a&b");
+  EXPECT_EQ(uri_header(*uri, "Empty"), "");
+  EXPECT_EQ(uri_header(*uri, "Body"), std::nullopt);
+  EXPECT_EQ(uri_header(*Uri::parse("sip:bob@example.test"), "Replaces"), std::nullopt);
 }
 
 }  // namespace

@@ -1,0 +1,113 @@
+#include "call/call.hpp"
+#include "sdp/codec_match.hpp"
+#include "sip/endpoint.hpp"
+
+#include <algorithm>
+#include <utility>
+
+// INVITE with Replaces (RFC 3891): the new leg takes the place of one that the same party has in an
+// answered call. It is answered at once, joined as a target of a transfer is, and the old one is
+// released; if it can't be joined, the call is as it was.
+namespace trunkline::call {
+
+using sip::HeaderName;
+
+namespace {
+/// What the sender is asked to wait while something else goes on in the call, in seconds.
+constexpr std::uint32_t kReplaceAgain = 2;
+}  // namespace
+
+int Call::replace_refusal(const Leg& old, bool early_only) const {
+  // RFC 3891 §3: a dialog that is over is declined; an early one that its peer has begun counts as
+  // none. One that we have begun is not given to another device: a fork of it may answer any time.
+  if (!old.alive() || old.state == Leg::State::inviting) return 603;
+  if (old.state == Leg::State::invited) return 481;
+  if (early_only) return 486;
+  const Leg* party = partner(old);
+  if (!view_.answered || !joined(old) || party == nullptr || !party->alive()) return 603;
+  if (transfer_ || holding_ || reoffer_ || legs_.size() >= kMaxLegs) return 500;
+  return 0;
+}
+
+void Call::replace(Turn& turn, LegId replaced, const sip::RequestReceived& event, bool early_only) {
+  const Leg& old = *find(replaced);
+  if (const int status = replace_refusal(old, early_only)) {
+    auto response = sip::make_response(event.request, status, turn.node.random.token(12));
+    if (status == 500) response.add(HeaderName::retry_after, std::to_string(kReplaceAgain));
+    return turn.respond(event.transaction, std::move(response));
+  }
+  prune(turn.node);
+  const Leg& party = *partner(old);
+  Leg& leg = add_leg(turn, old.kind, old.peer, old.caller ? Side::from : Side::to);
+  leg.invited_by(turn, event);
+  if (auto dialog = sip::Dialog::as_uas(event.request, leg.local_tag)) leg.dialog = *dialog;
+  Trunk* trunk = leg.kind == Leg::Kind::trunk ? turn.node.trunks.find(leg.peer) : nullptr;
+  if (trunk != nullptr) {  // the old leg's place on it is free in a moment
+    ++trunk->calls;
+    admitted_.push_back(leg.peer);
+  }
+  leg.session = sip::SessionTimer::agree(
+      event.request, trunk != nullptr ? trunk->settings.session_expires_seconds : 0);
+  transfer_ = TransferOperation{};
+  transfer_->leg = party.id;
+  transfer_->asked = leg.party();
+  transfer_->target.number = sip::from_of(event.request).uri.unescaped_user();
+  transfer_->dialled = {leg.id};
+  transfer_->give_up_at = turn.at.now + kJoinPatience;
+  if (!leg.dialog) return transfer_failed(turn, Failure::local(EndReason::bad_offer));
+  if (const auto failure = answer_replacement(turn, leg, party))
+    return transfer_failed(turn, *failure);
+  leg.state = Leg::State::answered;
+  leg.reached(Phase::answered);
+  leg.dialog->confirm();
+  if (!leg.offered_in) begin_joining(turn);
+}
+
+std::optional<Failure> Call::answer_replacement(Turn& turn, Leg& leg, const Leg& party) {
+  const std::size_t worker = party.media->worker();
+  if (leg.kind == Leg::Kind::browser) {
+    leg.media = LegMedia::browser(turn, leg.id, worker);
+  } else {
+    leg.media = LegMedia::trunk(turn, leg.id, worker, *turn.node.trunks.find(leg.peer));
+    if (!leg.media) return Failure::local(EndReason::no_ports);
+  }
+  const auto& spoken = party.media->sdp().agreed_codecs();
+  const std::string_view text = sdp_of(leg.invite_request);
+  if (text.empty()) {
+    const auto codecs =
+        sdp::codecs_to_offer(spoken, allowed_codecs(turn.node, leg), leg.media->profile());
+    if (codecs.empty()) return Failure::local(EndReason::no_codec);
+    leg.media->open(turn);
+    leg.offered_in = leg.invite;
+    leg.respond_with_sdp(turn, leg.invite, leg.invite_request, 200,
+                         leg.offer(codecs, sdp::Direction::sendrecv));
+    return std::nullopt;
+  }
+  const auto offer = leg.media->sdp().receive_offer(text);
+  if (!offer) return Failure::local(EndReason::no_codec);
+  const auto usable = usable_codecs(turn.node, leg, offer->codecs);
+  auto codecs = sdp::codecs_to_answer(usable, spoken);
+  if (codecs.empty()) {
+    // What the party would have to be asked for.
+    codecs = sdp::codecs_to_answer(
+        usable,
+        sdp::codecs_to_offer(usable, allowed_codecs(turn.node, party), leg.media->profile()));
+  }
+  if (codecs.empty()) return Failure::local(EndReason::no_codec);
+  leg.answer_sdp = leg.answer(codecs, sdp::Direction::sendrecv);
+  leg.media->open(turn);
+  leg.media->update(turn, *offer);
+  leg.heard(sdp::ready_direction(*offer));
+  leg.respond_with_sdp(turn, leg.invite, leg.invite_request, 200, leg.answer_sdp);
+  return std::nullopt;
+}
+
+void Call::replacement_acknowledged(Turn& turn, Leg& leg,
+                                    const Result<sdp::RemoteMedia, sdp::Rejection>& answer) {
+  if (!answer) return transfer_failed(turn, Failure::local(EndReason::bad_offer));
+  leg.media->update(turn, *answer);
+  leg.heard(sdp::ready_direction(*answer));
+  begin_joining(turn);
+}
+
+}  // namespace trunkline::call

@@ -1,0 +1,61 @@
+#pragma once
+#include "call/failure.hpp"
+#include "call/node.hpp"
+#include "call/places.hpp"
+#include "sip/digest.hpp"
+#include "sip/effects.hpp"
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <unordered_map>
+#include <vector>
+
+namespace trunkline::call {
+
+/// Requests outside of any dialog that are carried to somebody else, and their answers back:
+/// MESSAGE (RFC 3428), PUBLISH (RFC 3903). Both sides are transactions of their own; nothing is
+/// stored beyond them. Sans I/O.
+class Exchanges {
+ public:
+  /// Those under way at once; one more gets 503.
+  static constexpr std::size_t kMaxOpen = 4096;
+  bool full() const { return open_.size() >= kMaxOpen; }
+  std::size_t size() const { return open_.size(); }
+
+  /// Sends the request on to all of these places, of which there is at least one. The first 2xx, or
+  /// the best refusal, is the answer. `from`: as whom its sender is shown.
+  void begin(Turn& turn, const sip::RequestReceived& event, const std::vector<Place>& places,
+             const sip::NameAddress& from);
+  /// Of transactions that are not theirs they take no notice.
+  void receive(Turn& turn, const sip::ResponseReceived& event);
+  void receive(Turn& turn, const sip::RequestFailed& event);
+
+ private:
+  /// A request of ours, and which exchange it belongs to.
+  struct Branch {
+    std::uint64_t exchange = 0;
+    sip::Message request;
+    sip::Target target;
+    bool browser = false;
+    int challenges = 0;
+    std::optional<sip::DigestClient> digest;
+  };
+  struct Exchange {
+    sip::TransactionId server;
+    sip::Message request;
+    std::size_t branches = 0;         ///< without an outcome
+    std::optional<Failure> best;      ///< refusal
+    std::optional<sip::Message> why;  ///< the response that it is
+  };
+  bool challenged(Turn& turn, Branch& branch, const sip::Message& response);
+  void send(Turn& turn, Branch branch);
+  void settled(Turn& turn, std::uint64_t exchange);
+  void answer(Turn& turn, const Exchange& exchange, int status, const sip::Message* response);
+
+  std::unordered_map<sip::TransactionId, Branch> branches_;
+  std::map<std::uint64_t, Exchange> open_;
+  std::uint64_t last_ = 0;
+};
+
+}  // namespace trunkline::call
