@@ -52,10 +52,14 @@ std::optional<SocketAddress> Node::contact_address(sip::Transport transport, boo
 }
 
 std::string Node::contact(const sip::Target& peer) const {
+  return "<" + contact_uri(peer, "trunkline") + ">";
+}
+
+std::string Node::contact_uri(const sip::Target& peer, std::string_view user) const {
   const auto address = contact_address(peer.transport, peer.remote.ip.is_v6());
   const std::string host = address ? address->text() : settings.domain;
-  return "<sip:trunkline@" + host +
-         ";transport=" + std::string(sip::transport_label(peer.transport)) + ">";
+  return "sip:" + sip::escape_user(user) + "@" + host +
+         ";transport=" + std::string(sip::transport_label(peer.transport));
 }
 
 std::string dialog_key(std::string_view call_id, std::string_view local_tag) {
