@@ -188,6 +188,8 @@ void Call::receive(Turn& turn, LegId id, const sip::ResponseReceived& event) {
   if (leg == nullptr) return;
   const auto sent = leg->outgoing.find(event.transaction);
   if (sent == leg->outgoing.end()) return;
+  if (sent->second.abandoned) return heard_late(turn, *leg, event);
+  if (sent->second.purpose == Leg::Purpose::invite) leg->failover.next_at = kNever;
   if (event.response.status() < 200) {
     if (sent->second.purpose == Leg::Purpose::invite && leg->alive())
       provisional(turn, *leg, event);
@@ -250,13 +252,14 @@ void Call::receive(Turn& turn, LegId id, const sip::RequestFailed& event) {
   sent->second.finished = true;
   if (purpose == Leg::Purpose::notify) return leg->report_answered(turn, 0);
   if (purpose == Leg::Purpose::carried) carried_failed(turn, event);
-  if (!leg->alive() || purpose == Leg::Purpose::prack) return;
+  if (!leg->alive() || purpose == Leg::Purpose::prack || sent->second.abandoned) return;
   const bool timeout = event.cause == sip::RequestFailed::Cause::timeout;
   if (purpose == Leg::Purpose::invite) {
     EndReason reason = timeout ? EndReason::no_response : EndReason::trunk_unreachable;
     if (leg->kind == Leg::Kind::browser) reason = EndReason::not_registered;
     Failure failure = Failure::local(reason);
     if (redirected(turn, *leg, sent->second, nullptr, failure)) return;
+    if (tried_elsewhere(turn, *leg, sent->second, nullptr, failure)) return;
     leg->state = Leg::State::ended;
     return branch_failed(turn, *leg, failure);
   }
@@ -438,6 +441,7 @@ void Call::leg_due(Turn& turn, Leg& leg) {
   }
   if (now >= leg.media_by) return lost(turn, leg, EndReason::media_timeout);
   if (now >= leg.silent_at) stays_silent(turn, leg);
+  if (now >= leg.failover.next_at) return target_silent(turn, leg);
   if (leg.reconnect_by != kNever)
     return;  // nobody there to refresh with: the grace time alone counts
   switch (leg.timer.on_deadline(now)) {
@@ -460,8 +464,8 @@ TimePoint Call::deadline() const {
     if (!leg->alive()) continue;
     const bool away = leg->reconnect_by != kNever;
     if (leg->reliable) first = std::min(first, leg->reliable->deadline());
-    first = std::min(
-        {first, leg->media_by, leg->silent_at, away ? leg->reconnect_by : leg->timer.deadline()});
+    first = std::min({first, leg->media_by, leg->silent_at, leg->failover.next_at,
+                      away ? leg->reconnect_by : leg->timer.deadline()});
   }
   return first;
 }

@@ -205,6 +205,16 @@ class Call {
   /// and `failure` is what the leg ends with. `response`: null if none came.
   bool redirected(Turn& turn, Leg& leg, const Leg::Outgoing& sent, const sip::Message* response,
                   Failure& failure);
+  // ---- call_failover.cpp
+  /// Sends the INVITE of the leg to the trunk's next target, if what became of this one allows it.
+  /// False: it does not, or there is none, and `failure` is what the leg ends with. `response`:
+  /// null if none came.
+  bool tried_elsewhere(Turn& turn, Leg& leg, const Leg::Outgoing& sent,
+                       const sip::Message* response, Failure& failure);
+  void watch_target(Turn& turn, Leg& leg);
+  void target_silent(Turn& turn, Leg& leg);
+  /// A response of a target that was given up.
+  void heard_late(Turn& turn, Leg& leg, const sip::ResponseReceived& event);
   // ---- call_reoffer.cpp
   void reoffered(Turn& turn, Leg& leg, const sip::RequestReceived& event);
   std::optional<int> glare(const Leg& leg, const sip::Message& request) const;

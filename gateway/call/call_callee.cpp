@@ -10,8 +10,15 @@ namespace trunkline::call {
 Result<Callee, Failure> Call::at_trunk(Turn& turn, const std::string& name,
                                        const std::string& number, Side side, std::size_t worker) {
   Trunk* trunk = turn.node.trunks.find(name);
-  const auto target = trunk != nullptr ? Trunks::target(*trunk) : std::nullopt;
-  if (!target) return trunkline::fail(Failure::local(EndReason::trunk_unreachable));
+  auto targets = trunk != nullptr ? Trunks::order(*trunk, turn.node.random, turn.at.now)
+                                  : std::vector<sip::Target>{};
+  if (targets.empty()) {
+    const auto rest = trunk != nullptr ? Trunks::rests(*trunk, turn.at.now) : std::nullopt;
+    Failure failure = Failure::local(rest ? EndReason::limit : EndReason::trunk_unreachable);
+    if (rest)
+      failure.retry_after = static_cast<std::uint32_t>(std::chrono::ceil<seconds>(*rest).count());
+    return trunkline::fail(std::move(failure));
+  }
   const auto admission = turn.node.trunks.admit(*trunk, turn.at.now);
   if (admission != Trunks::Admission::ok) {
     const bool disabled = admission == Trunks::Admission::disabled;
@@ -19,7 +26,9 @@ Result<Callee, Failure> Call::at_trunk(Turn& turn, const std::string& name,
   }
   admitted_.push_back(trunk->settings.name);
   Leg& leg = add_leg(turn, Leg::Kind::trunk, trunk->settings.name, side);
-  leg.target = *target;
+  leg.target = targets.front();
+  leg.failover.waiting.assign(targets.begin() + 1, targets.end());
+  leg.preloaded_route = trunk->service_route;
   leg.take_credentials(trunk->settings, turn.node.random);
   leg.media = LegMedia::trunk(turn, leg.id, worker, *trunk);
   Callee callee{&leg, trunk->settings.uri, {}};

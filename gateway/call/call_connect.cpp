@@ -174,6 +174,7 @@ bool Call::ring(Turn& turn, const Callee& callee) {
   leg.media->open(turn);
   leg.send_invite(turn, callee.request_uri, shown_to(turn.node, leg), callee.to, forwards_, offer,
                   leg.caller ? first_headers_ : headers_);
+  watch_target(turn, leg);
   return true;
 }
 
@@ -394,7 +395,9 @@ void Call::refused(Turn& turn, Leg& leg, const sip::ResponseReceived& event) {
                                                     trunk->names_capacity(event.response.reason()));
   }
   if (leg.caller) failure.ended_by = EndedBy::caller;
-  if (redirected(turn, leg, leg.outgoing[event.transaction], &event.response, failure)) return;
+  const Leg::Outgoing& sent = leg.outgoing[event.transaction];
+  if (redirected(turn, leg, sent, &event.response, failure)) return;
+  if (tried_elsewhere(turn, leg, sent, &event.response, failure)) return;
   leg.state = Leg::State::ended;
   branch_failed(turn, leg, failure);
 }

@@ -127,6 +127,7 @@ bool Call::ring_target(Turn& turn, const Callee& callee) {
   const std::string offer = leg.offer(codecs, party.peer_wish);
   leg.media->open(turn);
   leg.send_invite(turn, callee.request_uri, from, callee.to, kMaxForwards, offer, {});
+  watch_target(turn, leg);
   return true;
 }
 

@@ -192,10 +192,23 @@ struct Credential {
   std::string username, password;
   std::chrono::system_clock::time_point expires;
 };
+struct TrunkTargetView {
+  std::string transport, address, state;  ///< "udp", ADDR:PORT, "up"
+  std::uint32_t priority = 0, weight = 0;
+  std::optional<Duration> rests;  ///< takes no calls for so long (Retry-After of a 503)
+};
+struct TrunkRegistrationView {
+  std::string state;                ///< "registered"
+  std::string failure;              ///< why the last attempt failed; empty: it did not
+  std::optional<Duration> expires;  ///< the binding lives for so long; nothing: there is none
+};
 struct TrunkView {
   std::string name, uri;
   bool enabled = true;
   std::optional<bool> up;  ///< nothing: never probed
+  bool degraded = false;
+  std::vector<TrunkTargetView> targets;
+  std::optional<TrunkRegistrationView> registration;  ///< nothing: it does not register
   std::vector<std::string> addresses;
   std::uint32_t calls = 0, max_calls = 0;
 };

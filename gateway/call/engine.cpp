@@ -77,23 +77,27 @@ TimePoint Engine::deadline() const {
   if (!impl_->unidentified.empty())
     first = std::min(first, impl_->unidentified.begin()->second.until);
   if (!impl_->deadlines.empty()) first = std::min(first, impl_->deadlines.begin()->first);
+  first = std::min(first, impl_->trunks_at);
   return first;
 }
 
-void Engine::trunk_resolved(const std::string& trunk, std::vector<SocketAddress> addresses) {
-  impl_->node.trunks.resolved(trunk, std::move(addresses));
+void Engine::trunk_located(const std::string& trunk, const std::vector<ServerTarget>& targets) {
+  impl_->node.trunks.located(trunk, targets);
+  impl_->trunks_at = {};
 }
 
-std::vector<std::pair<std::string, std::string>> Engine::names_to_resolve() const {
-  std::vector<std::pair<std::string, std::string>> names;
+std::vector<LocatedName> Engine::names_to_locate() const {
+  std::vector<LocatedName> names;
   for (const TrunkSettings& trunk : impl_->node.settings.trunks) {
-    if (!IpAddress::parse(trunk.uri.host)) names.emplace_back(trunk.name, trunk.uri.host);
+    if (!IpAddress::parse(trunk.uri.host)) names.push_back({trunk.name, trunk.uri});
   }
   return names;
 }
 
-void Engine::drain(Moment at, Effects&) {
+void Engine::drain(Moment at, Effects& out) {
   if (impl_->draining) return;
+  Turn turn{impl_->node, at, out};
+  impl_->unregister(turn);
   impl_->draining = true;
   impl_->drain_at = at.now + impl_->node.settings.drain_timeout;
 }
@@ -124,7 +128,12 @@ Engine::Impl::Impl(Settings settings, MediaResources media, Random& random, Rout
       credentials(node.settings.credentials.secret),
       authenticator(node.settings.domain, node.settings.users, node.settings.digest_secret, random,
                     &credentials,
-                    node.settings.policy.enabled && node.settings.policy.authenticate_users) {}
+                    node.settings.policy.enabled && node.settings.policy.authenticate_users) {
+  for (const TrunkSettings& trunk : node.settings.trunks) {
+    if (trunk.registers) registering.try_emplace(trunk.name, TrunkRegistration(trunk, random));
+    if (trunk.registers || trunk.options_interval > Duration::zero()) trunks_at = {};
+  }
+}
 
 void Engine::Impl::count() {
   lingering.set(static_cast<std::int64_t>(calls.size()));
@@ -149,6 +158,16 @@ void Engine::Impl::collect(MetricSink& sink) const {
              {}, static_cast<double>(questions.get()));
   sink.gauge("trunkline_call_legs", "Legs of all calls known.", {},
              static_cast<double>(legs.get()));
+  for (const auto& [trunk, one] : registering) {
+    using State = TrunkRegistration::State;
+    for (const State state :
+         {State::registering, State::registered, State::failed, State::leaving, State::gone}) {
+      sink.gauge("trunkline_trunk_registration_state",
+                 "Our registration with a trunk: 1 at its state.",
+                 {{"trunk", trunk}, {"state", registration_state_label(state)}},
+                 one.state.get() == static_cast<std::int64_t>(state) ? 1 : 0);
+    }
+  }
 }
 
 Call* Engine::Impl::call_of(LegId leg) {
@@ -195,6 +214,7 @@ void Engine::Impl::on_deadline(Turn& turn) {
   if (turn.at.now >= drain_at) end_all(turn);
   ask_no_longer(turn);
   subscriptions.on_deadline(turn.at.now);
+  if (turn.at.now >= trunks_at) trunks_due(turn);
   while (!deadlines.empty() && deadlines.begin()->first <= turn.at.now) {
     const auto [due, id] = *deadlines.begin();
     Entry& entry = calls.find(id)->second;
@@ -208,6 +228,7 @@ void Engine::Impl::on_deadline(Turn& turn) {
 
 void Engine::Impl::end_all(Turn& turn) {
   drain_at = kNever;
+  unregister(turn);
   std::vector<CallId> ids;
   for (const auto& [id, entry] : calls)
     ids.push_back(id);
@@ -252,15 +273,19 @@ void Engine::Impl::receive(Turn& turn, const sip::CancelReceived& event) {
   to_call(turn, event);
 }
 void Engine::Impl::receive(Turn& turn, const sip::ResponseReceived& event) {
-  if (event.response.status() >= 200)
+  if (event.response.status() >= 200) {
     probed(turn, event.transaction, event.response.status(), event.response.reason());
+    registered(turn, event.transaction, &event.response, {});
+  }
   exchanges.receive(turn, event);
   subscriptions.receive(turn, event);
   to_call(turn, event);
 }
 void Engine::Impl::receive(Turn& turn, const sip::RequestFailed& event) {
-  probed(turn, event.transaction, 0,
-         event.cause == sip::RequestFailed::Cause::timeout ? "no answer" : "unreachable");
+  const bool timeout = event.cause == sip::RequestFailed::Cause::timeout;
+  const std::string_view why = timeout ? "no answer" : "unreachable";
+  probed(turn, event.transaction, 0, why);
+  registered(turn, event.transaction, nullptr, why);
   exchanges.receive(turn, event);
   subscriptions.receive(turn, event);
   to_call(turn, event);

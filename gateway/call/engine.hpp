@@ -4,6 +4,7 @@
 #include "base/result.hpp"
 #include "call/control.hpp"
 #include "call/observer.hpp"
+#include "call/server_locator.hpp"
 #include "call/settings.hpp"
 #include "call/trace.hpp"
 #include "media/api.hpp"
@@ -73,11 +74,10 @@ class Engine {
   /// For GetTrace.
   void passed(const PassingMessage& message);
 
-  /// New addresses of a trunk's host name, from the resolver. A trunk whose URI holds an address
-  /// needs none.
-  void trunk_resolved(const std::string& trunk, std::vector<SocketAddress> addresses);
-  /// Host names that the resolver has to keep resolving: trunk name and host.
-  std::vector<std::pair<std::string, std::string>> names_to_resolve() const;
+  /// New targets of a trunk, from the resolver. A trunk whose URI holds an address needs none.
+  void trunk_located(const std::string& trunk, const std::vector<ServerTarget>& targets);
+  /// The trunks that the resolver has to keep located.
+  std::vector<LocatedName> names_to_locate() const;
 
   /// Refuses new calls (503, Retry-After); at the deadline the live ones are ended with BYE and a
   /// Reason.

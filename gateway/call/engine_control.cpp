@@ -23,19 +23,6 @@ const std::string& call_name(const OnCall& request) {
   }
 }
 
-TrunkView describe(const Trunk& trunk) {
-  TrunkView view;
-  view.name = trunk.settings.name;
-  view.uri = trunk.settings.uri.text();
-  view.enabled = trunk.enabled;
-  view.up = trunk.up;
-  view.calls = trunk.calls;
-  view.max_calls = trunk.settings.max_calls;
-  for (const SocketAddress& address : trunk.addresses)
-    view.addresses.push_back(address.text());
-  return view;
-}
-
 }  // namespace
 
 Call* Engine::Impl::find_call(std::string_view name) {
@@ -109,7 +96,7 @@ void Engine::Impl::execute(Turn& turn, RequestId id, const CreateCredential& req
 void Engine::Impl::execute(Turn& turn, RequestId id, const ListTrunks&) {
   TrunkViews views;
   for (const Trunk& trunk : node.trunks.all())
-    views.all.push_back(describe(trunk));
+    views.all.push_back(describe(trunk, turn.at.now));
   turn.reply(id, std::move(views));
 }
 
@@ -117,7 +104,7 @@ void Engine::Impl::execute(Turn& turn, RequestId id, const SetTrunkEnabled& requ
   Trunk* trunk = node.trunks.find(request.trunk);
   if (trunk == nullptr) return turn.reply(id, not_found("trunk", request.trunk));
   trunk->enabled = request.enabled;
-  turn.reply(id, TrunkViews{{describe(*trunk)}});
+  turn.reply(id, TrunkViews{{describe(*trunk, turn.at.now)}});
 }
 
 void Engine::Impl::execute(Turn& turn, RequestId id, const GetNode&) {
@@ -132,6 +119,7 @@ void Engine::Impl::execute(Turn& turn, RequestId id, const GetNode&) {
 }
 
 void Engine::Impl::execute(Turn& turn, RequestId id, const Drain& request) {
+  unregister(turn);
   draining = true;
   drain_at = turn.at.now + request.timeout.value_or(node.settings.drain_timeout);
   execute(turn, id, GetNode{});
@@ -140,6 +128,9 @@ void Engine::Impl::execute(Turn& turn, RequestId id, const Drain& request) {
 void Engine::Impl::execute(Turn& turn, RequestId id, const Undrain&) {
   draining = false;
   drain_at = kNever;
+  for (auto& [trunk, one] : registering)
+    one.machine.come_back(turn.at.now);
+  trunks_at = {};
   execute(turn, id, GetNode{});
 }
 

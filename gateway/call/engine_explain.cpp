@@ -68,11 +68,24 @@ void Engine::Impl::explain_destination(Turn& turn, const Destination& destinatio
   sip::Uri uri = trunk.settings.uri;
   uri.user = sip::escape_user(dialled);
   told.request_uri = uri.text();
-  const auto target = Trunks::target(trunk);
-  if (!target) return refuse(500, "the trunk's host name has no address");
-  told.next_hop =
-      std::string(sip::transport_label(target->transport)) + " " + target->remote.text();
+  // The order of one call is drawn; this is one that it may have.
+  const auto order = Trunks::order(trunk, node.random, turn.at.now);
+  const auto place = [](const sip::Target& target) {
+    return std::string(sip::transport_label(target.transport)) + " " + target.remote.text();
+  };
+  if (order.empty()) {
+    const bool rests = Trunks::rests(trunk, turn.at.now).has_value();
+    return refuse(rests ? 503 : 500, rests ? "each target of the trunk asked to be left alone"
+                                           : "the trunk's host name has no address");
+  }
+  told.next_hop = place(order.front());
   told.text += "\nINVITE " + told.request_uri + " to " + told.next_hop;
+  for (std::size_t index = 1; index < order.size(); ++index)
+    told.text += "\nthen " + place(order[index]);
+  for (const TrunkTarget& target : trunk.targets) {
+    if (target.rests_until > turn.at.now)
+      told.text += "\nnot " + place(target.place()) + ": it asked to be left alone";
+  }
   if (!trunk.enabled) return refuse(503, "the trunk is disabled");
   if (trunk.calls >= trunk.settings.max_calls) refuse(503, "the trunk carries max_calls");
 }

@@ -9,6 +9,7 @@
 #include "call/refusals.hpp"
 #include "call/router.hpp"
 #include "call/subscriptions.hpp"
+#include "call/trunk_registration.hpp"
 
 #include <deque>
 #include <map>
@@ -134,7 +135,25 @@ struct Engine::Impl final : MetricSource {
   void execute(Turn& turn, RequestId id, const GetTrace& request);
   void execute(Turn& turn, RequestId id, const AnswerCall& request);
   // ---- engine_probe.cpp
+  void probe(Turn& turn, const Trunk& trunk, const sip::Target& target, RequestId request);
   void probed(Turn& turn, sip::TransactionId transaction, int status, std::string_view phrase);
+  void probes_due(Turn& turn);
+  void probe_targets(Turn& turn, Trunk& trunk);
+  void judge(Turn& turn, Trunk& trunk, const sip::Target& target, TargetState state,
+             std::string_view why);
+  // ---- engine_trunks.cpp
+  struct Registering;
+  /// What is due of all trunks: probes and registrations.
+  void trunks_due(Turn& turn);
+  void register_due(Turn& turn, const std::string& name, Registering& one);
+  /// At the target of its next REGISTER.
+  void aim(Turn& turn, const Trunk& trunk, Registering& one);
+  void registered(Turn& turn, sip::TransactionId transaction, const sip::Message* response,
+                  std::string_view why);
+  void apply(Turn& turn, const std::string& name, Registering& one,
+             TrunkRegistration::Effects effects);
+  void unregister(Turn& turn);
+  TrunkView describe(const Trunk& trunk, TimePoint now) const;
   void execute(Turn& turn, RequestId id, const TransferCall& request);
   void execute(Turn& turn, RequestId id, const AttendedTransfer& request);
   /// Goes on with an attended transfer of the call, if there is one that can.
@@ -196,14 +215,27 @@ struct Engine::Impl final : MetricSource {
   /// An OPTIONS of ours to a trunk that has no final response yet.
   struct Probe {
     std::string trunk;
-    RequestId request;
-    TimePoint sent;
+    RequestId request;  ///< of the API; none: our own
+    sip::Target target;
+    TimePoint sent, late_at;
+    bool late = false;  ///< counts as unanswered already
   };
   std::unordered_map<sip::TransactionId, Probe> probes;
-  std::unordered_map<std::string, Made> made;  ///< by request_id
-  std::deque<std::string> made_order;          ///< oldest first
-  std::map<QuestionId, Waiting> unidentified;  ///< the oldest first
-  std::set<CallId> away;                       ///< calls with a browser whose connection is gone
+  /// Our registration with a trunk, and the target that it is with.
+  struct Registering {
+    explicit Registering(TrunkRegistration made) : machine(std::move(made)) {}
+    TrunkRegistration machine;
+    std::vector<sip::Target> order{};
+    std::size_t at = 0;
+    Cell state{};
+  };
+  std::map<std::string, Registering> registering;                 ///< all there ever are, by trunk
+  std::unordered_map<sip::TransactionId, std::string> registers;  ///< open ones, by trunk
+  TimePoint trunks_at = kNever;                                   ///< of the next `trunks_due`
+  std::unordered_map<std::string, Made> made;                     ///< by request_id
+  std::deque<std::string> made_order;                             ///< oldest first
+  std::map<QuestionId, Waiting> unidentified;                     ///< the oldest first
+  std::set<CallId> away;  ///< calls with a browser whose connection is gone
   bool draining = false;
   TimePoint drain_at = kNever;
   Cell lingering, dialogs, legs, transactions, questions;

@@ -139,6 +139,8 @@ void Leg::send_invite(Turn& turn, const sip::Uri& request_uri, const sip::NameAd
   request.add(HeaderName::allow, kAllow);
   request.add(HeaderName::supported, supported());
   add_session_request(turn.node, request);
+  for (const std::string& route : preloaded_route)
+    request.add(HeaderName::route, route);
   for (const HeaderField& header : headers)
     request.add(header.name, header.value);
   if (digest) digest->preload(request);
@@ -149,9 +151,9 @@ void Leg::send_invite(Turn& turn, const sip::Uri& request_uri, const sip::NameAd
 
 sip::TransactionId Leg::send(Turn& turn, Purpose purpose, sip::Message request) {
   const sip::TransactionId transaction = turn.node.next_transaction();
-  outgoing[transaction] = Outgoing{purpose, request, 0, false, false};
+  const sip::Target to = next_target(dialog_with(sip::to_of(request).tag()), target);
+  outgoing[transaction] = Outgoing{purpose, request, 0, false, false, false, false, to};
   turn.node.transactions[transaction] = id;
-  const sip::Target to = next_target(dialog_with(sip::to_of(request).tag()));
   turn.out.sip.emplace_back(sip::SendRequest{transaction, std::move(request), to});
   return transaction;
 }
@@ -159,7 +161,9 @@ sip::TransactionId Leg::send(Turn& turn, Purpose purpose, sip::Message request) 
 sip::TransactionId Leg::send_again(Turn& turn, Outgoing again, const sip::Message& because) {
   // The same request with the next CSeq, outside a dialog too (RFC 3261 §8.1.3.5, §22.2).
   sip::Dialog* within = dialog_with(sip::to_of(again.request).tag());
-  if (again.purpose == Purpose::invite) {
+  if (again.stray) {
+    again.request.set(HeaderName::cseq, std::to_string(sip::cseq_of(because).number + 1) + " BYE");
+  } else if (again.purpose == Purpose::invite) {
     leave_forks();  // RFC 3261 §12.3: the refusal has ended them
     within = nullptr;
     invite_sequence = sip::cseq_of(because).number + 1;
@@ -175,21 +179,27 @@ sip::TransactionId Leg::send_again(Turn& turn, Outgoing again, const sip::Messag
     referred->sequence = sip::cseq_of(again.request).number;
   const sip::TransactionId transaction = turn.node.next_transaction();
   turn.node.transactions[transaction] = id;
-  turn.out.sip.emplace_back(sip::SendRequest{transaction, again.request, next_target(within)});
+  if (!again.stray) again.target = next_target(within, target);
+  turn.out.sip.emplace_back(sip::SendRequest{transaction, again.request, again.target});
   outgoing[transaction] = std::move(again);
   return transaction;
 }
 
 void Leg::redirect(Turn& turn, Outgoing again, const sip::Uri& uri, const sip::Target& to,
                    const sip::Message& because) {
-  target = to;
-  leave_forks();
   again.request.set_request_uri(uri.text());
+  try_at(turn, std::move(again), to, because);
+}
+
+void Leg::try_at(Turn& turn, Outgoing again, const sip::Target& to, const sip::Message& because) {
+  target = to;
+  leave_forks();  // those of whom we leave
+  again.request.set(HeaderName::contact, contact(turn.node));
   again.request.remove(HeaderName::authorization);
   again.request.remove(HeaderName::proxy_authorization);
   if (digest) digest->preload(again.request);
   again.challenges = 0;
-  again.finished = false;
+  again.finished = again.abandoned = false;
   send_again(turn, std::move(again), because);
 }
 
@@ -243,14 +253,17 @@ void Leg::ack(Turn& turn, sip::TransactionId transaction, const sip::Dialog& of,
               std::uint32_t sequence, std::string_view sdp) {
   sip::Message request = of.ack(sequence);
   // RFC 3261 §13.2.2.4: the ACK carries the credentials of its INVITE and is never challenged.
-  if (const auto sent = outgoing.find(transaction); sent != outgoing.end()) {
+  const auto sent = outgoing.find(transaction);
+  if (sent != outgoing.end()) {
     for (const HeaderName field : {HeaderName::authorization, HeaderName::proxy_authorization}) {
       for (const auto value : sent->second.request.headers(field))
         request.add(field, value);
     }
   }
   request.set_body("application/sdp", sdp);
-  turn.out.sip.emplace_back(sip::SendAck{transaction, std::move(request), next_target(&of)});
+  const bool left = sent != outgoing.end() && sent->second.abandoned;
+  const sip::Target to = next_target(&of, left ? sent->second.target : target);
+  turn.out.sip.emplace_back(sip::SendAck{transaction, std::move(request), to});
 }
 
 void Leg::refuse_answer(Turn& turn, sip::TransactionId transaction, const sip::Message& answer,
@@ -263,7 +276,12 @@ void Leg::refuse_answer(Turn& turn, sip::TransactionId transaction, const sip::M
   ack(turn, transaction, *fork, sip::cseq_of(answer).number);
   sip::Message bye = fork->request(Method::bye);
   if (!reason.empty()) bye.add(HeaderName::reason, reason);
-  send(turn, Purpose::bye, std::move(bye));
+  if (digest) digest->preload(bye);
+  const sip::Target to = next_target(fork, sent->second.abandoned ? sent->second.target : target);
+  const sip::TransactionId ends = turn.node.next_transaction();
+  outgoing[ends] = Outgoing{Purpose::bye, bye, 0, false, false, false, true, to};
+  turn.node.transactions[ends] = id;
+  turn.out.sip.emplace_back(sip::SendRequest{ends, std::move(bye), to});
 }
 
 sip::Message Leg::response(const Node& node, const sip::Message& request, int status,
@@ -332,21 +350,21 @@ void Leg::forget(Node& node) {
   if (invite) node.transactions.erase(invite);
 }
 
-sip::Target Leg::next_target(const sip::Dialog* of) const {
+sip::Target Leg::next_target(const sip::Dialog* of, const sip::Target& base) const {
   // A browser, and a peer that came by a connection, is reached by that connection (RFC 5626 §5.3,
   // RFC 5923).
-  if (kind == Kind::browser || of == nullptr || (target.flow && sip::is_reliable(target.transport)))
-    return target;
+  if (kind == Kind::browser || of == nullptr || (base.flow && sip::is_reliable(base.transport)))
+    return base;
   // RFC 3261 §12.2.1.1: the top route, else the remote target. Only addresses are followed here; a
   // name there is answered by the host that the dialog was made with.
   const sip::Uri hop = of->next_hop();
   const auto ip = IpAddress::parse(hop.host);
-  if (!ip) return target;
+  if (!ip) return base;
   const std::string named = hop.scheme == sip::Uri::Scheme::sips ? "tls" : hop.transport();
   const auto transport =
-      named.empty() ? std::optional(target.transport) : sip::parse_transport(named);
-  if (!transport || sip::is_websocket(*transport)) return target;
-  sip::Target next = target;
+      named.empty() ? std::optional(base.transport) : sip::parse_transport(named);
+  if (!transport || sip::is_websocket(*transport)) return base;
+  sip::Target next = base;
   if (next.transport != *transport) next.flow = {};
   next.transport = *transport;
   next.remote = {*ip, hop.port.value_or(*transport == sip::Transport::tls ? 5061 : 5060)};

@@ -57,6 +57,9 @@ class Leg {
     int challenges = 0;            ///< 401/407 answered for it
     bool interval_raised = false;  ///< a 422 was answered for it
     bool finished = false;         ///< had its final response; kept until the transaction ends
+    bool abandoned = false;        ///< an INVITE that went on to another target while it was silent
+    bool stray = false;            ///< in a dialog that is not the leg's: it ends it
+    sip::Target target{};          ///< where it went
   };
 
   /// One of the early dialogs of our INVITE: each To tag has its own (RFC 3261 §13.2.2, RFC 3262
@@ -104,6 +107,14 @@ class Leg {
   std::string answered_by;  ///< the To tag whose description the media follows
   std::uint32_t invite_sequence = 0;
   Redirection redirection;
+  /// The trunk's targets that have not been tried yet, and what became of those that were.
+  struct Failover {
+    std::deque<sip::Target> waiting;
+    TimePoint next_at = kNever;  ///< then the present one has been silent for long enough
+    std::optional<Failure> best_refusal;
+  };
+  Failover failover;
+  std::vector<std::string> preloaded_route;  ///< Route of our INVITE (RFC 3608 §6.1)
   std::optional<sip::DigestClient> digest;
   bool peer_updates = false;  ///< the peer's Allow lists UPDATE
   bool peer_refers = false;   ///< it may take REFER, as far as it has said
@@ -228,6 +239,8 @@ class Leg {
   /// one itself.
   void redirect(Turn& turn, Outgoing again, const sip::Uri& uri, const sip::Target& to,
                 const sip::Message& because);
+  /// The INVITE again, as it was, to another target: a new transaction (RFC 3263 §4.3).
+  void try_at(Turn& turn, Outgoing again, const sip::Target& to, const sip::Message& because);
   /// re-INVITE with this description.
   sip::TransactionId send_reinvite(Turn& turn, std::string_view sdp);
   /// Session refresh (RFC 4028 §7.4): UPDATE when the peer takes it, else re-INVITE with the
@@ -266,7 +279,7 @@ class Leg {
 
  private:
   /// Where a request of this dialog goes; without one, where the INVITE does.
-  sip::Target next_target(const sip::Dialog* of) const;
+  sip::Target next_target(const sip::Dialog* of, const sip::Target& base) const;
   std::string_view supported() const {
     return kind == Kind::browser ? kPlainSupported : kSupported;
   }

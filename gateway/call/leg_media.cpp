@@ -50,8 +50,8 @@ LegMedia LegMedia::browser(Turn& turn, LegId leg, std::size_t worker) {
 std::optional<LegMedia> LegMedia::trunk(Turn& turn, LegId leg, std::size_t worker,
                                         const Trunk& trunk) {
   const auto& resources = turn.node.media;
-  const bool ipv6 =
-      !trunk.addresses.empty() && trunk.addresses.front().ip.is_v6() && resources.bind6.has_value();
+  const bool ipv6 = !trunk.targets.empty() && trunk.targets.front().server.address.ip.is_v6() &&
+                    resources.bind6.has_value();
   const IpAddress bind =
       trunk.settings.media_bind.value_or(ipv6 ? *resources.bind6 : resources.bind);
   // Without an address of its own a trunk's bind address is also what it is told.

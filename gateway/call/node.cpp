@@ -55,10 +55,14 @@ std::string Node::contact(const sip::Target& peer) const {
   // A browser reaches us by its connection only; the URI names the domain, and no address of ours.
   if (sip::is_websocket(peer.transport))
     return "<sip:" + std::string(kContactUser) + "@" + settings.domain + ";transport=ws>";
+  return "<" + contact_uri(peer, kContactUser) + ">";
+}
+
+std::string Node::contact_uri(const sip::Target& peer, std::string_view user) const {
   const auto address = contact_address(peer.transport, peer.remote.ip.is_v6());
   const std::string host = address ? address->text() : settings.domain;
-  return "<sip:" + std::string(kContactUser) + "@" + host +
-         ";transport=" + std::string(sip::transport_label(peer.transport)) + ">";
+  return "sip:" + sip::escape_user(user) + "@" + host +
+         ";transport=" + std::string(sip::transport_label(peer.transport));
 }
 
 std::string dialog_key(std::string_view call_id, std::string_view local_tag) {

@@ -59,6 +59,7 @@ struct Node {
   std::optional<SocketAddress> contact_address(sip::Transport transport, bool ipv6) const;
   /// Our URI towards a peer, for Contact.
   std::string contact(const sip::Target& peer) const;
+  std::string contact_uri(const sip::Target& peer, std::string_view user) const;
 
   Cell ports_used;
 

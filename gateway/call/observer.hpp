@@ -156,10 +156,12 @@ struct PolicyFault {
   std::string why;       ///< "unavailable", "timeout", "invalid", "error"
   std::string call;
 };
+/// A trunk answers, or does no longer.
 struct TrunkChanged {
   std::string trunk;
   bool up = false;
   std::string detail;
+  bool degraded = false;  ///< up, but some of its targets don't answer, or late, or with 503
 };
 
 using Observation =

@@ -45,6 +45,15 @@ struct TrunkSettings {
   /// trunk; 0: never.
   std::uint32_t max_redirects = 0;
   std::string capacity_phrase;  ///< RE2: a 480 or 5xx with such a phrase is about room; empty: none
+  Duration options_interval{};  ///< between two health probes of a target; zero: none
+  /// How long a target may stay without a word before the next one is tried; for the last one the
+  /// transaction's own time-out counts.
+  Duration target_timeout = seconds{4};
+  /// Responses to an INVITE, before any 18x, after which the next target is tried. RFC 3263 §4.3
+  /// names 503; behind a proxy it has become a 500 (RFC 3261 §16.7).
+  std::vector<int> failover_codes{500, 502, 503, 504};
+  bool registers = false;  ///< contract: register
+  std::uint32_t register_expires_seconds = 3600;
 };
 
 /// One routing rule (contract: routes[]).

@@ -9,24 +9,8 @@
 namespace trunkline::call {
 namespace {
 
-/// Addresses kept of one host: a resolver's answer is as long as its zone's owner likes.
-constexpr std::size_t kMaxAddresses = 16;
-constexpr std::uint16_t kSipPort = 5060, kSipsPort = 5061;
-
-/// RFC 3261 §26.2.2: sips means TLS, whatever reliable transport it names. A trunk is never a
-/// WebSocket.
-std::optional<sip::Transport> transport_of(const sip::Uri& uri) {
-  if (uri.scheme == sip::Uri::Scheme::sips) return sip::Transport::tls;
-  const std::string name = uri.transport();
-  if (name.empty()) return sip::Transport::udp;
-  const auto transport = sip::parse_transport(name);
-  if (transport && sip::is_websocket(*transport)) return std::nullopt;
-  return transport;
-}
-
-std::uint16_t default_port(std::optional<sip::Transport> transport) {
-  return transport == sip::Transport::tls ? kSipsPort : kSipPort;
-}
+constexpr Duration kSuspicion = seconds{30};
+constexpr seconds kLongestRest{300};  // a peer's Retry-After is a wish
 
 /// RFC 3263 §4.2, without SRV.
 std::uint16_t port_of(const sip::Uri& uri) {
@@ -36,9 +20,11 @@ std::uint16_t port_of(const sip::Uri& uri) {
 /// An address from which we would take the trunk's calls, or to which we send ours.
 bool belongs_to(const Trunk& trunk, const SocketAddress& address) {
   const auto& allow = trunk.settings.allow;
-  const auto ip_is_its = [&](const SocketAddress& own) { return own.ip == address.ip; };
-  if (allow.empty()) return std::ranges::any_of(trunk.addresses, ip_is_its);
-  return std::ranges::find(trunk.addresses, address) != trunk.addresses.end() ||
+  return std::ranges::any_of(trunk.targets,
+                             [&](const TrunkTarget& own) {
+                               return allow.empty() ? own.server.address.ip == address.ip
+                                                    : own.server.address == address;
+                             }) ||
          std::ranges::any_of(allow, [&](const auto& range) { return range.contains(address); });
 }
 
@@ -49,11 +35,15 @@ std::pair<int, bool> fit(const Trunk& trunk, const SocketAddress& source) {
   for (const AddressRange& range : trunk.settings.allow) {
     if (range.contains(source)) best = std::max(best, {range.specificity(), false});
   }
-  if (!trunk.settings.allow.empty()) return best;
-  for (const SocketAddress& address : trunk.addresses) {
-    if (address.ip != source.ip) continue;
+  const auto take = [&](const SocketAddress& address) {
+    if (address.ip != source.ip) return;
     best = std::max(best, {source.ip.is_v4() ? 32 : 128, address.port == source.port});
-  }
+  };
+  // It sends us its calls because we have asked it to.
+  if (trunk.registrar) take(*trunk.registrar);
+  if (!trunk.settings.allow.empty()) return best;
+  for (const TrunkTarget& target : trunk.targets)
+    take(target.server.address);
   return best;
 }
 
@@ -63,11 +53,10 @@ Trunks::Trunks(const std::vector<TrunkSettings>& settings) {
   trunks_.reserve(settings.size());
   for (const TrunkSettings& one : settings) {
     const double rate = one.max_calls_per_second;
-    Trunk& trunk =
-        trunks_.emplace_back(Trunk{one, {}, 0, std::nullopt, true, RateLimit(rate, rate), {}});
+    Trunk& trunk = trunks_.emplace_back(Trunk{.settings = one, .call_rate = RateLimit(rate, rate)});
     if (!one.capacity_phrase.empty())
       trunk.capacity = std::make_shared<const RE2>(one.capacity_phrase, expression_options());
-    if (const auto ip = IpAddress::parse(one.uri.host)) trunk.addresses = {{*ip, port_of(one.uri)}};
+    if (IpAddress::parse(one.uri.host)) located(one.name, ServerLocation(one.uri, {}).targets());
   }
 }
 
@@ -89,20 +78,49 @@ Trunk* Trunks::identify(const SocketAddress& source) {
   return best;
 }
 
-void Trunks::resolved(std::string_view name, std::vector<SocketAddress> addresses) {
+void Trunks::located(std::string_view name, const std::vector<ServerTarget>& targets) {
   Trunk* const trunk = find(name);
-  if (trunk == nullptr || addresses.empty()) return;
-  if (addresses.size() > kMaxAddresses) addresses.resize(kMaxAddresses);
-  for (SocketAddress& address : addresses) {
-    if (address.port == 0) address.port = port_of(trunk->settings.uri);
+  if (trunk == nullptr || targets.empty()) return;
+  std::vector<TrunkTarget> fresh;
+  for (const ServerTarget& server : targets) {
+    TrunkTarget target;
+    if (const TrunkTarget* known = trunk->find({server.transport, server.address, {}}))
+      target = *known;
+    target.server = server;
+    fresh.push_back(target);
   }
-  trunk->addresses = std::move(addresses);
+  trunk->targets = std::move(fresh);
 }
 
 std::optional<sip::Target> Trunks::target(const Trunk& trunk) {
-  const auto transport = transport_of(trunk.settings.uri);
-  if (!transport || trunk.addresses.empty()) return std::nullopt;
-  return sip::Target{*transport, trunk.addresses.front(), {}};
+  if (trunk.targets.empty()) return std::nullopt;
+  const auto well = std::ranges::find_if(
+      trunk.targets, [](const TrunkTarget& one) { return one.state != TargetState::down; });
+  return (well == trunk.targets.end() ? trunk.targets.front() : *well).place();
+}
+
+std::vector<sip::Target> Trunks::order(const Trunk& trunk, Random& random, TimePoint now) {
+  std::vector<ServerTarget> servers;
+  for (const TrunkTarget& target : trunk.targets)
+    servers.push_back(target.server);
+  std::vector<sip::Target> first;
+  std::vector<sip::Target> last;
+  for (const std::size_t index : draw_order(servers, random)) {
+    const TrunkTarget& target = trunk.targets[index];
+    if (target.rests_until > now) continue;
+    const bool bad = target.state == TargetState::down || target.state == TargetState::refusing ||
+                     target.suspect_until > now;
+    (bad ? last : first).push_back(target.place());
+  }
+  first.insert(first.end(), last.begin(), last.end());
+  return first;
+}
+
+std::optional<Duration> Trunks::rests(const Trunk& trunk, TimePoint now) {
+  if (trunk.targets.empty()) return std::nullopt;
+  const auto soonest = std::ranges::min_element(trunk.targets, {}, &TrunkTarget::rests_until);
+  if (soonest->rests_until <= now) return std::nullopt;
+  return soonest->rests_until - now;
 }
 
 std::optional<sip::Target> Trunks::redirected(const Trunk& trunk, const sip::Uri& contact) {
@@ -131,6 +149,63 @@ std::optional<sip::Target> Trunks::redirected(const Trunk& trunk, const sip::Uri
 std::optional<std::string> Trunks::wrong_expression(const std::string& text) {
   const RE2 expression(text, expression_options());
   return expression.ok() ? std::nullopt : std::optional(expression.error());
+}
+
+std::string_view target_state_label(TargetState state) {
+  switch (state) {
+    case TargetState::unknown:
+      break;
+    case TargetState::up:
+      return "up";
+    case TargetState::late:
+      return "late";
+    case TargetState::refusing:
+      return "refusing";
+    case TargetState::down:
+      return "down";
+  }
+  return "unknown";
+}
+
+TrunkTarget* Trunk::find(const sip::Target& place) {
+  const auto found = std::ranges::find_if(targets, [&](const TrunkTarget& target) {
+    return target.server.transport == place.transport && target.server.address == place.remote;
+  });
+  return found == targets.end() ? nullptr : &*found;
+}
+
+void Trunk::failed(const sip::Target& place, TimePoint now) {
+  if (TrunkTarget* target = find(place)) target->suspect_until = now + kSuspicion;
+}
+
+void Trunk::rest(const sip::Target& place, std::uint32_t retry_after_seconds, TimePoint now) {
+  TrunkTarget* target = find(place);
+  if (target == nullptr) return;
+  const auto asked = std::min<std::int64_t>(retry_after_seconds, kLongestRest.count());
+  target->rests_until = std::max(target->rests_until, now + seconds{asked});
+}
+
+void Trunk::answered(const sip::Target& place, TargetState state) {
+  TrunkTarget* target = find(place);
+  if (target == nullptr) return;
+  target->state = state;
+  if (state == TargetState::up) target->suspect_until = {};
+}
+
+bool Trunk::judge() {
+  const auto is = [this](TargetState state) {
+    return std::ranges::any_of(targets,
+                               [state](const TrunkTarget& one) { return one.state == state; });
+  };
+  const bool answers = is(TargetState::up) || is(TargetState::late) || is(TargetState::refusing);
+  // Down it is once none is left that might still answer.
+  if (!answers && (!is(TargetState::down) || is(TargetState::unknown))) return false;
+  const bool partly =
+      answers && (is(TargetState::late) || is(TargetState::refusing) || is(TargetState::down));
+  const bool changed = up != answers || degraded != partly;
+  up = answers;
+  degraded = partly;
+  return changed;
 }
 
 bool Trunk::names_capacity(std::string_view phrase) const {

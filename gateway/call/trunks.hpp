@@ -2,6 +2,7 @@
 #include "base/net_address.hpp"
 #include "base/random.hpp"
 #include "base/rate_limit.hpp"
+#include "call/server_location.hpp"
 #include "call/settings.hpp"
 #include "sip/digest.hpp"
 #include "sip/effects.hpp"
@@ -18,16 +19,50 @@ class RE2;
 
 namespace trunkline::call {
 
+/// How a target answered when it was last asked (OPTIONS).
+enum class TargetState : std::uint8_t {
+  unknown,   ///< never asked
+  up,        ///< any response but 503 is a sign of life
+  late,      ///< it answered, but later than a call would wait with pleasure
+  refusing,  ///< 503
+  down       ///< no answer
+};
+std::string_view target_state_label(TargetState state);  ///< "up"
+
+/// One place where a trunk is reached, and what is known of it. Shared by all calls: none takes it
+/// away from another, but a later call knows what an earlier one has met.
+struct TrunkTarget {
+  ServerTarget server;
+  TargetState state = TargetState::unknown;
+  TimePoint rests_until{};    ///< a 503 with Retry-After: takes no calls until then
+  TimePoint suspect_until{};  ///< failed a call: tried after the others until then
+  TimePoint probe_at{};       ///< of the next OPTIONS; none yet: it is new
+  bool probing = false;       ///< an OPTIONS has no answer yet
+  sip::Target place() const { return {server.transport, server.address, {}}; }
+};
+
 /// One configured trunk and what is known of it.
 struct Trunk {
   TrunkSettings settings;
-  std::vector<SocketAddress> addresses;  ///< what the URI's host resolves to now; the first is used
+  std::vector<TrunkTarget> targets{};  ///< where the URI leads to now (RFC 3263)
   std::uint32_t calls = 0;
-  std::optional<bool> up;  ///< whether it answered when it was last asked; nothing: never asked
+  std::optional<bool> up;  ///< whether a target answers; nothing: not known yet
+  bool degraded = false;   ///< up, but a target is late, refuses or is down
   bool enabled = true;     ///< by the API: a disabled one takes no new calls in either direction
   RateLimit call_rate;
-  std::shared_ptr<const re2::RE2> capacity;  ///< capacity_phrase; null: none
+  std::shared_ptr<const re2::RE2> capacity{};  ///< capacity_phrase; null: none
 
+  /// The address at which it has taken our REGISTER: what comes from there is the trunk's.
+  std::optional<SocketAddress> registrar{};
+  std::vector<std::string> service_route{};  ///< of that registration (RFC 3608)
+
+  TrunkTarget* find(const sip::Target& place);
+  /// What a call, or a probe, has met at a target. A `rest` takes it out of use, within bounds.
+  void failed(const sip::Target& place, TimePoint now);
+  void rest(const sip::Target& place, std::uint32_t retry_after_seconds, TimePoint now);
+  void answered(const sip::Target& place, TargetState state);
+  /// `up` and `degraded` from the states of the targets. True: they have changed.
+  bool judge();
   /// Whether a phrase of the trunk's means that it has no room for the call.
   bool names_capacity(std::string_view phrase) const;
 };
@@ -42,13 +77,18 @@ class Trunks {
   /// The trunk whose `allow` (or resolved address) holds this source; the most specific entry wins.
   /// Null: none.
   Trunk* identify(const SocketAddress& source);
-  /// New addresses of a trunk's host; port 0 stands for the URI's port or the default one. An empty
-  /// answer changes nothing: a resolver's outage does not take down a trunk that was reachable.
-  void resolved(std::string_view name, std::vector<SocketAddress> addresses);
-  /// The place to send a new request to (RFC 3263: transport and port by the URI or its defaults,
-  /// UDP, 5060, 5061). Nothing while the host is not resolved, or if the URI asks for a transport
-  /// that trunks don't have.
+  /// New targets of a trunk. None changes nothing: a resolver's outage does not take down a trunk
+  /// that was reachable. What is known of a target stays with it.
+  void located(std::string_view name, const std::vector<ServerTarget>& targets);
+  /// The place to send a new request to that is no call: the first that is well. Nothing while the
+  /// host is not located, or if the URI asks for a transport that trunks don't have.
   static std::optional<sip::Target> target(const Trunk& trunk);
+  /// The places for one call, in the order in which it tries them (RFC 3263 §4.3, drawn by RFC
+  /// 2782): those that are down or suspect after the others, those that rest not at all.
+  static std::vector<sip::Target> order(const Trunk& trunk, Random& random, TimePoint now);
+  /// How long a trunk has no target because all that it has rest; nothing: it has one, or none is
+  /// known.
+  static std::optional<Duration> rests(const Trunk& trunk, TimePoint now);
 
   /// Where a call goes that the trunk sends on to this contact: to an address of the trunk's own,
   /// by the transport that it uses anyway. Nothing for any other contact: what a trunk says in a

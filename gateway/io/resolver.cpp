@@ -1,78 +1,75 @@
 #include "io/resolver.hpp"
 
 #include "base/log.hpp"
-#include "io/native_address.hpp"
+#include "io/dns_answer.hpp"
 #include "io/wakeup.hpp"
 
 #include <algorithm>
 #include <ares.h>
+#include <arpa/nameser.h>
 #include <array>
 #include <atomic>
-#include <map>
+#include <deque>
 #include <poll.h>
+#include <set>
 #include <thread>
+#include <utility>
 
 namespace trunkline::io {
 namespace {
 
-constexpr seconds kShortestLife{5};  // a shorter TTL is taken for a mistake
-constexpr seconds kRetry{10};        // after a failure
-constexpr int kTries = 3, kTimeoutMs = 2000;
-constexpr std::size_t kMaxAddresses = 16;
+constexpr int kTries = 2, kTimeoutMs = 2000;
 
 }  // namespace
 
-Duration refresh_after(Duration interval, seconds time_to_live) {
-  if (time_to_live <= kShortestLife || time_to_live >= interval) return interval;
-  return time_to_live;
-}
-
 struct Resolver::Impl {
-  struct Host {
-    std::string name;
-    Impl* owner = nullptr;
-    TimePoint next{};
-    bool asked = false;    ///< a query is under way
-    bool failing = false;  ///< said so already
+  /// A question on its way.
+  struct Query {
+    Impl* owner;
+    call::DnsQuestion question;
   };
 
+  explicit Impl(Settings settings)
+      : locator(std::move(settings.names), std::move(settings.transports), settings.interval) {}
   ~Impl();
   void run();
-  void ask_due(TimePoint now);
-  void wait(TimePoint now) const;
-  void answered(Host& host, int status, const ares_addrinfo* answer) const;
-  TimePoint next() const;
+  void apply(call::ServerLocator::Effects effects);
+  void ask(const call::DnsQuestion& question);
+  void answered(const Query& query, call::DnsAnswer answer);
+  void look();
+  void wait();
 
-  std::vector<Host> hosts;
-  Duration interval{};
-  Resolved resolved;
+  call::ServerLocator locator;
+  Located located;
+  std::set<std::string> failing;  ///< said so already
+  /// Answers that came while c-ares was at work: it must not be called from within.
+  std::deque<std::pair<call::DnsQuestion, call::DnsAnswer>> answers;
   ares_channel channel = nullptr;
   Wakeup wakeup;
   std::atomic<bool> stopping{false};
   std::thread thread;
 };
 
-Resolver::Resolver() : impl_(std::make_unique<Impl>()) {}
+Resolver::Resolver() = default;
 Resolver::~Resolver() = default;
 
-Result<std::unique_ptr<Resolver>> Resolver::make(std::vector<std::string> hosts, Duration interval,
-                                                 Resolved resolved) {
+Result<std::unique_ptr<Resolver>> Resolver::make(Settings settings, Located located) {
   static const int library = ares_library_init(ARES_LIB_INIT_ALL);
   if (library != ARES_SUCCESS) return fail(std::string("no resolver: ") + ares_strerror(library));
+  std::string servers;
+  for (const SocketAddress& server : settings.servers)
+    servers += (servers.empty() ? "" : ",") + server.text();
   std::unique_ptr<Resolver> resolver(new Resolver);
+  resolver->impl_ = std::make_unique<Impl>(std::move(settings));
   Impl& impl = *resolver->impl_;
   ares_options options{};
   options.timeout = kTimeoutMs;
   options.tries = kTries;
-  const int status =
-      ares_init_options(&impl.channel, &options, ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES);
+  int status = ares_init_options(&impl.channel, &options, ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES);
+  if (status == ARES_SUCCESS && !servers.empty())
+    status = ares_set_servers_ports_csv(impl.channel, servers.c_str());
   if (status != ARES_SUCCESS) return fail(std::string("no resolver: ") + ares_strerror(status));
-  std::sort(hosts.begin(), hosts.end());
-  hosts.erase(std::unique(hosts.begin(), hosts.end()), hosts.end());
-  for (std::string& host : hosts)
-    impl.hosts.push_back({.name = std::move(host), .owner = &impl});
-  impl.interval = interval;
-  impl.resolved = std::move(resolved);
+  impl.located = std::move(located);
   impl.thread = std::thread([&impl] { impl.run(); });
   return resolver;
 }
@@ -87,66 +84,70 @@ Resolver::Impl::~Impl() {
 
 void Resolver::Impl::run() {
   while (!stopping) {
-    const TimePoint now = Clock::now();
-    ask_due(now);
-    wait(now);
+    look();
+    wait();
   }
 }
 
-void Resolver::Impl::ask_due(TimePoint now) {
-  ares_addrinfo_hints hints{};
-  hints.ai_family = AF_UNSPEC;
-  hints.ai_socktype = SOCK_DGRAM;  // one entry an address
-  for (Host& host : hosts) {
-    if (host.asked || host.next > now) continue;
-    host.asked = true;
-    ares_getaddrinfo(
-        channel, host.name.c_str(), nullptr, &hints,
+void Resolver::Impl::look() {
+  call::ServerLocator::Effects effects;
+  if (locator.deadline() <= Clock::now()) locator.on_deadline(Clock::now(), effects);
+  apply(std::move(effects));
+  while (!answers.empty()) {
+    auto [question, answer] = std::move(answers.front());
+    answers.pop_front();
+    call::ServerLocator::Effects more;
+    locator.receive(question, std::move(answer), Clock::now(), more);
+    apply(std::move(more));
+  }
+}
+
+void Resolver::Impl::apply(call::ServerLocator::Effects effects) {
+  for (const call::DnsQuestion& question : effects.questions)
+    ask(question);
+  for (const std::string& name : effects.lost) {
+    if (failing.insert(name).second) log::warn("can't locate", {{"name", name}});
+  }
+  for (call::ServerLocator::Found& found : effects.found) {
+    failing.erase(found.name);
+    located(std::move(found));
+  }
+}
+
+void Resolver::Impl::ask(const call::DnsQuestion& question) {
+  Query* const query = std::make_unique<Query>(Query{this, question}).release();  // to the answer
+  if (question.type == call::DnsQuestion::Type::address) {
+    ares_addrinfo_hints hints{};
+    hints.ai_family = AF_UNSPEC;
+    hints.ai_socktype = SOCK_DGRAM;  // one entry an address
+    return ares_getaddrinfo(
+        channel, question.name.c_str(), nullptr, &hints,
         [](void* context, int status, int, ares_addrinfo* answer) {
-          auto& asked = *static_cast<Host*>(context);
-          asked.owner->answered(asked, status, answer);
+          const std::unique_ptr<Query> asked(static_cast<Query*>(context));
+          asked->owner->answered(*asked, read_answer(status, answer));
           ares_freeaddrinfo(answer);
         },
-        &host);
+        query);
   }
+  const int type = question.type == call::DnsQuestion::Type::srv ? ns_t_srv : ns_t_naptr;
+  ares_query(
+      channel, question.name.c_str(), ns_c_in, type,
+      [](void* context, int status, int, unsigned char* octets, int size) {
+        const std::unique_ptr<Query> asked(static_cast<Query*>(context));
+        const auto length = static_cast<std::size_t>(std::max(size, 0));
+        asked->owner->answered(*asked, read_answer(asked->question.type, status, {octets, length}));
+      },
+      query);
 }
 
-void Resolver::Impl::answered(Host& host, int status, const ares_addrinfo* answer) const {
-  if (stopping) return;
-  host.asked = false;
-  std::vector<IpAddress> addresses;
-  int life = INT32_MAX;
-  for (auto node = answer == nullptr ? nullptr : answer->nodes; node != nullptr;
-       node = node->ai_next) {
-    const IpAddress ip = from_native(node->ai_addr).ip;
-    if (ip.empty() || addresses.size() == kMaxAddresses) continue;
-    if (std::find(addresses.begin(), addresses.end(), ip) == addresses.end())
-      addresses.push_back(ip);
-    life = std::min(life, node->ai_ttl);
-  }
-  if (status != ARES_SUCCESS || addresses.empty()) {
-    if (!host.failing)
-      log::warn("can't resolve", {{"host", host.name}, {"why", ares_strerror(status)}});
-    host.failing = true;
-    host.next = Clock::now() + std::min<Duration>(interval, kRetry);
-    return;
-  }
-  host.failing = false;
-  host.next = Clock::now() + refresh_after(interval, seconds{life});
-  resolved(host.name, std::move(addresses));
+void Resolver::Impl::answered(const Query& query, call::DnsAnswer answer) {
+  if (!stopping) answers.emplace_back(query.question, std::move(answer));
 }
 
-TimePoint Resolver::Impl::next() const {
-  TimePoint first = kNever;
-  for (const Host& host : hosts) {
-    if (!host.asked) first = std::min(first, host.next);
-  }
-  return first;
-}
-
-void Resolver::Impl::wait(TimePoint now) const {
+void Resolver::Impl::wait() {
   constexpr std::size_t kSockets = ARES_GETSOCK_MAXNUM;
   constexpr std::int64_t kLongest = 60000;
+  if (!answers.empty()) return;  // came at once: of the hosts file, or an error
   std::array<ares_socket_t, kSockets> sockets{};
   const int interest = ares_getsock(channel, sockets.data(), static_cast<int>(kSockets));
   std::vector<pollfd> polled{{wakeup.fd(), POLLIN, 0}};
@@ -157,11 +158,11 @@ void Resolver::Impl::wait(TimePoint now) const {
     if ((static_cast<unsigned>(interest) >> (bit + kSockets)) & 1u) events |= POLLOUT;
     if (events != 0) polled.push_back({sockets[i], events, 0});
   }
-  const TimePoint due = next();
+  const TimePoint due = locator.deadline();
   std::int64_t limit = kLongest;
   if (due != kNever)
-    limit =
-        std::clamp<std::int64_t>(std::chrono::ceil<milliseconds>(due - now).count(), 0, kLongest);
+    limit = std::clamp<std::int64_t>(std::chrono::ceil<milliseconds>(due - Clock::now()).count(), 0,
+                                     kLongest);
   timeval longest{limit / 1000, (limit % 1000) * 1000};
   timeval own{};
   const timeval* chosen = ares_timeout(channel, &longest, &own);

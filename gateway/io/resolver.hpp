@@ -2,6 +2,7 @@
 #include "base/net_address.hpp"
 #include "base/result.hpp"
 #include "base/time.hpp"
+#include "call/server_locator.hpp"
 
 #include <functional>
 #include <memory>
@@ -10,18 +11,21 @@
 
 namespace trunkline::io {
 
-/// Keeps host names resolved (A and AAAA) in a thread of its own, which also reads the hosts file.
+/// Keeps servers located (RFC 3263: NAPTR, SRV, A and AAAA) in a thread of its own, which also
+/// reads the hosts file. What to ask, and when, is `call::ServerLocator`'s; c-ares asks it.
 class Resolver {
  public:
-  /// New addresses of a host, with port 0. Called on the resolver's thread, also when nothing
-  /// changed; never after the resolver is gone. A failure calls nothing: the addresses known before
-  /// stay good.
-  using Resolved = std::function<void(const std::string& host, std::vector<IpAddress> addresses)>;
+  struct Settings {
+    std::vector<call::LocatedName> names;
+    std::vector<sip::Transport> transports;  ///< that we can send by, the preferred first
+    Duration interval = seconds{60};         ///< the longest time without a look
+    std::vector<SocketAddress> servers;      ///< DNS servers; none: those of the system
+  };
+  /// New targets of a name. Called on the resolver's thread, also when nothing changed; never after
+  /// the resolver is gone. A failure calls nothing: the targets known before stay good.
+  using Located = std::function<void(call::ServerLocator::Found found)>;
 
-  /// Looks each of `hosts` up now and then every `interval`, or sooner when the records live
-  /// shorter.
-  static Result<std::unique_ptr<Resolver>> make(std::vector<std::string> hosts, Duration interval,
-                                                Resolved resolved);
+  static Result<std::unique_ptr<Resolver>> make(Settings settings, Located located);
   ~Resolver();
 
  private:
@@ -29,8 +33,5 @@ class Resolver {
   struct Impl;
   std::unique_ptr<Impl> impl_;
 };
-
-/// When a name is looked up again: its records' time to live, within bounds.
-Duration refresh_after(Duration interval, seconds time_to_live);
 
 }  // namespace trunkline::io

@@ -19,7 +19,6 @@
 #include <csignal>
 #include <ctime>
 #include <map>
-#include <set>
 #include <string_view>
 
 namespace trunkline::io {
@@ -60,7 +59,7 @@ struct Runtime::Impl final : SignallingOutput, MetricSource {
   Result<void> make_engine(const std::vector<SignallingSockets::Bound>& bound);
   void start();
   void resolve();
-  void resolved(const std::string& host, const std::vector<IpAddress>& addresses);
+  void located(const call::ServerLocator::Found& found);
 
   void send(sip::SendBytes order) override { sockets.send(std::move(order)); }
   void close(const sip::CloseFlow& order) override { sockets.close(order); }
@@ -95,7 +94,8 @@ struct Runtime::Impl final : SignallingOutput, MetricSource {
   SignallingLoop loop;
   SignallingSockets sockets;
   std::unique_ptr<call::Engine> engine;
-  std::map<IpAddress, std::set<std::string>> hosts;  ///< names by which an address was found
+  /// Of each address the trunks that were found there, and the names in their URIs.
+  std::map<IpAddress, std::map<std::string, std::string>> hosts;
   std::vector<std::string> listening;
   std::unique_ptr<Resolver> resolver;
 
@@ -124,8 +124,11 @@ Runtime::Impl::Impl(RuntimeSettings chosen, std::vector<call::Observer*> watcher
       sockets(context, settings.io, settings.sip.parser, loop, counters,
               [this](const IpAddress& peer) {
                 const auto found = hosts.find(peer);
-                if (found == hosts.end()) return std::vector<std::string>();
-                return std::vector<std::string>(found->second.begin(), found->second.end());
+                std::vector<std::string> names;
+                if (found == hosts.end()) return names;
+                for (const auto& [trunk, name] : found->second)
+                  names.push_back(name);
+                return names;
               }) {
   last_beat.set(Clock::now().time_since_epoch().count());
 }
@@ -188,37 +191,48 @@ void Runtime::Impl::start() {
 }
 
 void Runtime::Impl::resolve() {
-  std::vector<std::string> names;
-  for (const auto& [trunk, host] : engine->names_to_resolve())
-    names.push_back(host);
-  if (names.empty()) return;
-  auto made = Resolver::make(
-      std::move(names), settings.io.resolve_interval,
-      [this](const std::string& host, std::vector<IpAddress> addresses) {
-        boost::asio::post(context,
-                          [this, host, found = std::move(addresses)] { resolved(host, found); });
-      });
-  if (!made) return log::error("trunks can't be resolved", {{"why", made.error().message}});
+  Resolver::Settings wanted;
+  wanted.names = engine->names_to_locate();
+  if (wanted.names.empty()) return;
+  // The order in which they stand is our preference where DNS has none (RFC 3263 §4.1).
+  for (const sip::Transport transport :
+       {sip::Transport::udp, sip::Transport::tcp, sip::Transport::tls}) {
+    if (std::ranges::any_of(settings.io.sip, [transport](const SipListener& listener) {
+          return listener.transport == transport;
+        }))
+      wanted.transports.push_back(transport);
+  }
+  wanted.interval = settings.io.resolve_interval;
+  wanted.servers = settings.io.dns_servers;
+  auto made = Resolver::make(std::move(wanted), [this](call::ServerLocator::Found found) {
+    boost::asio::post(context, [this, told = std::move(found)] { located(told); });
+  });
+  if (!made) return log::error("trunks can't be located", {{"why", made.error().message}});
   resolver = std::move(*made);
 }
 
-void Runtime::Impl::resolved(const std::string& host, const std::vector<IpAddress>& addresses) {
-  std::vector<SocketAddress> usable;
-  for (const IpAddress& ip : addresses) {
-    const auto reaches = [&](const SipListener& listener) {
-      return listener.bind.ip.is_v4() == ip.is_v4();
-    };
-    if (std::any_of(settings.io.sip.begin(), settings.io.sip.end(), reaches))
-      usable.push_back({ip, 0});
+void Runtime::Impl::located(const call::ServerLocator::Found& found) {
+  std::vector<call::ServerTarget> usable = found.targets;
+  std::erase_if(usable, [this](const call::ServerTarget& target) {
+    return std::ranges::none_of(settings.io.sip, [&](const SipListener& listener) {
+      return listener.transport == target.transport &&
+             listener.bind.ip.is_v4() == target.address.ip.is_v4();
+    });
+  });
+  // RFC 5922 §4: a server proves the name that stands in the URI, whatever SRV has made of it.
+  std::string host;
+  for (const call::TrunkSettings& trunk : settings.call.trunks) {
+    if (trunk.name == found.name) host = trunk.uri.host;
   }
-  for (auto& [ip, names] : hosts)
-    names.erase(host);
-  std::erase_if(hosts, [](const auto& entry) { return entry.second.empty(); });
-  for (const SocketAddress& address : usable)
-    hosts[address.ip].insert(host);
-  for (const auto& [trunk, name] : engine->names_to_resolve()) {
-    if (name == host) engine->trunk_resolved(trunk, usable);
+  if (!usable.empty()) {
+    for (auto& [ip, names] : hosts)
+      names.erase(found.name);
+    for (const call::ServerTarget& target : usable)
+      hosts[target.address.ip][found.name] = host;
+    std::erase_if(hosts, [](const auto& entry) { return entry.second.empty(); });
   }
+  engine->trunk_located(found.name, usable);
+  arm();
 }
 
 // ------------------------------------------------------------------------------------ running

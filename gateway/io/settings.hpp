@@ -71,6 +71,7 @@ struct Settings {
   MediaSettings media;
   std::vector<WebFile> web;  ///< empty: nothing but WebSocket is served
   Duration resolve_interval = seconds{60};
+  std::vector<SocketAddress> dns_servers;  ///< empty: the system's
 };
 
 }  // namespace trunkline::io

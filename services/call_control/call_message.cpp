@@ -230,6 +230,34 @@ void write(const call::Registration& registration, v1::Registration& out) {
   write(registration.expires, *out.mutable_expire_time());
 }
 
+namespace {
+
+v1::TrunkTargetState target_state_of(std::string_view label) {
+  if (label == "up") return v1::TRUNK_TARGET_STATE_UP;
+  if (label == "late") return v1::TRUNK_TARGET_STATE_LATE;
+  if (label == "refusing") return v1::TRUNK_TARGET_STATE_REFUSING;
+  return label == "down" ? v1::TRUNK_TARGET_STATE_DOWN : v1::TRUNK_TARGET_STATE_UNSPECIFIED;
+}
+
+v1::TrunkRegistrationState registration_state_of(std::string_view label) {
+  if (label == "registered") return v1::TRUNK_REGISTRATION_STATE_REGISTERED;
+  if (label == "failed") return v1::TRUNK_REGISTRATION_STATE_FAILED;
+  if (label == "leaving") return v1::TRUNK_REGISTRATION_STATE_LEAVING;
+  return label == "gone" ? v1::TRUNK_REGISTRATION_STATE_GONE
+                         : v1::TRUNK_REGISTRATION_STATE_REGISTERING;
+}
+
+void write_target(const call::TrunkTargetView& target, v1::TrunkTarget& out) {
+  out.set_transport(target.transport);
+  out.set_address(target.address);
+  out.set_state(target_state_of(target.state));
+  out.set_priority(target.priority);
+  out.set_weight(target.weight);
+  if (target.rests) write(*target.rests, *out.mutable_rest());
+}
+
+}  // namespace
+
 void write(const call::TrunkView& trunk, v1::Trunk& out) {
   out.set_trunk(trunk.name);
   out.set_uri(trunk.uri);
@@ -237,12 +265,22 @@ void write(const call::TrunkView& trunk, v1::Trunk& out) {
   if (!trunk.enabled) {
     out.set_state(v1::TRUNK_STATE_DISABLED);
   } else if (trunk.up) {
-    out.set_state(*trunk.up ? v1::TRUNK_STATE_UP : v1::TRUNK_STATE_DOWN);
+    out.set_state(!*trunk.up       ? v1::TRUNK_STATE_DOWN
+                  : trunk.degraded ? v1::TRUNK_STATE_DEGRADED
+                                   : v1::TRUNK_STATE_UP);
   }
   for (const std::string& address : trunk.addresses)
     out.add_addresses(address);
   out.set_calls(static_cast<std::int32_t>(trunk.calls));
   out.set_max_calls(static_cast<std::int32_t>(trunk.max_calls));
+  for (const call::TrunkTargetView& target : trunk.targets)
+    write_target(target, *out.add_targets());
+  if (!trunk.registration) return;
+  v1::TrunkRegistration& registration = *out.mutable_registration();
+  registration.set_state(registration_state_of(trunk.registration->state));
+  registration.set_failure(to_utf8(trunk.registration->failure));
+  if (trunk.registration->expires)
+    write(*trunk.registration->expires, *registration.mutable_expires());
 }
 
 void write(const call::RouteExplanation& explanation, v1::ExplainRouteResponse& out) {

@@ -85,6 +85,9 @@ CallCounters::CallCounters(std::vector<std::string> trunks)
                {"leg", "method"}}),
       holds_({"trunkline_holds_total", "Calls put on hold.", {"direction"}}),
       trunk_up_({"trunkline_trunk_up", "Whether the trunk answers.", {"trunk"}}),
+      trunk_degraded_({"trunkline_trunk_degraded",
+                       "Whether the trunk is up, but a target of it is down, late or refuses.",
+                       {"trunk"}}),
       transfers_({"trunkline_transfers_total", "Transfers that came to an end.", {"result"}}),
       policy_faults_({"trunkline_policy_failures_total",
                       "Questions that the policy service left without a usable answer.",
@@ -244,10 +247,12 @@ void CallCounters::take(const call::AuthenticationResult& event) {
 void CallCounters::take(const call::TrunkChanged& event) {
   const bool known = std::ranges::find(trunks_, event.trunk) != trunks_.end();
   trunk_up_.set({known ? event.trunk : kOther}, event.up ? 1 : 0);
+  trunk_degraded_.set({known ? event.trunk : kOther}, event.degraded ? 1 : 0);
 }
 
 void CallCounters::collect(Exposition& out) const {
-  for (const Series* gauge : {&active_, &setup_active_, &registrations_, &trunk_up_})
+  for (const Series* gauge :
+       {&active_, &setup_active_, &registrations_, &trunk_up_, &trunk_degraded_})
     gauge->collect_gauges(out);
   for (const Series* counter :
        {&attempts_, &answered_, &ended_, &failures_, &rejections_, &registration_changes_,

@@ -39,7 +39,8 @@ class CallCounters {
   std::vector<std::string> trunks_;
   std::unordered_set<std::uint64_t> ringing_;  ///< calls whose ringing time is taken
   Series active_, setup_active_, attempts_, answered_, ended_, failures_, rejections_;
-  Series registrations_, registration_changes_, authentications_, digits_, holds_, trunk_up_;
+  Series registrations_, registration_changes_, authentications_, digits_, holds_, trunk_up_,
+      trunk_degraded_;
   Series transfers_, policy_faults_, silent_;
   HistogramSeries setup_duration_, duration_;
 };

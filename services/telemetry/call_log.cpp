@@ -167,7 +167,10 @@ void CallLog::take(const call::AuthenticationResult& event) {
 }
 
 void CallLog::take(const call::TrunkChanged& event) {
-  log::write(event.up ? log::Level::info : log::Level::warn, event.up ? "trunk up" : "trunk down",
+  log::write(event.up ? log::Level::info : log::Level::warn,
+             !event.up        ? "trunk down"
+             : event.degraded ? "trunk degraded"
+                              : "trunk up",
              {{"trunk", event.trunk}, {"detail", event.detail}});
 }
 

@@ -7,7 +7,7 @@ import { PATIENCE, until } from './until.mjs';
 
 export const token = () => randomBytes(8).toString('hex');
 
-const SDP = (port) => [
+export const SDP = (port) => [
   'v=0', 'o=raw 1 1 IN IP4 127.0.0.1', 's=-', 'c=IN IP4 127.0.0.1', 't=0 0', `m=audio ${port} RTP/AVP 0`,
   'a=rtpmap:0 PCMU/8000', 'a=sendrecv', '',
 ].join('\r\n');

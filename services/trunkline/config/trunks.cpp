@@ -9,13 +9,9 @@ namespace {
 
 std::optional<sip::Transport> transport_of(const sip::Uri& uri) {
   const std::string name = uri.transport();
-  if (uri.scheme == sip::Uri::Scheme::sips) {
-    return name.empty() || name == "tls" || name == "tcp" ? std::optional(sip::Transport::tls)
-                                                          : std::nullopt;
-  }
-  if (name.empty()) return sip::Transport::udp;
-  const auto transport = sip::parse_transport(name);
-  return transport && !sip::is_websocket(*transport) ? transport : std::nullopt;
+  const bool reliable = name.empty() || name == "tls" || name == "tcp";
+  if (uri.scheme == sip::Uri::Scheme::sips && !reliable) return std::nullopt;
+  return call::transport_of(uri);
 }
 
 /// Requests leave by a listener of the transport (and family), whose address stands in Via and
@@ -92,8 +88,6 @@ media::SourcePolicy source_policy(const std::string& name) {
 }
 
 void check_unsupported(const Build& build, const Value& key) {
-  if (key["register"].is_true())
-    build.unsupported(key["register"], "use register: false and allow");
   if (key["srtp"].text != "none") build.unsupported(key["srtp"], "use srtp: none");
 }
 
@@ -103,6 +97,22 @@ void trunk_login(const Build& build, const Value& key, call::TrunkSettings& trun
   if (key["username"].present != key["password"].present) {
     build.wrong(key, "has one of username and password", "give both, or none");
   }
+  trunk.registers = key["register"].is_true();
+  trunk.register_expires_seconds =
+      static_cast<std::uint32_t>(key["register_expires"].number / 1000);
+  if (trunk.registers && !key["username"].present)
+    build.wrong(key["register"], "needs a name to register", "add username and password");
+}
+
+/// How its targets are watched, and when one follows the other.
+void trunk_targets(const Build& build, const Value& key, call::TrunkSettings& trunk) {
+  trunk.options_interval = key["options_interval"].duration();
+  trunk.target_timeout = key["target_timeout"].duration();
+  if (trunk.options_interval > Duration::zero() && trunk.options_interval < seconds{1})
+    build.wrong(key["options_interval"], "is too short", "write 1s or more, or 0s for none");
+  trunk.failover_codes.clear();
+  for (const Value& code : key["failover_codes"].items)
+    trunk.failover_codes.push_back(static_cast<int>(code.number));
 }
 
 void trunk_capacity(const Build& build, const Value& key, call::TrunkSettings& trunk) {
@@ -149,9 +159,7 @@ void build_trunks(const Build& build) {
     trunk_media(build, key["media"], trunk);
     trunk_codecs(build, key["codecs"], trunk);
     check_unsupported(build, key);
-    if (key["options_interval"].present && key["options_interval"].number != 0) {
-      build.notice(key["options_interval"], "this version sends no health probes");
-    }
+    trunk_targets(build, key, trunk);
     trunk.max_calls = static_cast<std::uint32_t>(key["max_calls"].number);
     trunk.max_calls_per_second = static_cast<std::uint32_t>(key["max_calls_per_second"].number);
     trunk.session_expires_seconds =
@@ -160,6 +168,8 @@ void build_trunks(const Build& build) {
     trunk_capacity(build, key["capacity_phrase"], trunk);
     trunks.push_back(std::move(trunk));
   }
+  for (const Value& server : build.file["dns"]["servers"].items)
+    build.config.gateway.io.dns_servers.push_back(*SocketAddress::parse(server.text));
 }
 
 }  // namespace trunkline::config

@@ -138,7 +138,8 @@ TEST_F(Flow, AnInDialogRequestOfTheTrunkOverAWebSocketIsRefused) {
 }
 
 TEST_F(Flow, ATrunkWhoseNameHasMovedStillEndsItsOldCalls) {
-  world.engine->trunk_resolved("carrier", {*SocketAddress::parse("203.0.113.9:5060")});
+  world.engine->trunk_located("carrier",
+                              {{sip::Transport::udp, *SocketAddress::parse("203.0.113.9:5060")}});
   const auto bye = trunk->send_in_dialog(Method::bye);
   world.settle();
   EXPECT_EQ(trunk->take_response(200, bye)->response.status(), 200);

@@ -117,7 +117,7 @@ TEST(RedirectedTrunk, LeadsToItsOwnAddressesOnly) {
 TEST(RedirectedTrunk, WithoutAllowLeadsToWhatItsNameIs) {
   Trunks trunks({carrier("sip:sip.example.test")});
   EXPECT_EQ(leads(trunks, "sip:2@sip.example.test"), "nowhere");
-  trunks.resolved("carrier", {*SocketAddress::parse("192.0.2.9:5060")});
+  trunks.located("carrier", {{sip::Transport::udp, *SocketAddress::parse("192.0.2.9:5060")}});
   EXPECT_EQ(leads(trunks, "sip:2@SIP.example.test"), "udp 192.0.2.9:5060");
   EXPECT_EQ(leads(trunks, "sip:2@sip.example.test:5060"), "udp 192.0.2.9:5060");
   EXPECT_EQ(leads(trunks, "sip:2@sip.example.test:9"), "nowhere");

@@ -19,6 +19,10 @@ SocketAddress address(std::string_view text) {
   return *SocketAddress::parse(text);
 }
 
+ServerTarget at(std::string_view text, sip::Transport transport = sip::Transport::udp) {
+  return {transport, address(text), 0, 0, 0};
+}
+
 std::string identified(Trunks& trunks, std::string_view source) {
   const Trunk* trunk = trunks.identify(address(source));
   return trunk != nullptr ? trunk->settings.name : "none";
@@ -72,7 +76,7 @@ TEST(TrunksIdentify, TwoTrunksOfOneHostAreToldApartByTheirPorts) {
 TEST(TrunksIdentify, AHostNameCountsOnceItIsResolved) {
   Trunks trunks({settings("carrier", "sip:sip.carrier.test")});
   EXPECT_EQ(identified(trunks, "192.0.2.9:5060"), "none");
-  trunks.resolved("carrier", {address("192.0.2.8:5060"), address("192.0.2.9:5060")});
+  trunks.located("carrier", {at("192.0.2.8:5060"), at("192.0.2.9:5060")});
   EXPECT_EQ(identified(trunks, "192.0.2.9:5060"), "carrier");
 }
 
@@ -113,10 +117,10 @@ TEST(TrunksTarget, Ipv6ReferencesAreAddresses) {
   EXPECT_EQ(Trunks::target(trunks.all()[0])->remote, address("[2001:db8::1]:5070"));
 }
 
-TEST(TrunksTarget, IsMissingUntilTheHostIsResolved) {
+TEST(TrunksTarget, IsMissingUntilTheHostIsLocated) {
   Trunks trunks({settings("carrier", "sip:sip.carrier.test;transport=tcp")});
   EXPECT_EQ(Trunks::target(trunks.all()[0]), std::nullopt);
-  trunks.resolved("carrier", {{*IpAddress::parse("192.0.2.7"), 0}});
+  trunks.located("carrier", {at("192.0.2.7:5060", sip::Transport::tcp)});
   EXPECT_EQ(Trunks::target(trunks.all()[0]),
             (sip::Target{sip::Transport::tcp, address("192.0.2.7:5060"), {}}));
 }
@@ -128,38 +132,125 @@ TEST(TrunksTarget, IsMissingForATransportThatTrunksDoNotHave) {
   EXPECT_EQ(Trunks::target(trunks.all()[1]), std::nullopt);
 }
 
-TEST(TrunksResolved, KeepsThePortThatTheResolverFound) {
+TEST(TrunksTarget, IsTheFirstThatIsNotDown) {
   Trunks trunks({settings("carrier", "sip:sip.carrier.test")});
-  trunks.resolved("carrier", {address("192.0.2.7:5090")});
-  EXPECT_EQ(Trunks::target(trunks.all()[0])->remote, address("192.0.2.7:5090"));
+  trunks.located("carrier", {at("192.0.2.7:5060"), at("192.0.2.8:5060")});
+  Trunk& trunk = trunks.all()[0];
+  EXPECT_EQ(Trunks::target(trunk)->remote, address("192.0.2.7:5060"));
+  trunk.answered(trunk.targets[0].place(), TargetState::down);
+  EXPECT_EQ(Trunks::target(trunk)->remote, address("192.0.2.8:5060"));
+  trunk.answered(trunk.targets[1].place(), TargetState::down);
+  EXPECT_EQ(Trunks::target(trunk)->remote, address("192.0.2.7:5060"));
 }
 
-TEST(TrunksResolved, AnEmptyAnswerKeepsWhatWasKnown) {
+TEST(TrunksLocated, AnEmptyAnswerKeepsWhatWasKnown) {
   Trunks trunks({settings("carrier", "sip:sip.carrier.test")});
-  trunks.resolved("carrier", {address("192.0.2.7:5060")});
-  trunks.resolved("carrier", {});
+  trunks.located("carrier", {at("192.0.2.7:5060")});
+  trunks.located("carrier", {});
   EXPECT_EQ(Trunks::target(trunks.all()[0])->remote, address("192.0.2.7:5060"));
 }
 
-TEST(TrunksResolved, ANewAnswerReplacesTheOldOne) {
+TEST(TrunksLocated, ANewAnswerReplacesTheOldOne) {
   Trunks trunks({settings("carrier", "sip:sip.carrier.test")});
-  trunks.resolved("carrier", {address("192.0.2.7:5060")});
-  trunks.resolved("carrier", {address("192.0.2.8:5060")});
+  trunks.located("carrier", {at("192.0.2.7:5060")});
+  trunks.located("carrier", {at("192.0.2.8:5060")});
   EXPECT_EQ(identified(trunks, "192.0.2.7:5060"), "none");
   EXPECT_EQ(identified(trunks, "192.0.2.8:5060"), "carrier");
 }
 
-TEST(TrunksResolved, TakesABoundedNumberOfAddresses) {
+TEST(TrunksLocated, WhatIsKnownOfATargetStaysWithIt) {
   Trunks trunks({settings("carrier", "sip:sip.carrier.test")});
-  trunks.resolved("carrier", std::vector<SocketAddress>(1000, address("192.0.2.7:5060")));
-  EXPECT_EQ(trunks.all()[0].addresses.size(), 16u);
+  trunks.located("carrier", {at("192.0.2.7:5060"), at("192.0.2.8:5060")});
+  Trunk& trunk = trunks.all()[0];
+  trunk.answered(trunk.targets[0].place(), TargetState::down);
+  trunks.located("carrier", {at("192.0.2.9:5060"), at("192.0.2.7:5060")});
+  EXPECT_EQ(trunk.targets[0].state, TargetState::unknown);
+  EXPECT_EQ(trunk.targets[1].state, TargetState::down);
 }
 
-TEST(TrunksResolved, IgnoresAnUnknownTrunk) {
+TEST(TrunksLocated, IgnoresAnUnknownTrunk) {
   Trunks trunks({settings("carrier", "sip:sip.carrier.test")});
-  trunks.resolved("other", {address("192.0.2.7:5060")});
+  trunks.located("other", {at("192.0.2.7:5060")});
   EXPECT_EQ(trunks.find("other"), nullptr);
-  EXPECT_TRUE(trunks.all()[0].addresses.empty());
+  EXPECT_TRUE(trunks.all()[0].targets.empty());
+}
+
+class TrunksOrderTest : public testing::Test {
+ protected:
+  TrunksOrderTest() {
+    trunks_.located("carrier", {at("192.0.2.1:5060"),
+                                {sip::Transport::udp, address("192.0.2.2:5060"), 1, 0, 1},
+                                {sip::Transport::tcp, address("192.0.2.3:5060"), 2, 0, 2}});
+  }
+  std::vector<std::string> order() {
+    std::vector<std::string> all;
+    for (const sip::Target& one : Trunks::order(trunk(), random_, now_))
+      all.push_back(one.remote.ip.text());
+    return all;
+  }
+  Trunk& trunk() { return trunks_.all()[0]; }
+  sip::Target place(std::size_t index) { return trunk().targets[index].place(); }
+  Trunks trunks_{{settings("carrier", "sip:sip.carrier.test")}};
+  SeededRandom random_{1};
+  TimePoint now_{seconds{100}};
+};
+
+TEST_F(TrunksOrderTest, IsThatOfTheRecords) {
+  EXPECT_EQ(order(), (std::vector<std::string>{"192.0.2.1", "192.0.2.2", "192.0.2.3"}));
+  EXPECT_EQ(Trunks::order(trunk(), random_, now_)[2].transport, sip::Transport::tcp);
+}
+
+TEST_F(TrunksOrderTest, TriesTheDownAndTheSuspectLastButTriesThem) {
+  trunk().answered(place(0), TargetState::down);
+  EXPECT_EQ(order(), (std::vector<std::string>{"192.0.2.2", "192.0.2.3", "192.0.2.1"}));
+  trunk().failed(place(1), now_);
+  EXPECT_EQ(order(), (std::vector<std::string>{"192.0.2.3", "192.0.2.1", "192.0.2.2"}));
+  now_ += seconds{31};
+  trunk().answered(place(0), TargetState::up);
+  EXPECT_EQ(order(), (std::vector<std::string>{"192.0.2.1", "192.0.2.2", "192.0.2.3"}));
+}
+
+// RFC 3261 §21.5.4: a 503 with Retry-After takes the server out for so long
+TEST_F(TrunksOrderTest, LeavesOutThoseThatRest) {
+  trunk().rest(place(0), 20, now_);
+  EXPECT_EQ(order(), (std::vector<std::string>{"192.0.2.2", "192.0.2.3"}));
+  EXPECT_EQ(Trunks::rests(trunk(), now_), std::nullopt);
+  trunk().rest(place(1), 10, now_);
+  trunk().rest(place(2), 86400, now_);
+  EXPECT_TRUE(order().empty());
+  EXPECT_EQ(Trunks::rests(trunk(), now_), seconds{10});
+  now_ += seconds{10};
+  EXPECT_EQ(order(), (std::vector<std::string>{"192.0.2.2"}));
+  now_ += seconds{290};
+  EXPECT_EQ(order().size(), 3U) << "no peer is left alone for longer than five minutes";
+}
+
+TEST_F(TrunksOrderTest, IsUpDegradedOrDownAsItsTargetsAre) {
+  EXPECT_FALSE(trunk().judge()) << "nobody was asked";
+  trunk().answered(place(0), TargetState::down);
+  EXPECT_FALSE(trunk().judge()) << "the others may still answer";
+  EXPECT_EQ(trunk().up, std::nullopt);
+  trunk().answered(place(1), TargetState::up);
+  EXPECT_TRUE(trunk().judge());
+  EXPECT_EQ(trunk().up, true);
+  EXPECT_TRUE(trunk().degraded);
+  trunk().answered(place(0), TargetState::up);
+  EXPECT_TRUE(trunk().judge());
+  EXPECT_FALSE(trunk().degraded);
+  EXPECT_FALSE(trunk().judge()) << "nothing has changed";
+  for (std::size_t index = 0; index < 3; ++index)
+    trunk().answered(place(index), TargetState::down);
+  EXPECT_TRUE(trunk().judge());
+  EXPECT_EQ(trunk().up, false);
+  EXPECT_FALSE(trunk().degraded);
+}
+
+TEST(TrunksIdentify, TheRegistrarIsTheTrunksBesideItsAllow) {
+  Trunks trunks({settings("carrier", "sip:192.0.2.1", {"198.51.100.1"})});
+  trunks.all()[0].registrar = address("192.0.2.1:5060");
+  EXPECT_EQ(identified(trunks, "192.0.2.1:5060"), "carrier");
+  EXPECT_EQ(identified(trunks, "198.51.100.1:5060"), "carrier");
+  EXPECT_EQ(identified(trunks, "192.0.2.2:5060"), "none");
 }
 
 class TrunksAdmitTest : public testing::Test {

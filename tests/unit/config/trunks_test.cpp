@@ -134,14 +134,40 @@ TEST(ConfigTrunk, CodecsAreKnownAndListedOnce) {
 TEST(ConfigTrunk, FeaturesThatAreNotThereYetAreRefusedPlainly) {
   EXPECT_THAT(problems(trunk(", srtp: sdes")),
               HasSubstr("\"sdes\" is not supported by this version; use srtp: none"));
-  EXPECT_THAT(problems(trunk(", register: true, username: a, password: b")),
-              HasSubstr("\"true\" is not supported by this version; use register: false"));
 }
 
-TEST(ConfigTrunk, ProbesAreTakenWithANotice) {
-  EXPECT_THAT(good(trunk(", options_interval: 10s")).notices,
-              ElementsAre(HasSubstr("sends no health probes")));
-  EXPECT_THAT(good(trunk(", options_interval: 0s")).notices, IsEmpty());
+TEST(ConfigTrunk, TargetsAreProbedAndFollowEachOther) {
+  const call::TrunkSettings standard = good(trunk("")).gateway.call.trunks[0];
+  EXPECT_EQ(standard.options_interval, seconds{30});
+  EXPECT_EQ(standard.target_timeout, seconds{4});
+  EXPECT_THAT(standard.failover_codes, ElementsAre(500, 502, 503, 504));
+  const call::TrunkSettings own =
+      good(trunk(", options_interval: 0s, target_timeout: 700ms, failover_codes: [503]"))
+          .gateway.call.trunks[0];
+  EXPECT_EQ(own.options_interval, Duration::zero());
+  EXPECT_EQ(own.target_timeout, milliseconds{700});
+  EXPECT_THAT(own.failover_codes, ElementsAre(503));
+  EXPECT_THAT(problems(trunk(", failover_codes: [486]")), HasSubstr("failover_codes[0]"));
+  EXPECT_THAT(problems(trunk(", options_interval: 200ms")), HasSubstr("is too short"));
+}
+
+TEST(ConfigTrunk, RegistersWithAName) {
+  const call::TrunkSettings registers =
+      good(trunk(", register: true, username: gw, password: secret-t, register_expires: 600s"))
+          .gateway.call.trunks[0];
+  EXPECT_TRUE(registers.registers);
+  EXPECT_EQ(registers.register_expires_seconds, 600U);
+  EXPECT_FALSE(good(trunk("")).gateway.call.trunks[0].registers);
+  EXPECT_THAT(problems(trunk(", register: true")), HasSubstr("needs a name to register"));
+}
+
+TEST(ConfigDns, ServersAreAddressesWithPorts) {
+  const auto servers =
+      good("dns: { servers: [\"127.0.0.1:5353\", \"[::1]:53\"] }\n").gateway.io.dns_servers;
+  EXPECT_THAT(servers, ElementsAre(*SocketAddress::parse("127.0.0.1:5353"),
+                                   *SocketAddress::parse("[::1]:53")));
+  EXPECT_TRUE(good("").gateway.io.dns_servers.empty());
+  EXPECT_THAT(problems("dns: { servers: [localhost] }\n"), HasSubstr("dns.servers[0]"));
 }
 
 std::string route(const std::string& from, const std::string& match, const std::string& target) {

@@ -6,46 +6,51 @@
 namespace trunkline::io {
 namespace {
 
-TEST(ResolverTest, resolves_a_name_of_the_hosts_file) {
-  std::promise<std::pair<std::string, std::vector<IpAddress>>> told;
+using call::ServerLocator;
+
+Resolver::Settings wanted(const std::string& name, std::string_view uri, Duration interval) {
+  Resolver::Settings settings;
+  settings.names = {{name, *sip::Uri::parse(uri)}};
+  settings.transports = {sip::Transport::udp};
+  settings.interval = interval;
+  return settings;
+}
+
+TEST(ResolverTest, locates_a_name_of_the_hosts_file) {
+  std::promise<ServerLocator::Found> told;
   auto answer = told.get_future();
   bool once = false;
-  const auto resolver =
-      Resolver::make({"localhost"}, seconds{60}, [&](const std::string& host, auto addresses) {
-        if (!std::exchange(once, true)) told.set_value({host, std::move(addresses)});
-      });
+  const auto resolver = Resolver::make(wanted("trunk", "sip:localhost:5070", seconds{60}),
+                                       [&](ServerLocator::Found found) {
+                                         if (!std::exchange(once, true)) told.set_value(found);
+                                       });
   ASSERT_TRUE(resolver);
   ASSERT_EQ(answer.wait_for(seconds{60}), std::future_status::ready);
-  const auto [host, addresses] = answer.get();
-  EXPECT_EQ(host, "localhost");
-  ASSERT_FALSE(addresses.empty());
-  for (const IpAddress& ip : addresses)
-    EXPECT_TRUE(ip.is_loopback()) << ip.text();
+  const auto found = answer.get();
+  EXPECT_EQ(found.name, "trunk");
+  ASSERT_FALSE(found.targets.empty());
+  for (const call::ServerTarget& target : found.targets) {
+    EXPECT_TRUE(target.address.ip.is_loopback()) << target.address.text();
+    EXPECT_EQ(target.address.port, 5070);
+  }
 }
 
 TEST(ResolverTest, looks_a_name_up_again_after_the_interval) {
   std::promise<void> twice;
   auto done = twice.get_future();
   int count = 0;
-  const auto resolver =
-      Resolver::make({"localhost"}, milliseconds{20}, [&](const std::string&, auto) {
-        if (++count == 2) twice.set_value();
-      });
+  const auto resolver = Resolver::make(wanted("trunk", "sip:localhost", milliseconds{20}),
+                                       [&](const ServerLocator::Found&) {
+                                         if (++count == 2) twice.set_value();
+                                       });
   ASSERT_TRUE(resolver);
   EXPECT_EQ(done.wait_for(seconds{60}), std::future_status::ready);
 }
 
 TEST(ResolverTest, ends_while_a_query_is_under_way) {
-  const auto resolver = Resolver::make({"name.invalid", "other.invalid"}, seconds{60},
-                                       [](const std::string&, auto) { FAIL(); });
+  const auto resolver = Resolver::make(wanted("trunk", "sip:name.invalid", seconds{60}),
+                                       [](const ServerLocator::Found&) { FAIL(); });
   EXPECT_TRUE(resolver);
-}
-
-TEST(ResolverTest, obeys_a_time_to_live_within_bounds) {
-  EXPECT_EQ(refresh_after(seconds{60}, seconds{30}), seconds{30});
-  EXPECT_EQ(refresh_after(seconds{60}, seconds{0}), seconds{60});
-  EXPECT_EQ(refresh_after(seconds{60}, seconds{5}), seconds{60});
-  EXPECT_EQ(refresh_after(seconds{60}, seconds{3600}), seconds{60});
 }
 
 }  // namespace

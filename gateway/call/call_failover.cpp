@@ -1,0 +1,91 @@
+#include "base/log.hpp"
+#include "call/call.hpp"
+
+#include <algorithm>
+
+// The targets of one trunk after each other (RFC 3263 §4.3): as long as no person was reached, and
+// only for an outcome that is about the target, not about the callee.
+namespace trunkline::call {
+namespace {
+
+/// A transport error, silence, or a response that says that this server can't.
+bool is_about_target(const Failure& failure, const TrunkSettings& trunk) {
+  if (!failure.remote)
+    return failure.reason == EndReason::trunk_unreachable ||
+           failure.reason == EndReason::no_response;
+  return std::ranges::find(trunk.failover_codes, failure.sip_code) != trunk.failover_codes.end();
+}
+
+void note(Trunk& trunk, const sip::Target& target, const Failure& failure, TimePoint now) {
+  if (!failure.remote) return trunk.failed(target, now);
+  // RFC 3261 §21.5.4: without Retry-After it is a 500, and tells nothing of the time to come.
+  if (failure.sip_code == 503 && failure.retry_after) trunk.rest(target, *failure.retry_after, now);
+}
+
+}  // namespace
+
+bool Call::tried_elsewhere(Turn& turn, Leg& leg, const Leg::Outgoing& sent,
+                           const sip::Message* response, Failure& failure) {
+  leg.failover.next_at = kNever;
+  Trunk* trunk = leg.kind == Leg::Kind::trunk ? turn.node.trunks.find(leg.peer) : nullptr;
+  // Where a 3xx has sent it is no target of the trunk's.
+  if (trunk == nullptr || leg.redirection.under_way()) return false;
+  const bool about_target = is_about_target(failure, trunk->settings);
+  if (about_target) note(*trunk, leg.target, failure, turn.at.now);
+  judge(leg.failover.best_refusal, failure, false);
+  failure = *leg.failover.best_refusal;
+  // What has rung has reached a person, or may have.
+  if (!about_target || leg.phase >= Phase::ringing) return false;
+  while (!leg.failover.waiting.empty()) {
+    const sip::Target next = leg.failover.waiting.front();
+    leg.failover.waiting.pop_front();
+    // Another call may have learned in the meantime that it is of no use.
+    const TrunkTarget* known = trunk->find(next);
+    if (known != nullptr && known->rests_until > turn.at.now) continue;
+    log::info("next target of the trunk",
+              {{"call_id", view_.name},
+               {"trunk", leg.peer},
+               {"failed", leg.target.remote.text()},
+               {"why", failure.remote ? std::to_string(failure.sip_code)
+                                      : std::string(end_reason_label(failure.reason))},
+               {"next", next.remote.text()}});
+    leg.try_at(turn, sent, next, response != nullptr ? *response : sent.request);
+    watch_target(turn, leg);
+    return true;
+  }
+  return false;
+}
+
+void Call::watch_target(Turn& turn, Leg& leg) {
+  const Trunk* trunk = leg.kind == Leg::Kind::trunk ? turn.node.trunks.find(leg.peer) : nullptr;
+  // The last one may take the time that RFC 3261 gives it (Timer B).
+  const bool others =
+      !leg.failover.waiting.empty() || (!targets_.empty() && !dialled_for_transfer(leg));
+  if (trunk != nullptr && others)
+    leg.failover.next_at = turn.at.now + trunk->settings.target_timeout;
+}
+
+void Call::target_silent(Turn& turn, Leg& leg) {
+  leg.failover.next_at = kNever;
+  const auto sent = std::ranges::find_if(leg.outgoing, [](const auto& entry) {
+    return entry.second.purpose == Leg::Purpose::invite && !entry.second.finished;
+  });
+  if (sent == leg.outgoing.end() || leg.state != Leg::State::inviting) return;
+  sent->second.finished = sent->second.abandoned = true;
+  // Held back until it says something, should it still do so (RFC 3261 §9.1).
+  turn.out.sip.push_back(sip::SendCancel{sent->first, {}});
+  Failure failure = Failure::local(EndReason::no_response);
+  if (tried_elsewhere(turn, leg, sent->second, nullptr, failure)) return;
+  leg.state = Leg::State::ended;
+  branch_failed(turn, leg, failure);
+}
+
+void Call::heard_late(Turn& turn, Leg& leg, const sip::ResponseReceived& event) {
+  const int status = event.response.status();
+  // The answer crossed our CANCEL, and somebody else has the call (RFC 3261 §13.2.2.4).
+  if (status >= 200 && status < 300)
+    leg.refuse_answer(turn, event.transaction, event.response,
+                      winner_ ? kElsewhere : std::string_view{});
+}
+
+}  // namespace trunkline::call

@@ -1,0 +1,95 @@
+// Debian's Kamailio as a carrier with which the gateway registers: it asks for a password, keeps the binding, and sends
+// on there what is dialled.
+import { spawn } from 'node:child_process';
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { UdpPeer, request } from './raw_sip.mjs';
+import { freePort } from './ports.mjs';
+import { until } from './until.mjs';
+
+const PROGRAM = ['/usr/sbin/kamailio', '/sbin/kamailio'].find((path) => existsSync(path)) ?? 'kamailio';
+
+const configuration = (port) => `
+#!KAMAILIO
+debug=1
+log_stderror=yes
+children=1
+tcp_children=1
+auto_aliases=no
+alias="127.0.0.1:${port}"
+listen=udp:127.0.0.1:${port}
+loadmodule "tm.so"
+loadmodule "tmx.so"
+loadmodule "sl.so"
+loadmodule "rr.so"
+loadmodule "pv.so"
+loadmodule "maxfwd.so"
+loadmodule "textops.so"
+loadmodule "siputils.so"
+loadmodule "usrloc.so"
+loadmodule "registrar.so"
+loadmodule "auth.so"
+modparam("usrloc", "db_mode", 0)
+modparam("registrar", "max_expires", 600)
+modparam("registrar", "min_expires", 30)
+modparam("auth", "nonce_count", 1)
+modparam("auth", "qop", "auth")
+request_route {
+  if (!mf_process_maxfwd_header("10")) { sl_send_reply("483", "Too Many Hops"); exit; }
+  if (is_method("CANCEL")) { if (t_check_trans()) t_relay(); exit; }
+  if (has_totag()) {
+    if (loose_route()) { t_relay(); exit; }
+    if (is_method("ACK")) { if (t_check_trans()) t_relay(); exit; }
+    if (uri != myself) { t_relay(); exit; }
+    sl_send_reply("404", "Not here"); exit;
+  }
+  if (is_method("REGISTER")) {
+    if (!pv_www_authenticate("carrier.test", "secret-t", "0")) { www_challenge("carrier.test", "1"); exit; }
+    consume_credentials();
+    save("location");
+    exit;
+  }
+  if (is_method("INVITE")) {
+    record_route();
+    if (!lookup("location")) { sl_send_reply("404", "Not registered"); exit; }
+    t_relay();
+    exit;
+  }
+  sl_send_reply("200", "OK");
+}
+`;
+
+export class Kamailio {
+  static async start() {
+    const kamailio = new Kamailio();
+    kamailio.port = await freePort();
+    kamailio.folder = mkdtempSync(join(tmpdir(), 'kamailio-'));
+    const file = join(kamailio.folder, 'kamailio.cfg');
+    writeFileSync(file, configuration(kamailio.port).trimStart());
+    kamailio.process = spawn(PROGRAM, ['-f', file, '-DD', '-E', '-m', '64', '-M', '8', '-Y', kamailio.folder, '-P', join(kamailio.folder, 'pid')], { stdio: ['ignore', 'ignore', 'pipe'] });
+    kamailio.said = '';
+    kamailio.process.stderr.on('data', (text) => (kamailio.said += text));
+    kamailio.process.stderr.unref();
+    kamailio.process.unref();
+    process.once('exit', () => kamailio.process.kill('SIGTERM'));
+    let over = false;
+    kamailio.exited = new Promise((done) => kamailio.process.once('exit', () => done((over = true))));
+    const peer = await UdpPeer.open({ sipPort: kamailio.port }, { address: '127.0.0.4' });
+    const asked = request(peer, 'OPTIONS');
+    await until(() => {
+      if (over) throw new Error(`Kamailio ended: ${kamailio.said}`);
+      if (peer.messages.length === 0) peer.send(asked.text);
+      return peer.messages.length > 0;
+    }, 'Kamailio to answer');
+    peer.close();
+    return kamailio;
+  }
+
+  async close() {
+    this.process.ref();
+    this.process.kill('SIGTERM');
+    await this.exited;
+    rmSync(this.folder, { recursive: true, force: true });
+  }
+}
