@@ -117,7 +117,9 @@ void Call::start(Turn& turn, const sip::RequestReceived& event) {
   for (const Binding& binding : leg.kind == Leg::Kind::browser
                                     ? turn.node.registrar.find(leg.peer, turn.at.now)
                                     : std::vector<Binding>{}) {
-    if (binding.target.flow == leg.target.flow) leg.instance = binding.instance;
+    if (binding.target.flow != leg.target.flow) continue;
+    leg.instance = binding.instance;
+    leg.registered = binding.contact.uri;
   }
   if (!start_caller_media(turn, event.request)) return;
   if (caller_offer_) leg.heard(sdp::ready_direction(*caller_offer_));
@@ -156,7 +158,7 @@ void Call::dial_trunk(Turn& turn, const Party& party) {
 
 void Call::dial_user(Turn& turn, const Party& party) {
   const std::string& user = party.destination.name;
-  const auto bindings = turn.node.registrar.find(user, turn.at.now);
+  const auto bindings = devices(turn, party.destination);
   if (bindings.empty()) return party_failed(turn, Failure::local(EndReason::not_registered));
   bool rung = false;
   for (const Binding& binding : bindings) {

@@ -123,6 +123,7 @@ void Leg::send_invite(Turn& turn, const sip::Uri& request_uri, const sip::NameAd
 
 sip::TransactionId Leg::send(Turn& turn, Purpose purpose, sip::Message request) {
   const sip::TransactionId transaction = turn.node.next_transaction();
+  aim_at_device(turn.node, request);
   outgoing[transaction] = Outgoing{purpose, request, 0, false, false};
   turn.node.transactions[transaction] = id;
   turn.out.sip.emplace_back(sip::SendRequest{transaction, std::move(request), next_target()});
@@ -220,6 +221,7 @@ void Leg::ack(Turn& turn, sip::TransactionId transaction, const sip::Dialog& of,
     }
   }
   request.set_body("application/sdp", sdp);
+  aim_at_device(turn.node, request);
   turn.out.sip.emplace_back(sip::SendAck{transaction, std::move(request), next_target()});
 }
 
@@ -277,6 +279,11 @@ void Leg::agree_session(Turn& turn, const sip::SessionTimer::Agreement& agreemen
   made.add(HeaderName::session_expires,
            sip::SessionExpires{agreement.interval_seconds, refresher}.text());
   if (!agreement.we_refresh) made.add(HeaderName::require, "timer");  // RFC 4028 §9
+}
+
+void Leg::aim_at_device(const Node& node, sip::Message& request) const {
+  if (!registered || !dialog || !node.gruus.is_gruu(dialog->remote_target())) return;
+  request.set_request_uri(registered->text());
 }
 
 std::string Leg::party() const {

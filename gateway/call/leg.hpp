@@ -98,6 +98,9 @@ class Leg {
   // -------- the flow of a browser
   std::string instance;  ///< +sip.instance of the binding that the leg belongs to
   std::string contact_user;
+  /// The contact that the device registered: where a GRUU of ours, which it may give as its
+  /// Contact, leads (RFC 5627 §5.2).
+  std::optional<sip::Uri> registered;
   TimePoint reconnect_by = kNever;  ///< the flow is gone; end of the grace time
 
   bool media_gone =
@@ -190,6 +193,7 @@ class Leg {
 
  private:
   sip::Target next_target() const;
+  void aim_at_device(const Node& node, sip::Message& request) const;
   sip::Message reinvite(Turn& turn, std::string_view sdp);
   void add_session_request(Node& node, sip::Message& request) const;
 

@@ -26,6 +26,7 @@ struct Node {
   MediaResources media;
   Random& random;
   Trunks trunks;
+  Gruus gruus;
   Registrar registrar;
   Traces traces;
 
