@@ -393,6 +393,7 @@ void Call::flow_restored(Turn& turn, const Binding& binding) {
     const bool same = leg->instance.empty() ? leg->contact_user == binding.contact.uri.user
                                             : leg->instance == binding.instance;
     if (!same) continue;
+    leg->registered = binding.contact.uri;
     leg->come_back(binding.target, turn.at.now);
   }
 }

@@ -157,6 +157,8 @@ class Call {
   /// no port. Or why the trunk can't be called.
   Result<Callee, Failure> at_trunk(Turn& turn, const std::string& trunk, const std::string& number,
                                    Side side, std::size_t worker);
+  /// Those of a user's devices that are registered, or the one that is meant.
+  static std::vector<Binding> devices(Turn& turn, const Destination& user);
   /// A new leg to one device of a user's.
   Callee at_device(Turn& turn, const Binding& binding, const std::string& user, Side side,
                    std::size_t worker);

@@ -37,12 +37,22 @@ Result<Callee, Failure> Call::at_trunk(Turn& turn, const std::string& name,
   return callee;
 }
 
+std::vector<Binding> Call::devices(Turn& turn, const Destination& user) {
+  auto bindings = turn.node.registrar.find(user.name, turn.at.now);
+  if (!user.instance.empty()) {
+    std::erase_if(bindings,
+                  [&](const Binding& binding) { return binding.instance != user.instance; });
+  }
+  return bindings;
+}
+
 Callee Call::at_device(Turn& turn, const Binding& binding, const std::string& user, Side side,
                        std::size_t worker) {
   Leg& leg = add_leg(turn, Leg::Kind::browser, user, side);
   leg.target = binding.target;
   leg.instance = binding.instance;
   leg.contact_user = binding.contact.uri.user;
+  leg.registered = binding.contact.uri;
   leg.media = LegMedia::browser(turn, leg.id, worker);
   Callee callee{&leg, binding.contact.uri, {}};
   callee.request_uri.headers.clear();

@@ -150,7 +150,7 @@ void Call::dial_trunk(Turn& turn, const Party& party) {
 
 void Call::dial_user(Turn& turn, const Party& party) {
   const std::string& user = party.destination.name;
-  const auto bindings = turn.node.registrar.find(user, turn.at.now);
+  const auto bindings = devices(turn, party.destination);
   if (bindings.empty()) return party_failed(turn, Failure::local(EndReason::not_registered));
   bool rung = false;
   for (const Binding& binding : bindings) {

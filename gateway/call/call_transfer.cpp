@@ -91,7 +91,7 @@ std::optional<Failure> Call::ring_trunk(Turn& turn) {
 std::optional<Failure> Call::ring_user(Turn& turn) {
   const Leg& party = *find(transfer_->leg);
   const std::string& user = transfer_->target.destination.name;
-  const auto bindings = turn.node.registrar.find(user, turn.at.now);
+  const auto bindings = devices(turn, transfer_->target.destination);
   if (bindings.empty()) return Failure::local(EndReason::not_registered);
   bool rings = false;
   for (const Binding& binding : bindings) {

@@ -220,8 +220,14 @@ void Engine::Impl::invite(Turn& turn, const sip::RequestReceived& event, const C
   if (caller.kind == Caller::Kind::trunk && !node.trunks.find(caller.name)->enabled)
     return refuse(turn, event, 503, "limit", "trunk " + caller.name + " is disabled", later);
   const auto uri = sip::Uri::parse(event.request.request_uri());
-  const std::string dialled = uri->unescaped_user();
+  const auto device = node.gruus.find(*uri);
+  if (!device && node.gruus.is_gruu(*uri))  // RFC 5627 §5.2
+    return refuse(turn, event, 404, "no_route", "a temporary GRUU that has ended");
+  const std::string dialled = device ? device->user : uri->unescaped_user();
   RouteDecision decision = route(caller, {dialled, {}}, turn.at.now);
+  if (device && decision.destination.kind == Destination::Kind::user &&
+      decision.destination.name == device->user)
+    decision.destination.instance = device->instance;
   if (decision.destination.kind == Destination::Kind::none) {
     return refuse(turn, event, 404, "no_route", explain(caller, dialled, decision));
   }

@@ -115,7 +115,9 @@ void Leg::invited_by(Turn& turn, const sip::RequestReceived& event) {
   if (const auto contact = sip::contact_of(event.request)) contact_user = contact->uri.user;
   if (kind == Kind::trunk) return;
   for (const Binding& binding : turn.node.registrar.find(peer, turn.at.now)) {
-    if (binding.target.flow == target.flow) instance = binding.instance;
+    if (binding.target.flow != target.flow) continue;
+    instance = binding.instance;
+    registered = binding.contact.uri;
   }
 }
 
@@ -151,6 +153,7 @@ void Leg::send_invite(Turn& turn, const sip::Uri& request_uri, const sip::NameAd
 
 sip::TransactionId Leg::send(Turn& turn, Purpose purpose, sip::Message request) {
   const sip::TransactionId transaction = turn.node.next_transaction();
+  aim_at_device(turn.node, request);
   const sip::Target to = next_target(dialog_with(sip::to_of(request).tag()), target);
   outgoing[transaction] = Outgoing{purpose, request, 0, false, false, false, false, to};
   turn.node.transactions[transaction] = id;
@@ -261,6 +264,7 @@ void Leg::ack(Turn& turn, sip::TransactionId transaction, const sip::Dialog& of,
     }
   }
   request.set_body("application/sdp", sdp);
+  aim_at_device(turn.node, request);
   const bool left = sent != outgoing.end() && sent->second.abandoned;
   const sip::Target to = next_target(&of, left ? sent->second.target : target);
   turn.out.sip.emplace_back(sip::SendAck{transaction, std::move(request), to});
@@ -331,6 +335,11 @@ void Leg::agree_session(Turn& turn, const sip::SessionTimer::Agreement& agreemen
   made.add(HeaderName::session_expires,
            sip::SessionExpires{agreement.interval_seconds, refresher}.text());
   if (!agreement.we_refresh) made.add(HeaderName::require, "timer");  // RFC 4028 §9
+}
+
+void Leg::aim_at_device(const Node& node, sip::Message& request) const {
+  if (!registered || !dialog || !node.gruus.is_gruu(dialog->remote_target())) return;
+  request.set_request_uri(registered->text());
 }
 
 std::string Leg::party() const {

@@ -146,6 +146,9 @@ class Leg {
   // -------- the flow of a browser
   std::string instance;  ///< +sip.instance of the binding that the leg belongs to
   std::string contact_user;
+  /// The contact that the device registered: where a GRUU of ours, which it may give as its
+  /// Contact, leads (RFC 5627 §5.2).
+  std::optional<sip::Uri> registered;
   TimePoint reconnect_by = kNever;  ///< the flow is gone; end of the grace time
 
   bool media_gone =
@@ -284,6 +287,7 @@ class Leg {
     return kind == Kind::browser ? kPlainSupported : kSupported;
   }
   void send_report(Turn& turn);
+  void aim_at_device(const Node& node, sip::Message& request) const;
   sip::Message reinvite(Turn& turn, std::string_view sdp);
   void add_session_request(Node& node, sip::Message& request) const;
 

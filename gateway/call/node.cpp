@@ -13,7 +13,8 @@ Node::Node(Settings s, MediaResources m, Random& r)
       media(std::move(m)),
       random(r),
       trunks(settings.trunks),
-      registrar(settings.registrar),
+      gruus(settings.domain, random),
+      registrar(settings.registrar, gruus),
       worker_legs_(media.workers.size(), 0) {
   for (const auto& worker : media.workers) {
     auto& pools = ports_.emplace_back();

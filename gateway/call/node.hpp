@@ -30,6 +30,7 @@ struct Node {
   MediaResources media;
   Random& random;
   Trunks trunks;
+  Gruus gruus;
   Registrar registrar;
   Traces traces;
 

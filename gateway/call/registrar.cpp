@@ -114,6 +114,10 @@ bool keeps_flow(const sip::Message& request, const std::vector<std::string_view>
   });
 }
 
+Gruus::Device device_of(const Binding& binding) {
+  return {binding.user, binding.instance};
+}
+
 bool is_removal_of_all(const std::vector<std::string_view>& contacts) {
   return std::ranges::any_of(contacts,
                              [](std::string_view value) { return sip::trim(value) == "*"; });
@@ -142,8 +146,10 @@ sip::Message Registrar::receive(const sip::Message& request, const std::string& 
     replace(user, std::move(change.bindings));
     out.insert(out.end(), change.observations.begin(), change.observations.end());
   }
+  const bool with_gruus = sip::has_token(request, HeaderName::supported, "gruu");
+  if (with_gruus) mint_gruus(contacts, user);
   sip::Message response = sip::make_response(request, 200, to_tag);
-  list_bindings(user, at.now, response);
+  list_bindings(user, at.now, with_gruus, response);
   response.add(HeaderName::date, sip::date_text(at.wall));
   if (keeps_flow(request, contacts)) {
     response.add(HeaderName::supported, "outbound");
@@ -152,12 +158,33 @@ sip::Message Registrar::receive(const sip::Message& request, const std::string& 
   return response;
 }
 
-void Registrar::list_bindings(std::string_view user, TimePoint now, sip::Message& response) const {
+/// RFC 5627 §5.3: each registration of a device makes it a new temporary URI.
+void Registrar::mint_gruus(const std::vector<std::string_view>& contacts, const std::string& user) {
+  std::set<Gruus::Device> registered;
+  for (const std::string_view value : contacts) {
+    const auto contact = sip::NameAddress::parse(value);
+    if (contact)
+      registered.insert({user, std::string(sip::unquote(contact->parameter("+sip.instance")))});
+  }
+  for (const Binding& binding : bindings_of(user)) {
+    if (registered.erase(device_of(binding)) > 0 && !binding.instance.empty())
+      gruus_->make_temporary_uri(device_of(binding));
+  }
+}
+
+void Registrar::list_bindings(std::string_view user, TimePoint now, bool with_gruus,
+                              sip::Message& response) const {
   const auto found = bindings_.find(user);
   if (found == bindings_.end()) return;
   for (const Binding& binding : found->second) {
-    response.add(HeaderName::contact, binding.contact_text + ";expires=" +
-                                          std::to_string(remaining_seconds(binding, now)));
+    std::string text =
+        binding.contact_text + ";expires=" + std::to_string(remaining_seconds(binding, now));
+    if (with_gruus && !binding.instance.empty()) {
+      text += ";pub-gruu=" + sip::quote(gruus_->public_uri(device_of(binding)));
+      if (const auto temporary = gruus_->temporary_uri(device_of(binding)); !temporary.empty())
+        text += ";temp-gruu=" + sip::quote(temporary);
+    }
+    response.add(HeaderName::contact, text);
   }
 }
 
@@ -282,6 +309,9 @@ void Registrar::replace(const std::string& user, std::vector<Binding> next) {
     for (const Binding& old : found->second) {
       expiries_.erase({old.expires, user});
       flows_.erase({old.target.flow, user});
+      const bool stays = std::ranges::any_of(
+          next, [&](const Binding& binding) { return binding.instance == old.instance; });
+      if (!stays) gruus_->forget(device_of(old));
     }
     size_ -= found->second.size();
     if (next.empty()) {

@@ -1,6 +1,7 @@
 #pragma once
 #include "base/result.hpp"
 #include "call/control.hpp"
+#include "call/gruu.hpp"
 #include "call/observer.hpp"
 #include "call/settings.hpp"
 #include "sip/effects.hpp"
@@ -40,13 +41,15 @@ Registration describe(const Binding& binding);
 /// and reg-id). Sans I/O.
 class Registrar {
  public:
-  explicit Registrar(RegistrarSettings settings) : settings_(settings) {}
+  /// `gruus` outlives it.
+  Registrar(RegistrarSettings settings, Gruus& gruus) : settings_(settings), gruus_(&gruus) {}
 
   /// Processes an authenticated REGISTER of `user` (whose AOR the To already is) and gives the
   /// response: 200 with all bindings, each with `expires`, as JsSIP and SIP.js match them; 400 for
   /// a bad `*`; 403 for too many contacts; 423 with Min-Expires; 500 for an out-of-order CSeq; 503
   /// with Retry-After when full. All or nothing. `Require: outbound` when the binding keeps to the
-  /// flow it came on because the client asked for that (RFC 5626 §6). Path is not taken.
+  /// flow it came on because the client asked for that (RFC 5626 §6). A client that supports GRUU
+  /// gets those of its devices (RFC 5627 §5.3). Path is not taken.
   sip::Message receive(const sip::Message& request, const std::string& user,
                        const sip::Target& source, Moment at, std::string_view to_tag,
                        std::vector<Observation>& out);
@@ -74,7 +77,9 @@ class Registrar {
     std::vector<Observation> observations;
   };
   std::vector<Binding> bindings_of(std::string_view user) const;
-  void list_bindings(std::string_view user, TimePoint now, sip::Message& response) const;
+  void mint_gruus(const std::vector<std::string_view>& contacts, const std::string& user);
+  void list_bindings(std::string_view user, TimePoint now, bool with_gruus,
+                     sip::Message& response) const;
   std::optional<Refusal> remove_all(const sip::Message& request, const std::string& user,
                                     Change& change) const;
   std::optional<Refusal> update(const sip::Message& request,
@@ -90,6 +95,7 @@ class Registrar {
             std::vector<Observation>& out);
 
   RegistrarSettings settings_;
+  Gruus* gruus_;
   std::map<std::string, std::vector<Binding>, std::less<>>
       bindings_;  ///< of a user, the last registered last
   std::set<std::pair<TimePoint, std::string>>

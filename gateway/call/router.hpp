@@ -20,6 +20,7 @@ struct Caller {
 struct Destination {
   enum class Kind { none, user, trunk, service } kind = Kind::none;
   std::string name;          ///< user or trunk name; "echo", "tone" or "policy"
+  std::string instance{};    ///< of a user's devices only this one (RFC 5627); empty: all
   std::string text() const;  ///< "user:alice"; empty: none
 };
 

@@ -19,7 +19,25 @@ constexpr int kMaxParameters = 64;
 constexpr std::string_view kReserved = ";/?:@&=+$,";
 // What may stand unescaped in `user` besides letters and digits: mark and user-unreserved.
 constexpr std::string_view kUserPlain = "-_.!~*'()&=+$,;?/";
+// The same in a parameter: mark and param-unreserved.
+constexpr std::string_view kParameterPlain = "-_.!~*'()[]/:&+$";
 constexpr std::string_view kHex = "0123456789ABCDEF";
+
+std::string escape(std::string_view text, std::string_view plain) {
+  std::string escaped;
+  escaped.reserve(text.size());
+  for (char c : text) {
+    if (is_alphanumeric(c) || plain.find(c) != kNone) {
+      escaped.push_back(c);
+      continue;
+    }
+    const auto code = static_cast<unsigned char>(c);
+    escaped.push_back('%');
+    escaped.push_back(kHex[code >> 4]);
+    escaped.push_back(kHex[code & 15]);
+  }
+  return escaped;
+}
 
 bool is_uri_char(char c) {
   return !is_control(c) && c != ' ' && c != '<' && c != '>' && c != '"';
@@ -359,20 +377,28 @@ Uri Uri::sip(std::string_view user, std::string_view host, std::optional<std::ui
   return uri;
 }
 
-std::string escape_user(std::string_view user) {
-  std::string escaped;
-  escaped.reserve(user.size());
-  for (char c : user) {
-    if (is_alphanumeric(c) || kUserPlain.find(c) != kNone) {
-      escaped.push_back(c);
+std::string unescape(std::string_view text) {
+  std::string plain;
+  plain.reserve(text.size());
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const bool escape = text[i] == '%' && i + 2 < text.size() && hex_value(text[i + 1]) >= 0 &&
+                        hex_value(text[i + 2]) >= 0;
+    if (!escape) {
+      plain.push_back(text[i]);
       continue;
     }
-    const auto code = static_cast<unsigned char>(c);
-    escaped.push_back('%');
-    escaped.push_back(kHex[code >> 4]);
-    escaped.push_back(kHex[code & 15]);
+    plain.push_back(static_cast<char>(hex_value(text[i + 1]) * 16 + hex_value(text[i + 2])));
+    i += 2;
   }
-  return escaped;
+  return plain;
+}
+
+std::string escape_user(std::string_view user) {
+  return escape(user, kUserPlain);
+}
+
+std::string escape_parameter(std::string_view value) {
+  return escape(value, kParameterPlain);
 }
 
 }  // namespace trunkline::sip

@@ -63,7 +63,10 @@ struct Uri {
                  std::optional<std::uint16_t> port = std::nullopt);
 };
 
-/// Escapes what may not stand unescaped in a URI's user part.
+/// Escapes what may not stand unescaped in a URI's user part, and in a parameter's value.
 std::string escape_user(std::string_view user);
+std::string escape_parameter(std::string_view value);
+/// The text with its %-escapes decoded once. May hold any octet, NUL included.
+std::string unescape(std::string_view text);
 
 }  // namespace trunkline::sip

@@ -94,7 +94,9 @@ class RegistrarTest : public testing::Test {
     registrar_.flow_closed(flow, observations_);
   }
 
-  Registrar registrar_{RegistrarSettings{}};
+  SeededRandom random_{1};
+  Gruus gruus_{"example.test", random_};
+  Registrar registrar_{RegistrarSettings{}, gruus_};
   Moment moment_{TimePoint{seconds{1000}},
                  std::chrono::system_clock::time_point{seconds{784111777}}};
   std::vector<Observation> observations_;

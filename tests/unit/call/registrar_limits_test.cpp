@@ -140,14 +140,14 @@ TEST_F(RegistrarTest, HundredsOfContactsInOneRequestAreRefused) {
 }
 
 TEST_F(RegistrarTest, TheLastPlaceOfAllMayBeTaken) {
-  registrar_ = Registrar(RegistrarSettings{.max_registrations = 2});
+  registrar_ = Registrar(RegistrarSettings{.max_registrations = 2}, gruus_);
   EXPECT_EQ(send({.contacts = {kJsSip}, .call_id = "1"}).status(), 200);
   EXPECT_EQ(send({.contacts = {kSipJs}, .call_id = "2"}).status(), 200);
   EXPECT_EQ(send({.contacts = {"<sip:x@y.invalid>"}, .call_id = "3"}).status(), 503);
 }
 
 TEST_F(RegistrarTest, AFullRegistrarRefusesNewBindingsAndServesTheOldOnes) {
-  registrar_ = Registrar(RegistrarSettings{.max_registrations = 2});
+  registrar_ = Registrar(RegistrarSettings{.max_registrations = 2}, gruus_);
   send({.contacts = {kSipJs}, .user = "alice"});
   send({.contacts = {kSipJs}, .user = "bob"});
   const auto response = send({.contacts = {kSipJs}, .user = "carol"});
@@ -202,7 +202,7 @@ TEST_F(RegistrarTest, ARegistrationAfterALostFlowIsNew) {
 }
 
 TEST_F(RegistrarTest, AnyMixOfRequestsStaysInItsLimitsAndLeavesNothingBehind) {
-  registrar_ = Registrar(RegistrarSettings{.max_contacts = 4, .max_registrations = 10});
+  registrar_ = Registrar(RegistrarSettings{.max_contacts = 4, .max_registrations = 10}, gruus_);
   SeededRandom random(7);
   const auto pick = [&](std::uint32_t bound) { return std::to_string(random.below(bound)); };
   for (std::uint32_t i = 1; i <= 4000; ++i) {

@@ -217,7 +217,7 @@ TEST_F(RegistrarTest, ABriefExpiryIsRefusedWithTheMinimum) {
 
 TEST_F(RegistrarTest, AnHourIsNeverTooBrief) {
   registrar_ = Registrar(
-      RegistrarSettings{.min_expires = 7200, .default_expires = 7200, .max_expires = 7200});
+      RegistrarSettings{.min_expires = 7200, .default_expires = 7200, .max_expires = 7200}, gruus_);
   EXPECT_EQ(send({.contacts = {kSipJs + ";expires=3599"}}).status(), 423);
   EXPECT_THAT(contacts(send({.contacts = {kSipJs + ";expires=3600"}})),
               ElementsAre(HasSubstr(";expires=3600")));

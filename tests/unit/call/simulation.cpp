@@ -101,8 +101,8 @@ sip::TransactionId Peer::send(sip::Message request) {
 
 sip::TransactionId Peer::invite(std::string_view to_user, std::string_view from_user,
                                 std::string_view sdp) {
-  auto request =
-      sip::Message::request(Method::invite, "sip:" + std::string(to_user) + "@example.test");
+  auto request = sip::Message::request(
+      Method::invite, "sip:" + std::string(to_user) + "@example.test" + to_parameters);
   request.add(HeaderName::max_forwards, "69");
   request.add(HeaderName::from,
               "<sip:" + std::string(from_user) + "@example.test>;tag=" + random_.token(8));
@@ -111,7 +111,9 @@ sip::TransactionId Peer::invite(std::string_view to_user, std::string_view from_
   request.add(HeaderName::cseq, "10 INVITE");
   const std::string contact_host =
       is_websocket(self.transport) ? "abc.invalid;transport=ws" : self.remote.text();
-  request.add(HeaderName::contact, "<sip:" + std::string(from_user) + "@" + contact_host + ">");
+  request.add(HeaderName::contact, contact.empty()
+                                       ? "<sip:" + std::string(from_user) + "@" + contact_host + ">"
+                                       : contact);
   if (!allow.empty()) request.add(HeaderName::allow, allow);
   request.set_body("application/sdp", sdp);
   return send(std::move(request));

@@ -74,8 +74,10 @@ class Peer {
 
   std::optional<sip::Dialog> dialog;
   std::string allow = "INVITE, ACK, BYE, CANCEL, UPDATE, INFO";
-  bool silent = false;  ///< hears and says nothing
-  bool closed = false;  ///< its connection is gone: sending there fails
+  std::string to_parameters;  ///< of the Request-URI of its INVITEs: ";gr=urn:uuid:1"
+  std::string contact;        ///< its Contact in INVITE, if it has one of its own
+  bool silent = false;        ///< hears and says nothing
+  bool closed = false;        ///< its connection is gone: sending there fails
   std::map<sip::TransactionId, sip::Message> sent;
   const std::string name;
   sip::Target self;  ///< as the gateway sees it
