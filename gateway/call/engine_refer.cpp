@@ -39,8 +39,8 @@ bool Engine::Impl::may_be_named(const sip::Uri& uri) {
   if (std::ranges::any_of(node.settings.contacts, ours)) return true;
   return std::ranges::any_of(node.trunks.all(), [&](const Trunk& trunk) {
     return sip::equals_ignoring_case(uri.host, trunk.settings.uri.host) ||
-           std::ranges::any_of(trunk.addresses, [&](const SocketAddress& address) {
-             return ip && address.ip == *ip;
+           std::ranges::any_of(trunk.targets, [&](const TrunkTarget& target) {
+             return ip && target.server.address.ip == *ip;
            });
   });
 }

@@ -18,12 +18,12 @@ void Leg::begin_reports(std::uint32_t refer, TimePoint until) {
   reports.told.clear();
 }
 
-void Leg::report(Turn& turn, std::uint32_t refer, std::string line, std::string_view end) {
-  if (reports.open != refer || (end.empty() && line == reports.told)) return;
+void Leg::report(Turn& turn, std::uint32_t refer, std::string line, std::string_view over) {
+  if (reports.open != refer || (over.empty() && line == reports.told)) return;
   reports.told = line;
-  if (!end.empty()) reports.open.reset();
+  if (!over.empty()) reports.open.reset();
   std::erase_if(reports.waiting, [refer](const Notice& notice) { return notice.refer == refer; });
-  reports.waiting.push_back({refer, std::move(line), end});
+  reports.waiting.push_back({refer, std::move(line), over});
   send_report(turn);
 }
 

@@ -10,7 +10,5 @@ namespace trunkline::sip {
 /// The value of a header of the URI, "Replaces" for one, with %-escapes decoded once (RFC 3261
 /// §19.1.1): the first of that name, nothing if absent.
 std::optional<std::string> uri_header(const Uri& uri, std::string_view name);
-/// Text with its %-escapes decoded once; what is no escape stays as it is.
-std::string unescape(std::string_view text);
 
 }  // namespace trunkline::sip

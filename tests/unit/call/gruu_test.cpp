@@ -65,7 +65,7 @@ TEST_F(RegisteredGruu, OfManyRefreshesTheOldestIsForgotten) {
 // RFC 5627 §3.2: temporary GRUUs end with the registration
 TEST_F(RegisteredGruu, TheTemporaryOnesEndWithTheRegistration) {
   const auto temporary = uri_in(contacts(send(jssip())).at(0), "temp-gruu");
-  pass(hours{2});
+  pass(std::chrono::hours{2});
   expire();
   EXPECT_FALSE(gruus_.find(temporary));
   EXPECT_TRUE(gruus_.is_gruu(temporary));
