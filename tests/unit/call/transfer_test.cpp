@@ -533,7 +533,7 @@ TEST_F(GatewayTransfer, ASecondAnswerFromAForkIsEndedAtOnce) {
   world.settle();
   EXPECT_FALSE(world.replied(asked));
   auto fork = sip::make_response(invite->request, 200, "another-tag");
-  fork.add(HeaderName::contact, "<sip:peer@203.0.113.67>");
+  fork.add(HeaderName::contact, "<sip:fork@" + second->self.remote.text() + ">");
   fork.set_body("application/sdp", trunk_sdp("sendrecv", 1, "0"));
   second->raw(fork.serialize());
   world.settle();
