@@ -13,7 +13,9 @@ constexpr Duration kForget = seconds{3600};  // answers that nobody needs any mo
 }  // namespace
 
 Duration refresh_after(Duration interval, seconds time_to_live) {
-  if (time_to_live <= kShortestLife || time_to_live >= interval) return interval;
+  // In seconds: what lives for ever is too long for the clock's ticks.
+  const auto longest = std::chrono::ceil<seconds>(interval);
+  if (time_to_live <= kShortestLife || time_to_live >= longest) return interval;
   return time_to_live;
 }
 

@@ -253,7 +253,7 @@ void write_target(const call::TrunkTargetView& target, v1::TrunkTarget& out) {
   out.set_state(target_state_of(target.state));
   out.set_priority(target.priority);
   out.set_weight(target.weight);
-  if (target.rests) write(*target.rests, *out.mutable_rest());
+  if (target.rests) call_control::write(*target.rests, *out.mutable_rest());
 }
 
 }  // namespace

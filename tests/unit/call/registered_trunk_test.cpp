@@ -30,9 +30,9 @@ struct RegisteredTrunk : testing::Test {
   void grant(Peer& peer, const sip::RequestReceived& request, std::string_view expires = "600",
              std::initializer_list<std::string_view> routes = {}) {
     sip::Message response = sip::make_response(request.request, 200, "reg");
-    response.add(HeaderName::contact,
-                 std::string(request.request.header(HeaderName::contact).value_or("")));
-    response.set(HeaderName::expires, expires);
+    std::string contact(request.request.header(HeaderName::contact).value_or(""));
+    contact.resize(contact.find('>') + 1);
+    response.add(HeaderName::contact, contact + ";expires=" + std::string(expires));
     for (const auto route : routes)
       response.add(HeaderName::service_route, route);
     peer.respond(request, std::move(response));

@@ -144,6 +144,7 @@ TEST(RefreshAfter, ObeysATimeToLiveWithinBounds) {
   EXPECT_EQ(refresh_after(seconds{60}, seconds{0}), seconds{60});
   EXPECT_EQ(refresh_after(seconds{60}, seconds{5}), seconds{60});
   EXPECT_EQ(refresh_after(seconds{60}, seconds{3600}), seconds{60});
+  EXPECT_EQ(refresh_after(seconds{60}, seconds::max()), seconds{60});
 }
 
 }  // namespace
