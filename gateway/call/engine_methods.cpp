@@ -64,8 +64,8 @@ Party Engine::Impl::called(const Caller& caller, const std::string& dialled, Tim
 
 std::vector<Place> Engine::Impl::places_for(Turn& turn, const sip::RequestReceived& event,
                                             const Caller& caller) {
-  const auto refused = [&](int status, std::string_view why, Headers headers = {}) {
-    refuse(turn, event, status, why, {}, std::move(headers));
+  const auto refused = [&](int status, std::string_view why, const Headers& headers = {}) {
+    refuse(turn, event, status, why, {}, headers);
     return std::vector<Place>{};
   };
   if (const int status = carriage_refusal(event.request)) {

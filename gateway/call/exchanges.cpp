@@ -41,7 +41,7 @@ void Exchanges::begin(Turn& turn, const sip::RequestReceived& event,
 
 void Exchanges::send(Turn& turn, Branch branch) {
   const sip::TransactionId client = turn.node.next_transaction();
-  turn.out.sip.push_back(sip::SendRequest{client, branch.request, branch.target});
+  turn.out.sip.emplace_back(sip::SendRequest{client, branch.request, branch.target});
   branches_.emplace(client, std::move(branch));
 }
 

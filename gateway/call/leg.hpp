@@ -255,9 +255,9 @@ class Leg {
   // ---- leg_reports.cpp
   /// A REFER of the peer's was accepted: NOTIFYs tell of it from now on, until then at the latest.
   void begin_reports(std::uint32_t refer, TimePoint until);
-  /// What has become of that REFER, if its subscription lives. `end`: the subscription is over, for
+  /// What has become of that REFER, if its subscription lives. `over`: the subscription is, for
   /// this reason (RFC 6665 §4.1.3).
-  void report(Turn& turn, std::uint32_t refer, std::string line, std::string_view end = {});
+  void report(Turn& turn, std::uint32_t refer, std::string line, std::string_view over = {});
   /// The NOTIFY on its way had this final response, 0 for none; the next one follows, or our BYE.
   void report_answered(Turn& turn, int status);
   void ack(Turn& turn, sip::TransactionId transaction, const sip::Dialog& dialog,

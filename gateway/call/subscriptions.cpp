@@ -106,7 +106,7 @@ void Subscriptions::begin(Turn& turn, const sip::RequestReceived& event, const C
 void Subscriptions::send(Turn& turn, Carried carried) {
   const End& to = subscription(carried.subscription)->end(carried.to);
   const sip::TransactionId client = turn.node.next_transaction();
-  turn.out.sip.push_back(sip::SendRequest{client, carried.request, to.target});
+  turn.out.sip.emplace_back(sip::SendRequest{client, carried.request, to.target});
   carried_.emplace(client, std::move(carried));
 }
 
