@@ -73,6 +73,8 @@ void WireRules::request_comes(const sip::Message& request, const sip::Target& fr
   Leg& leg = legs_[got.leg];
   if (got.offer) leg.peer_offers.insert(entry->first);
   if (got.method == Method::invite) {
+    // Who goes on to the next INVITE has got the 2xx to the last one, though its ACK was lost.
+    std::erase_if(leg.peer_invites, [this](const auto& key) { return got_.at(key).final >= 200; });
     leg.peer_invites.insert(entry->first);
     got_invites_[with_sequence(got.dialog, request)] = entry->first;
   }
