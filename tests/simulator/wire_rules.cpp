@@ -1,0 +1,192 @@
+#include "wire_rules.hpp"
+
+#include "sip/header.hpp"
+
+#include "wire_keys.hpp"
+#include <algorithm>
+
+// What comes to the gateway, and what must be true in the end.
+namespace trunkline::simulator {
+
+using sip::HeaderName;
+using sip::Method;
+
+namespace {
+constexpr Duration kTimeout = seconds{32};  // 64*T1
+}  // namespace
+
+void WireRules::complain(const std::string& what, const sip::Message& message) {
+  std::string text = what + ": ";
+  text +=
+      message.is_request() ? std::string(message.method_text()) : std::to_string(message.status());
+  text += ", CSeq " + sip::cseq_of(message).text() + ", Call-ID " +
+          std::string(sip::call_id_of(message)) + ", From tag " +
+          std::string(sip::from_of(message).tag()) + ", To tag " +
+          std::string(sip::to_of(message).tag());
+  journal_.violation(std::move(text));
+}
+
+/// Every input is handled to its end before the next: what it called for has been sent.
+void WireRules::settle() {
+  if (!ack_owed_) return;
+  journal_.violation("a final response was not acknowledged at once: " + *ack_owed_);
+  ack_owed_.reset();
+}
+
+bool WireRules::awaits_ack(const Got& got) const {
+  return got.method == Method::invite && got.final >= 200 && got.final < 300 && !got.acked &&
+         !got.path_lost && agenda_.now() < got.final_at + kTimeout;
+}
+
+void WireRules::gateway_gets(const std::string& bytes, const sip::Target& from) {
+  settle();
+  ++messages_;
+  const auto framing = sip::is_websocket(from.transport)  ? sip::Framing::websocket
+                       : sip::is_reliable(from.transport) ? sip::Framing::stream
+                                                          : sip::Framing::datagram;
+  const auto message = parser_.parse(bytes, framing);
+  if (!message) return journal_.violation("a peer sent what is no message: " + bytes);
+  if (message->is_response()) return response_comes(*message, from);
+  if (message->method() == Method::ack) return ack_comes(*message);
+  request_comes(*message, from);
+}
+
+void WireRules::request_comes(const sip::Message& request, const sip::Target& from) {
+  const auto [entry, fresh] = got_.try_emplace(key_of(request));
+  Got& got = entry->second;
+  if (!fresh) {
+    ++got.copies;
+    return;
+  }
+  got.method = request.method();
+  got.text = std::string(request.method_text()) + " " + std::string(sip::call_id_of(request)) +
+             " CSeq " + sip::cseq_of(request).text();
+  got.leg = leg_of(request, false);
+  got.dialog = dialog_of(request, false);
+  got.initial = sip::to_of(request).tag().empty();
+  got.reliable = sip::is_reliable(from.transport);
+  got.websocket = sip::is_websocket(from.transport);
+  got.flow = got.reliable ? from.flow : FlowId{};
+  if (!request.body().empty()) got.offer = Description::read(request.body());
+  if (got.initial) return;
+  if (got.method != Method::invite && got.method != Method::update) return;
+  Leg& leg = legs_[got.leg];
+  if (got.offer) leg.peer_offers.insert(entry->first);
+  if (got.method == Method::invite) {
+    // Who goes on to the next INVITE has got the 2xx to the last one, though its ACK was lost.
+    std::erase_if(leg.peer_invites, [this](const auto& key) { return got_.at(key).final >= 200; });
+    leg.peer_invites.insert(entry->first);
+    got_invites_[with_sequence(got.dialog, request)] = entry->first;
+  }
+}
+
+void WireRules::ack_comes(const sip::Message& ack) {
+  const auto found = got_invites_.find(with_sequence(dialog_of(ack, false), ack));
+  if (found == got_invites_.end()) return;
+  Got& got = got_.at(found->second);
+  got.acked = true;
+  Leg& leg = legs_[got.leg];
+  leg.peer_invites.erase(found->second);
+  leg.own_offers.erase(found->second);
+}
+
+void WireRules::response_comes(const sip::Message& response, const sip::Target& from) {
+  const std::string key = key_of(response);
+  const auto found = sent_.find(key);
+  if (found == sent_.end() || found->second.over) return;
+  Sent& sent = found->second;
+  const int status = response.status();
+  if (status < 200) {
+    sent.provisional = true;
+    return;
+  }
+  const bool first = sent.final == 0;
+  if (first) {
+    sent.final = status;
+    Leg& leg = legs_[sent.leg];
+    leg.own_offers.erase(key);
+    leg.own_invites.erase(key);
+  }
+  if (auto dialog = dialogs_.find(sent.dialog);
+      dialog != dialogs_.end() && (status == 481 || status == 408)) {
+    dialog->second.dead = true;
+  }
+  if (status < 300 && response.header(HeaderName::session_expires)) {
+    const auto parsed = sip::SessionExpires::parse(*response.header(HeaderName::session_expires));
+    if (parsed) legs_[sent.leg].session_interval = parsed->delta_seconds;
+  }
+  if (sent.method != Method::invite) return;
+  if (status >= 300) {
+    sent.refused = true;
+    if (sent.final >= 300) ack_owed_ = key;
+    return;
+  }
+  if (sent.final >= 300) return;  // no fork answers after the INVITE has failed
+  const std::string tag(sip::to_of(response).tag());
+  const auto [answer, fresh] = sent.answers.try_emplace(tag, false);
+  if (!fresh) {
+    if (answer->second) ack_owed_ = key + " " + tag;
+    return;
+  }
+  Dialog& dialog = dialogs_[dialog_of(response, true)];
+  dialog.confirmed = true;
+  dialog.flow = sip::is_reliable(from.transport) ? from.flow : FlowId{};
+  dialog.websocket = sip::is_websocket(from.transport);
+  dialog.sequence = std::max(dialog.sequence, sip::cseq_of(response).number);
+}
+
+void WireRules::closed(FlowId flow) {
+  settle();
+  for (auto& [key, got] : got_) {
+    if (got.flow == flow) got.path_lost = true;
+  }
+  for (auto& [key, dialog] : dialogs_) {
+    if (dialog.flow == flow) dialog.path_lost = true;
+  }
+}
+
+void WireRules::transaction_over(sip::TransactionId transaction) {
+  const auto found = transactions_.find(transaction);
+  if (found == transactions_.end()) return;
+  Sent& sent = sent_.at(found->second);
+  sent.over = true;
+  if (sent.final != 0) return;
+  Leg& leg = legs_[sent.leg];
+  leg.own_offers.erase(found->second);
+  leg.own_invites.erase(found->second);
+  if (auto dialog = dialogs_.find(sent.dialog); dialog != dialogs_.end())
+    dialog->second.dead = true;
+}
+
+bool WireRules::ended_by_peer(const std::string& call_id) const {
+  return std::any_of(dialogs_.begin(), dialogs_.end(), [&](const auto& entry) {
+    return entry.second.bye_got && entry.first.starts_with(call_id + " ");
+  });
+}
+
+std::uint32_t WireRules::session_interval(const std::string& call_id) const {
+  std::uint32_t longest = 0;
+  for (auto leg = legs_.lower_bound(call_id + " ");
+       leg != legs_.end() && leg->first.starts_with(call_id + " "); ++leg)
+    longest = std::max(longest, leg->second.session_interval);
+  return longest;
+}
+
+void WireRules::finish() {
+  settle();
+  for (const auto& [key, got] : got_) {
+    if (got.final == 0 && !got.path_lost) journal_.violation("never answered: " + got.text);
+  }
+  for (const auto& [key, sent] : sent_) {
+    for (const auto& [tag, acknowledged] : sent.answers) {
+      if (!acknowledged) journal_.violation("2xx never acknowledged: " + sent.dialog + " " + tag);
+    }
+  }
+  for (const auto& [key, dialog] : dialogs_) {
+    const bool unreachable = dialog.path_lost && dialog.websocket;
+    if (dialog.confirmed && !dialog.bye_sent && !dialog.bye_got && !dialog.dead && !unreachable)
+      journal_.violation("a dialog was left without BYE: " + key);
+  }
+}
+
+}  // namespace trunkline::simulator
