@@ -49,7 +49,7 @@ TEST_F(DtmfCall, ADurationOutOfReasonIsCut) {
 
 TEST_F(DtmfCall, WhatIsNoDigitIsRefusedAndPassedNowhere) {
   EXPECT_EQ(info(*alice, "application/dtmf-relay", "Signal=hello\r\n"), 415);
-  EXPECT_EQ(info(*alice, "application/media_control+xml", "<x/>"), 415);
+  EXPECT_EQ(info(*alice, "application/octet-stream", "<x/>"), 415);
   EXPECT_EQ(info(*alice, {}, {}), 200) << "an empty INFO is a keep-alive";
   EXPECT_TRUE(world.media_commands<media::SendDigit>().empty());
 }
