@@ -224,7 +224,7 @@ sip::TransactionId Leg::send_reinvite(Turn& turn, std::string_view sdp) {
 
 void Leg::send_refresh(Turn& turn) {
   if (!peer_updates) {
-    send(turn, Purpose::refresh, reinvite(turn, media->sdp().local_text()));
+    send(turn, Purpose::refresh, reinvite(turn, media->sdp().repeat()));
     return;
   }
   sip::Message request = dialog->request(Method::update);

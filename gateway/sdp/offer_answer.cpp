@@ -198,7 +198,9 @@ void OfferAnswer::rollback() {
   if (agreed_.body.empty()) {
     local_text_.clear();
   } else {
+    const std::uint64_t said = version_;
     local_text_ = numbered(agreed_.body);
+    unsent_ = version_ != said;
   }
 }
 
@@ -229,9 +231,11 @@ void OfferAnswer::publish(const std::vector<Codec>& codecs) {
   local_text_ = numbered(next_.body);
 }
 
-/// RFC 3264 §8: one more exactly when the text differs from the one before.
+/// RFC 3264 §8: one more exactly when the text differs from the one that the peer got before.
 std::string OfferAnswer::numbered(std::string body) {
-  if (version_ == 0 || body != numbered_body_) ++version_;
+  const bool differs = version_ == 0 || body != numbered_body_;
+  if (differs && !unsent_) ++version_;
+  unsent_ = false;
   numbered_body_ = std::move(body);
   return write_head(local_, session_id_, version_) + numbered_body_;
 }

@@ -109,8 +109,8 @@ class OfferAnswer {
   Result<RemoteMedia, Rejection> receive_answer(std::string_view sdp);
 
   /// The open offer was refused or withdrawn: back to what was agreed before (RFC 3264 §4, RFC 3261
-  /// §14.1), our ICE credentials too. The text of the agreed description then has a version of its
-  /// own: none ever goes back.
+  /// §14.1), our ICE credentials too. The text of the agreed description then has the next version,
+  /// for none ever goes back; until it is repeated that is free for another text.
   void rollback();
 
   /// From the next offer on we are here: another address, and for webrtc a transport of its own,
@@ -129,8 +129,13 @@ class OfferAnswer {
   /// description).
   const std::vector<Codec>& receive_codecs() const { return agreed_.receive_codecs; }
   Direction direction() const { return agreed_.direction; }
-  /// The text of our last description: repeated in a 200 after a 183, and in refreshes.
+  /// The text of our last description.
   const std::string& local_text() const { return local_text_; }
+  /// The same, to be sent again: in a refresh.
+  const std::string& repeat() {
+    unsent_ = false;
+    return local_text_;
+  }
   /// webrtc: whether we are the DTLS client; kept over re-offers unless there is a new association
   /// (RFC 8842 §5.3).
   bool dtls_client() const { return agreed_.dtls_client; }
@@ -163,6 +168,7 @@ class OfferAnswer {
   LocalMedia local_;
   State state_ = State::stable;
   bool moving_ = false;  ///< to a transport whose DTLS association is not agreed yet
+  bool unsent_ = false;  ///< the last version was given to a text that no peer has seen
   std::uint64_t session_id_ = 0, version_ = 0;
   std::string local_text_, numbered_body_;
   Agreement agreed_, next_;  ///< `next_` grows while an offer is open

@@ -83,7 +83,19 @@ TEST(RollbackTest, NeverTurnsTheVersionBack) {
   EXPECT_EQ(version_of(refused), 2);
   one.rollback();
   EXPECT_EQ(one.local_text(), replaced(agreed, " 1 IN", " 3 IN"));
+  EXPECT_EQ(one.repeat(), one.local_text());
   EXPECT_EQ(version_of(one.offer({pcmu()}, Direction::inactive)), 4);
+}
+
+TEST(RollbackTest, LeavesNoGapBetweenTheVersionsThatThePeerGets) {
+  OfferAnswer one = trunk_leg();
+  one.receive_offer(phone());
+  one.answer({pcmu()}, Direction::sendrecv);
+  EXPECT_EQ(version_of(one.offer({pcmu()}, Direction::sendonly)), 2);
+  one.rollback();
+  EXPECT_EQ(version_of(one.offer({pcmu()}, Direction::inactive)), 3) << "RFC 3264 8: by one";
+  one.rollback();
+  EXPECT_EQ(version_of(one.offer({pcmu()}, Direction::sendonly)), 4);
 }
 
 TEST(RollbackTest, OfAnUnchangedOfferKeepsTheVersion) {
