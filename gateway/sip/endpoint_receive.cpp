@@ -176,8 +176,10 @@ void Endpoint::Impl::receive_cancel(const std::string& key, const Target& reply,
     if (invite != nullptr && invite->branch != top_via(cancel).branch()) invite = nullptr;
   }
   if (invite == nullptr) return refuse(cancel, 481, reply, turn.out);  // §9.2
-  const std::string tag = invite->to_tag.empty() ? stateless_tag(cancel) : invite->to_tag;
-  send_stateless(cancel, make_response(cancel, 200, tag), reply, turn.out);
+  // A copy gets the same answer, though the INVITE has got a tag of its own since.
+  if (invite->cancel_tag.empty())
+    invite->cancel_tag = invite->to_tag.empty() ? stateless_tag(cancel) : invite->to_tag;
+  send_stateless(cancel, make_response(cancel, 200, invite->cancel_tag), reply, turn.out);
   const auto* machine = std::get_if<InviteServerTransaction>(&invite->machine);
   if (machine == nullptr || machine->state() != InviteServerTransaction::State::proceeding) return;
   if (std::exchange(invite->cancelled, true)) return;  // a copy

@@ -32,6 +32,7 @@ struct Transaction {
   std::string sent_by{};                      ///< of its Via, as Via::sent_by() gives it
   FlowId flow{};                              ///< the connection that it depends on; none for UDP
   std::string to_tag{};                       ///< INVITE server: of our responses
+  std::string cancel_tag{};                   ///< INVITE server: of the answer to its CANCEL
   std::vector<std::string> cancel_reasons{};  ///< INVITE client
   bool unknown_to_user = false;               ///< a CANCEL of ours
   bool cancelled = false;                     ///< INVITE server: the user knows of the CANCEL

@@ -290,6 +290,16 @@ TEST_F(EndpointServer, CopyOfACancelIsAnsweredButReportedOnce) {
 }
 
 // RFC 3261 §9.2: a CANCEL after the final response changes nothing
+TEST_F(EndpointServer, CopyOfACancelGetsTheSameAnswerOnceTheInviteHasATag) {
+  open("INVITE");
+  receive(cancel());
+  const std::string tag(to_of(sent()).tag());
+  respond(487);
+  receive(cancel());
+  EXPECT_EQ(cseq_of(sent()).method, Method::cancel);
+  EXPECT_EQ(to_of(sent()).tag(), tag);
+}
+
 TEST_F(EndpointServer, CancelAfterTheFinalIsAnsweredAndHasNoEffect) {
   open("INVITE");
   respond(200);
