@@ -320,6 +320,11 @@ void Call::receive(Turn& turn, LegId id, const sip::TransactionEnded& event) {
   if (leg == nullptr) return;
   leg->outgoing.erase(event.transaction);
   if (leg->unacknowledged == event.transaction) leg->unacknowledged = {};
+  if (leg->offered_in == event.transaction) {
+    // The flow took the answer with it. A page that comes back describes itself anew.
+    leg->offered_in = {};
+    if (leg->alive()) leg->rollback(turn);
+  }
   if (leg->invite != event.transaction) return;
   leg->invite = {};
   if (leg->holds_answer()) return;  // only with the flow, whose end follows

@@ -48,6 +48,21 @@ TEST_F(Flow, AnInDialogRequestOverANewConnectionBringsTheBrowserBack) {
   EXPECT_EQ(world.engine->calls(), 1U);
 }
 
+TEST_F(Flow, AnOfferWhoseAnswerWasLostWithTheConnectionDoesNotStandInTheWayOfTheNext) {
+  const auto offerless = alice->send_in_dialog(Method::invite);
+  world.settle();
+  ASSERT_TRUE(alice->take_response(200, offerless)) << "with an offer that the ACK would answer";
+  alice->close_flow();
+  world.pass(seconds{5});
+  Peer& again = alice_elsewhere();
+  const auto first =
+      again.send_in_dialog(Method::invite, "application/sdp", browser_offer("sendrecv", 4));
+  const auto second = world.answer_challenge(again, first, "alice");
+  const auto answer = again.take_response(200, second);
+  ASSERT_TRUE(answer);
+  EXPECT_EQ(answer->response.status(), 200);
+}
+
 TEST_F(Flow, AConnectionThatClosesWithARequestOnItsWayStillGetsTheGraceTime) {
   trunk->send_in_dialog(Method::info, "application/dtmf-relay", "Signal=1\r\nDuration=100\r\n");
   world.settle();
