@@ -395,6 +395,87 @@ TEST_F(Connect, ForkedAnswersOfATrunkAreAcknowledgedAndTheExtraOneEnded) {
   EXPECT_TRUE(alice.take_response(200, call));
 }
 
+TEST_F(Connect, AForksAckAndByeGoToItsOwnContact) {
+  Peer& alice = world.registered("alice", 10000);
+  Peer& elsewhere = world.other_trunk("192.0.2.77:5060");
+  dial(alice, "5551000");
+  const auto invite = world.trunk().take_request(Method::invite);
+  world.trunk().respond(*invite, 200, trunk_sdp(), "fork-1");
+  auto second = sip::make_response(invite->request, 200, "fork-2");
+  second.add(HeaderName::contact, "<sip:peer@192.0.2.77:5060>");
+  second.set_body("application/sdp", trunk_sdp());
+  world.trunk().raw(second.serialize());
+  world.settle();
+  EXPECT_FALSE(world.trunk().take_request(Method::bye));
+  EXPECT_TRUE(elsewhere.take_request(Method::bye));
+}
+
+TEST_F(Connect, AChallengedByeToAForkCountsInTheForksOwnSequence) {
+  Peer& alice = world.registered("alice", 10000);
+  dial(alice, "5551000");
+  const auto invite = world.trunk().take_request(Method::invite);
+  world.trunk().respond(*invite, 200, trunk_sdp(), "fork-1");
+  auto second = sip::make_response(invite->request, 200, "fork-2");
+  second.add(HeaderName::contact, "<sip:peer@192.0.2.9>");
+  second.set_body("application/sdp", trunk_sdp());
+  world.trunk().raw(second.serialize());
+  world.settle();
+  const auto bye = world.trunk().take_request(Method::bye);
+  ASSERT_TRUE(bye);
+  auto challenge = sip::make_response(bye->request, 407, {});
+  challenge.add(HeaderName::proxy_authenticate,
+                "Digest realm=\"carrier\", nonce=\"abc\", qop=\"auth\"");
+  world.trunk().respond(*bye, std::move(challenge));
+  world.settle();
+  const auto again = world.trunk().take_request(Method::bye);
+  ASSERT_TRUE(again);
+  EXPECT_EQ(sip::to_of(again->request).tag(), "fork-2");
+  EXPECT_EQ(sip::cseq_of(again->request).number, sip::cseq_of(bye->request).number + 1);
+}
+
+TEST_F(Connect, AChallengedByeAfterALateAnswerCountsOn) {
+  Peer& alice = world.registered("alice", 10000);
+  const auto call = dial(alice, "5551000");
+  const auto invite = world.trunk().take_request(Method::invite);
+  world.trunk().respond(*invite, 180);
+  world.settle();
+  alice.cancel(call);
+  world.settle();
+  world.trunk().respond(*invite, 200, trunk_sdp());
+  world.settle();
+  const auto bye = world.trunk().take_request(Method::bye);
+  ASSERT_TRUE(bye);
+  auto challenge = sip::make_response(bye->request, 407, {});
+  challenge.add(HeaderName::proxy_authenticate,
+                "Digest realm=\"carrier\", nonce=\"abc\", qop=\"auth\"");
+  world.trunk().respond(*bye, std::move(challenge));
+  world.settle();
+  const auto again = world.trunk().take_request(Method::bye);
+  ASSERT_TRUE(again);
+  EXPECT_EQ(sip::cseq_of(again->request).number, sip::cseq_of(bye->request).number + 1);
+}
+
+TEST_F(Connect, AChallengeAfterRingingIsAnsweredWhereItCameFrom) {
+  Peer& alice = world.registered("alice", 10000);
+  Peer& elsewhere = world.other_trunk("192.0.2.77:5060");
+  dial(alice, "5551000");
+  const auto first = world.trunk().take_request(Method::invite);
+  auto ringing = sip::make_response(first->request, 180, "early");
+  ringing.add(HeaderName::contact, "<sip:peer@192.0.2.77:5060>");
+  world.trunk().respond(*first, std::move(ringing));
+  world.settle();
+  auto challenge = sip::make_response(first->request, 407, "late");
+  challenge.add(HeaderName::proxy_authenticate,
+                "Digest realm=\"carrier\", nonce=\"abc\", qop=\"auth\"");
+  world.trunk().respond(*first, std::move(challenge));
+  world.settle();
+  EXPECT_FALSE(elsewhere.take_request(Method::invite));
+  const auto second = world.trunk().take_request(Method::invite);
+  ASSERT_TRUE(second);
+  EXPECT_TRUE(sip::to_of(second->request).tag().empty());
+  EXPECT_EQ(sip::cseq_of(second->request).number, sip::cseq_of(first->request).number + 1);
+}
+
 TEST_F(Connect, SurvivesALossyTrunk) {
   for (std::uint64_t seed = 1; seed <= 30; ++seed) {
     World lossy(seed);

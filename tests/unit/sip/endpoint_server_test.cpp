@@ -289,7 +289,7 @@ TEST_F(EndpointServer, CopyOfACancelIsAnsweredButReportedOnce) {
   EXPECT_THAT(out_.events, IsEmpty());
 }
 
-// RFC 3261 §9.2: a CANCEL after the final response changes nothing
+// RFC 3261 §9.2: the To tag of the answer to a CANCEL does not change from copy to copy
 TEST_F(EndpointServer, CopyOfACancelGetsTheSameAnswerOnceTheInviteHasATag) {
   open("INVITE");
   receive(cancel());
@@ -300,6 +300,7 @@ TEST_F(EndpointServer, CopyOfACancelGetsTheSameAnswerOnceTheInviteHasATag) {
   EXPECT_EQ(to_of(sent()).tag(), tag);
 }
 
+// RFC 3261 §9.2: a CANCEL after the final response changes nothing
 TEST_F(EndpointServer, CancelAfterTheFinalIsAnsweredAndHasNoEffect) {
   open("INVITE");
   respond(200);
