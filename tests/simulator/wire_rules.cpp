@@ -138,7 +138,14 @@ void WireRules::response_comes(const sip::Message& response, const sip::Target& 
 void WireRules::closed(FlowId flow) {
   settle();
   for (auto& [key, got] : got_) {
-    if (got.flow == flow) got.path_lost = true;
+    if (got.flow != flow || got.path_lost) continue;
+    got.path_lost = true;
+    if (got.final != 0 || got.initial) continue;
+    // What it is answered goes nowhere, a description with its version too.
+    Leg& leg = legs_[got.leg];
+    leg.peer_offers.erase(key);
+    leg.peer_invites.erase(key);
+    leg.unseen = leg.unseen || got.offer.has_value();
   }
   for (auto& [key, dialog] : dialogs_) {
     if (dialog.flow == flow) dialog.path_lost = true;
@@ -159,9 +166,14 @@ void WireRules::transaction_over(sip::TransactionId transaction) {
 }
 
 bool WireRules::ended_by_peer(const std::string& call_id) const {
-  return std::any_of(dialogs_.begin(), dialogs_.end(), [&](const auto& entry) {
-    return entry.second.bye_got && entry.first.starts_with(call_id + " ");
-  });
+  // Of the forks of an INVITE one may be left: those that were not wanted end by themselves.
+  bool ended = false;
+  for (const auto& [name, dialog] : dialogs_) {
+    if (!name.starts_with(call_id + " ") || !dialog.confirmed || dialog.bye_sent) continue;
+    if (!dialog.bye_got) return false;
+    ended = true;
+  }
+  return ended;
 }
 
 std::uint32_t WireRules::session_interval(const std::string& call_id) const {

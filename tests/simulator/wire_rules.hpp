@@ -58,6 +58,7 @@ class WireRules {
   struct Leg {
     std::string text;  ///< the last description
     Description last;
+    bool unseen = false;  ///< one went nowhere after it, with the connection
     std::uint32_t sequence = 0;
     std::uint32_t session_interval = 0;
     std::set<std::string> own_offers, peer_offers, own_invites, peer_invites;  ///< open ones

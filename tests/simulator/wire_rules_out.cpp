@@ -281,13 +281,15 @@ void WireRules::description_leaves(const sip::Message& message, Leg& leg) {
   if (!leg.text.empty() && text != leg.text) {
     // RFC 3264 §8
     if (read->origin != leg.last.origin) complain("another origin in o=", message);
-    if (read->version != leg.last.version + 1)
+    const bool next = read->version == leg.last.version + 1;
+    if (!next && !(leg.unseen && read->version > leg.last.version))
       complain("o= version " + std::to_string(read->version) + " after " +
                    std::to_string(leg.last.version),
                message);
   }
   leg.text = text;
   leg.last = std::move(*read);
+  leg.unseen = false;
 }
 
 }  // namespace trunkline::simulator
