@@ -257,6 +257,8 @@ bool Call::confirm(Turn& turn, Leg& leg, const sip::ResponseReceived& event) {
   leg.reached(Phase::answered);
   leg.peer_updates = sip::has_token(event.response, HeaderName::allow, "UPDATE");
   leg.peer_refers = may_refer(event.response);
+  if (Trunk* trunk = leg.kind == Leg::Kind::trunk ? turn.node.trunks.find(leg.peer) : nullptr)
+    trunk->served(leg.target);
   leg.ack(turn, event.transaction, *leg.dialog, sip::cseq_of(event.response).number);
   leg.timer.start(sip::SessionTimer::settled(event.response), turn.at.now);
   return true;

@@ -16,10 +16,14 @@ bool is_about_target(const Failure& failure, const TrunkSettings& trunk) {
   return std::ranges::find(trunk.failover_codes, failure.sip_code) != trunk.failover_codes.end();
 }
 
+bool asks_to_wait(const Failure& failure) {
+  return failure.remote && failure.sip_code == 503 && failure.retry_after;
+}
+
 void note(Trunk& trunk, const sip::Target& target, const Failure& failure, TimePoint now) {
   if (!failure.remote) return trunk.failed(target, now);
   // RFC 3261 §21.5.4: without Retry-After it is a 500, and tells nothing of the time to come.
-  if (failure.sip_code == 503 && failure.retry_after) trunk.rest(target, *failure.retry_after, now);
+  if (asks_to_wait(failure)) trunk.rest(target, *failure.retry_after, now);
 }
 
 }  // namespace
@@ -31,6 +35,7 @@ bool Call::tried_elsewhere(Turn& turn, Leg& leg, const Leg::Outgoing& sent,
   // Where a 3xx has sent it is no target of the trunk's.
   if (trunk == nullptr || leg.redirection.under_way()) return false;
   const bool about_target = is_about_target(failure, trunk->settings);
+  if (!asks_to_wait(failure)) trunk->served(leg.target);
   if (about_target) note(*trunk, leg.target, failure, turn.at.now);
   judge(leg.failover.best_refusal, failure, false);
   failure = *leg.failover.best_refusal;
@@ -73,7 +78,7 @@ void Call::target_silent(Turn& turn, Leg& leg) {
   if (sent == leg.outgoing.end() || leg.state != Leg::State::inviting) return;
   sent->second.finished = sent->second.abandoned = true;
   // Held back until it says something, should it still do so (RFC 3261 §9.1).
-  turn.out.sip.push_back(sip::SendCancel{sent->first, {}});
+  turn.out.sip.emplace_back(sip::SendCancel{sent->first, {}});
   Failure failure = Failure::local(EndReason::no_response);
   if (tried_elsewhere(turn, leg, sent->second, nullptr, failure)) return;
   leg.state = Leg::State::ended;

@@ -5,7 +5,7 @@
 namespace trunkline::call {
 
 /// A body that is carried on, in octets.
-inline constexpr std::size_t kMaxCarriedBody = 32 * 1024;
+inline constexpr std::size_t kMaxCarriedBody = 32UL * 1024;
 
 /// Copies the body, octet for octet, and the fields that say what it means or what is asked for.
 /// All else - Via, Route, Contact, credentials, identities - belongs to the one hop and stays.

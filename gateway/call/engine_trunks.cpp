@@ -101,7 +101,7 @@ void Engine::Impl::apply(Turn& turn, const std::string& name, Registering& one,
   if (!effects.send) return;
   const sip::TransactionId transaction = node.next_transaction();
   registers.emplace(transaction, name);
-  turn.out.sip.push_back(
+  turn.out.sip.emplace_back(
       sip::SendRequest{transaction, std::move(*effects.send), one.order[one.at]});
 }
 

@@ -24,7 +24,7 @@ class Gruus {
   /// One of a user's devices, by its +sip.instance.
   struct Device {
     std::string user, instance;
-    auto operator<=>(const Device&) const = default;
+    auto operator<=>(const Device&) const = default;  // NOLINT(modernize-use-nullptr)
   };
 
   Gruus(std::string domain, Random& random) : domain_(std::move(domain)), random_(random) {}

@@ -46,8 +46,8 @@ std::uint16_t default_port(std::optional<sip::Transport> transport) {
   return transport == sip::Transport::tls ? kSipsPort : kSipPort;
 }
 
-ServerLocation::ServerLocation(const sip::Uri& uri, std::vector<sip::Transport> transports)
-    : uri_(uri), transports_(std::move(transports)) {
+ServerLocation::ServerLocation(sip::Uri uri, std::vector<sip::Transport> transports)
+    : uri_(std::move(uri)), transports_(std::move(transports)) {
   const auto transport = transport_of(uri_);
   if (!transport) {
     stage_ = Stage::done;
@@ -235,7 +235,8 @@ std::vector<std::size_t> draw_order(std::span<const ServerTarget> targets, Rando
   order.reserve(targets.size());
   for (auto& [priority, left] : records) {
     // RFC 2782: those without weight stand first, so that they have a small chance.
-    std::ranges::stable_partition(left, [&](std::uint16_t record) { return weight(record) == 0; });
+    std::stable_partition(left.begin(), left.end(),
+                          [&](std::uint16_t record) { return weight(record) == 0; });
     while (!left.empty()) {
       std::uint32_t sum = 0;
       for (const std::uint16_t record : left)

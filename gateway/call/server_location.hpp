@@ -18,7 +18,7 @@ namespace trunkline::call {
 struct DnsQuestion {
   enum class Type : std::uint8_t { naptr, srv, address } type = Type::address;
   std::string name;
-  auto operator<=>(const DnsQuestion&) const = default;
+  auto operator<=>(const DnsQuestion&) const = default;  // NOLINT(modernize-use-nullptr)
 };
 struct NaptrRecord {
   std::uint16_t order = 0, preference = 0;
@@ -60,7 +60,7 @@ class ServerLocation {
  public:
   /// `transports`: those that we can send by, the preferred first; they count where the URI leaves
   /// the choice to DNS.
-  ServerLocation(const sip::Uri& uri, std::vector<sip::Transport> transports);
+  ServerLocation(sip::Uri uri, std::vector<sip::Transport> transports);
 
   /// Those that are open now; none once it is done.
   std::vector<DnsQuestion> questions() const;
@@ -73,17 +73,17 @@ class ServerLocation {
   enum class Stage : std::uint8_t { naptr, srv, address, done };
   /// A transport under its SRV name.
   struct Service {
-    sip::Transport transport;
+    sip::Transport transport = sip::Transport::udp;
     std::string name;
     bool answered = false;
   };
   /// A host of which the addresses are wanted.
   struct Server {
-    sip::Transport transport;
+    sip::Transport transport = sip::Transport::udp;
     std::string host;
-    std::uint16_t port;
-    std::uint32_t priority;
-    std::uint16_t weight;
+    std::uint16_t port = 0;
+    std::uint32_t priority = 0;
+    std::uint16_t weight = 0;
     bool answered = false;
     std::vector<IpAddress> addresses;
   };

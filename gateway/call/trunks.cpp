@@ -181,8 +181,14 @@ void Trunk::failed(const sip::Target& place, TimePoint now) {
 void Trunk::rest(const sip::Target& place, std::uint32_t retry_after_seconds, TimePoint now) {
   TrunkTarget* target = find(place);
   if (target == nullptr) return;
+  // The only one gets a second chance: to refuse all calls for a time is as bad as it gets.
+  if (!std::exchange(target->asked_to_wait, true) && targets.size() == 1) return;
   const auto asked = std::min<std::int64_t>(retry_after_seconds, kLongestRest.count());
   target->rests_until = std::max(target->rests_until, now + seconds{asked});
+}
+
+void Trunk::served(const sip::Target& place) {
+  if (TrunkTarget* target = find(place)) target->asked_to_wait = false;
 }
 
 void Trunk::answered(const sip::Target& place, TargetState state) {

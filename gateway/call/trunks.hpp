@@ -34,10 +34,11 @@ std::string_view target_state_label(TargetState state);  ///< "up"
 struct TrunkTarget {
   ServerTarget server;
   TargetState state = TargetState::unknown;
-  TimePoint rests_until{};    ///< a 503 with Retry-After: takes no calls until then
-  TimePoint suspect_until{};  ///< failed a call: tried after the others until then
-  TimePoint probe_at{};       ///< of the next OPTIONS; none yet: it is new
-  bool probing = false;       ///< an OPTIONS has no answer yet
+  TimePoint rests_until{};     ///< a 503 with Retry-After: takes no calls until then
+  bool asked_to_wait = false;  ///< it did so by its last answer to a call
+  TimePoint suspect_until{};   ///< failed a call: tried after the others until then
+  TimePoint probe_at{};        ///< of the next OPTIONS; none yet: it is new
+  bool probing = false;        ///< an OPTIONS has no answer yet
   sip::Target place() const { return {server.transport, server.address, {}}; }
 };
 
@@ -57,9 +58,11 @@ struct Trunk {
   std::vector<std::string> service_route{};  ///< of that registration (RFC 3608)
 
   TrunkTarget* find(const sip::Target& place);
-  /// What a call, or a probe, has met at a target. A `rest` takes it out of use, within bounds.
+  /// What a call, or a probe, has met at a target. A `rest` takes it out of use, within bounds; the
+  /// only target of a trunk not before it asks for that twice, with no call `served` between.
   void failed(const sip::Target& place, TimePoint now);
   void rest(const sip::Target& place, std::uint32_t retry_after_seconds, TimePoint now);
+  void served(const sip::Target& place);
   void answered(const sip::Target& place, TargetState state);
   /// `up` and `degraded` from the states of the targets. True: they have changed.
   bool judge();

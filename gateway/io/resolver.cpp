@@ -37,7 +37,7 @@ struct Resolver::Impl {
   void ask(const call::DnsQuestion& question);
   void answered(const Query& query, call::DnsAnswer answer);
   void look();
-  void wait();
+  void wait() const;
 
   call::ServerLocator locator;
   Located located;
@@ -144,7 +144,7 @@ void Resolver::Impl::answered(const Query& query, call::DnsAnswer answer) {
   if (!stopping) answers.emplace_back(query.question, std::move(answer));
 }
 
-void Resolver::Impl::wait() {
+void Resolver::Impl::wait() const {
   constexpr std::size_t kSockets = ARES_GETSOCK_MAXNUM;
   constexpr std::int64_t kLongest = 60000;
   if (!answers.empty()) return;  // came at once: of the hosts file, or an error

@@ -428,7 +428,7 @@ describe('transfers', () => {
       [404, 'Not Found', [], Code.NOT_FOUND, 'NUMBER_NOT_FOUND'],
       [603, 'Decline', [], Code.PERMISSION_DENIED, 'CALLEE_DECLINED'],
       [401, 'Unauthorized', [['WWW-Authenticate', CHALLENGE]], Code.UNAUTHENTICATED, 'PEER_CREDENTIALS_REJECTED'],
-      [503, 'Service Unavailable', [['Retry-After', '7']], Code.UNAVAILABLE, 'TRUNK_UNAVAILABLE'],
+      [503, 'Service Unavailable', [], Code.UNAVAILABLE, 'TRUNK_UNAVAILABLE'],
     ]) {
       it(`leave the call as it was when the target answers ${status}`, async () => {
         const call = await connected();

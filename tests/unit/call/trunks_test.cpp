@@ -210,6 +210,19 @@ TEST_F(TrunksOrderTest, TriesTheDownAndTheSuspectLastButTriesThem) {
   EXPECT_EQ(order(), (std::vector<std::string>{"192.0.2.1", "192.0.2.2", "192.0.2.3"}));
 }
 
+// RFC 3261 §21.5.4: who asks to wait is left alone, the only server when it asks twice in a row
+TEST_F(TrunksOrderTest, TheOnlyTargetRestsWhenItAsksTwiceInARow) {
+  trunk().targets.resize(1);
+  const TimePoint& rests_until = trunk().targets[0].rests_until;
+  trunk().rest(place(0), 20, now_);
+  EXPECT_LE(rests_until, now_);
+  trunk().served(place(0));
+  trunk().rest(place(0), 20, now_);
+  EXPECT_LE(rests_until, now_);
+  trunk().rest(place(0), 20, now_);
+  EXPECT_EQ(rests_until, now_ + seconds{20});
+}
+
 // RFC 3261 §21.5.4: a 503 with Retry-After takes the server out for so long
 TEST_F(TrunksOrderTest, LeavesOutThoseThatRest) {
   trunk().rest(place(0), 20, now_);
