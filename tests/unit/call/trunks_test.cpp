@@ -84,18 +84,22 @@ TEST(TrunksIdentify, Ipv6SourcesMatchIpv6EntriesOnly) {
   EXPECT_EQ(identified(trunks, "203.0.113.1:5060"), "four");
 }
 
+// RFC 3263 §4.2: a numeric host has the default port [numeric-host]
 TEST(TrunksTarget, DefaultsToUdpAnd5060) {
   Trunks trunks({settings("carrier", "sip:192.0.2.1")});
   EXPECT_EQ(Trunks::target(trunks.all()[0]),
             (sip::Target{sip::Transport::udp, address("192.0.2.1:5060"), {}}));
 }
 
+// RFC 3263 §4.1: transport and port of the URI decide [transport-chosen]
 TEST(TrunksTarget, TakesTransportAndPortFromTheUri) {
   Trunks trunks({settings("carrier", "sip:192.0.2.1:5070;transport=TCP")});
   EXPECT_EQ(Trunks::target(trunks.all()[0]),
             (sip::Target{sip::Transport::tcp, address("192.0.2.1:5070"), {}}));
 }
 
+// RFC 5630 §3: sips is TLS, whatever the transport parameter says [sips-target]
+// RFC 5630 §3: transport=tls and sips with tcp are TLS [race-sips-and-tls]
 TEST(TrunksTarget, TlsDefaultsTo5061) {
   Trunks trunks({settings("param", "sip:192.0.2.1;transport=tls"),
                  settings("sips", "sips:192.0.2.2"),
