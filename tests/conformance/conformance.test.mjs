@@ -36,6 +36,10 @@ describe('a claim', () => {
     assert.deepEqual(found.map(({ behaviour, key }) => [behaviour, key]), [['one that goes on', undefined], ['other', 'key']]);
   });
 
+  it('of an RFC whose sections have no numbers names none', () => {
+    assert.equal(unit('// RFC 2782: weights').claims[0].section, '');
+  });
+
   it('is found above a test whose name goes over two lines', () => {
     assert.equal(unit('// RFC 3261 §9.1: it', 'TEST_P(Suite,\n       Name) {').claims[0].test, 'Suite.Name');
   });

@@ -18,7 +18,9 @@ const FIELDS = new Set(['key', 'rfc', 'section', 'level', 'behaviour', 'note', '
 const SECTION = /^(?:\d+|[A-Z])(?:\.\d+)*$/;
 const KEY = /^[a-z0-9]+(?:-[a-z0-9]+)*$/;
 const CLAIM = /^\/\/ RFC (.*)$/;
-const CLAIM_PARTS = /^(\d+) §(\S+): (.*?)(?: \[([^\]]*)\])?$/;
+const CLAIM_PARTS = /^(\d+)(?: §(\S+))?: (.*?)(?: \[([^\]]*)\])?$/;
+// RFCs whose sections have no numbers.
+const UNNUMBERED = new Set(['2782']);
 
 export const readRequirements = () => JSON.parse(readFileSync(REQUIREMENTS, 'utf8'));
 
@@ -97,11 +99,12 @@ export function claimsOf(path, text) {
     const test = line === '' ? undefined : name(lines, index);
     for (const one of above) {
       const fault = (what) => faults.push(`${path}:${one.line}: ${what}`);
-      const [, rfc, section, behaviour, key] = CLAIM_PARTS.exec(one.text) ?? [];
+      const [, rfc, section = '', behaviour, key] = CLAIM_PARTS.exec(one.text) ?? [];
+      const wellFormed = section === '' ? UNNUMBERED.has(rfc) : SECTION.test(section);
       if (test === undefined) {
         // An ordinary comment may cite an RFC, too.
         if (key !== undefined) fault('a claim stands directly above its test');
-      } else if (rfc === undefined || !SECTION.test(section) || behaviour === '') {
+      } else if (rfc === undefined || !wellFormed || behaviour === '') {
         fault(`"RFC ${one.text}" is not in the form "RFC 3261 §9.1: what is claimed [key]"`);
       } else if (key !== undefined && !KEY.test(key)) {
         fault(`"${key}" is no key`);

@@ -69,6 +69,7 @@ TEST_F(Access, ABrowserIsChallengedForEveryRequestOfItsOwn) {
 }
 
 // RFC 3261 §26.3.2.1: a user speaks for itself only [from-is-user]
+// RFC 7118 §7: who was challenged binds From [ws-identity]
 TEST_F(Access, AUserCallsOnlyAsItself) {
   Peer& alice = world.registered("alice");
   const auto first = alice.invite("echo", "bob", kBrowserOffer);

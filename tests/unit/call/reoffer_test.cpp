@@ -164,6 +164,7 @@ TEST_F(Reoffer, AnUpdateWithoutOfferIsARefresh) {
   EXPECT_FALSE(trunk->take_request(Method::update));
 }
 
+// RFC 5057 §5.1: silence in a dialog ends the call [dialog-lost]
 TEST_F(Reoffer, TheSilentFarLegIsGivenUpAndTheOfferRefused) {
   trunk->silent = true;
   const auto sent =

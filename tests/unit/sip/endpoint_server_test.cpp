@@ -312,6 +312,7 @@ TEST_F(EndpointServer, CopyOfACancelIsAnsweredButReportedOnce) {
 }
 
 // RFC 3261 §9.2: a CANCEL after the final response changes nothing [race-cancel-after-200]
+// RFC 3261 §9.2: it still gets its 200 [cancel-answered]
 TEST_F(EndpointServer, CancelAfterTheFinalIsAnsweredAndHasNoEffect) {
   open("INVITE");
   respond(200);
@@ -400,6 +401,7 @@ TEST_F(EndpointServer, LostFramingBeyondReadingOnlyClosesTheFlow) {
 
 // RFC 5626 §3.5.1: a ping is answered with one line end [flow-keepalive]
 // RFC 7118 §6: a ping on a WebSocket, too [ws-keepalive]
+// RFC 7118 §6: a double line end is a ping [race-websocket-messages]
 TEST_F(EndpointServer, PingOnAWebSocketIsAnsweredWithOneCrlf) {
   receive("\r\n\r\n", websocket());
   ASSERT_EQ(count<SendBytes>(out_.transmissions), 1u);
