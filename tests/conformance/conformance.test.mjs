@@ -27,13 +27,18 @@ describe('a claim', () => {
 
   it('names an RFC, a section, a behaviour and a requirement', () => {
     const { claims: [claim], faults: [fault] } = unit('// RFC 3261 §9.1: CANCEL waits [cancel-waits]');
-    assert.deepEqual(claim, { rfc: 3261, section: '9.1', behaviour: 'CANCEL waits', key: 'cancel-waits', path: 'tests/unit/x_test.cpp', test: 'Suite.Name' });
+    assert.deepEqual(claim, { rfc: 3261, section: '9.1', others: '', behaviour: 'CANCEL waits', key: 'cancel-waits', path: 'tests/unit/x_test.cpp', test: 'Suite.Name' });
     assert.equal(fault, undefined);
   });
 
   it('may name no requirement, and may stand with others', () => {
     const { claims: found } = unit('// RFC 3261 §9.1: one\n// that goes on\n// RFC 3264 §8: other [key]');
     assert.deepEqual(found.map(({ behaviour, key }) => [behaviour, key]), [['one that goes on', undefined], ['other', 'key']]);
+  });
+
+  it('may cite several sections', () => {
+    const { claims: [claim] } = unit('// RFC 4028 §8.1, §9, RFC 3261 §14.2: it [key]');
+    assert.deepEqual([claim.rfc, claim.section, claim.others, claim.behaviour], [4028, '8.1', ', §9, RFC 3261 §14.2', 'it']);
   });
 
   it('of an RFC whose sections have no numbers names none', () => {
@@ -53,7 +58,7 @@ describe('a claim', () => {
     assert.equal(claimsOf('tests/sip/x.test.mjs', "// RFC 3261 §9.1: it\n    ['uac_cancel', 1],\n").claims[0].test, 'uac_cancel');
   });
 
-  for (const malformed of ['// RFC 3261: nothing', '// RFC 3261 §: it', '// RFC 3261 §nine: it', '// RFC x §9: it', '// RFC 3261 §9.1 it', '// RFC 3261 §9.1: it [Key]', '// RFC 3261 §9.1: it []']) {
+  for (const malformed of ['// RFC 3261: nothing', '// RFC 3261 §: it', '// RFC 3261 §nine: it', '// RFC x §9: it', '// RFC 3261 §9, §x: it', '// RFC 3261 §9, RFC 3264: it', '// RFC 3261 §9.1 it', '// RFC 3261 §9.1: it [Key]', '// RFC 3261 §9.1: it []']) {
     it(`is not ${malformed}`, () => assert.equal(unit(malformed).faults.length, 1));
   }
 

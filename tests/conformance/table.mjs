@@ -3,7 +3,8 @@
 // A claim is a comment directly above a test, in the form
 //   // RFC 3261 §9.1: CANCEL waits for a provisional response [cancel-waits]
 // and names in brackets the requirement of requirements.json that the test proves. One without brackets is a claim too,
-// of something that is on no list. Several may follow each other; a comment line after one of them continues it.
+// of something that is on no list. It may cite more than one section: "RFC 4028 §8.1, §9, RFC 3261 §14.2: …". Several
+// claims may follow each other; a comment line after one of them continues it.
 import { readdirSync, readFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { repository } from '../peers/gateway.mjs';
@@ -18,7 +19,7 @@ const FIELDS = new Set(['key', 'rfc', 'section', 'level', 'behaviour', 'note', '
 const SECTION = /^(?:\d+|[A-Z])(?:\.\d+)*$/;
 const KEY = /^[a-z0-9]+(?:-[a-z0-9]+)*$/;
 const CLAIM = /^\/\/ RFC (.*)$/;
-const CLAIM_PARTS = /^(\d+)(?: §(\S+))?: (.*?)(?: \[([^\]]*)\])?$/;
+const CLAIM_PARTS = /^(\d+)(?: §([^\s,:]+))?((?:, (?:RFC \d+ )?§[^\s,:]+)*): (.*?)(?: \[([^\]]*)\])?$/;
 // RFCs whose sections have no numbers.
 const UNNUMBERED = new Set(['2782']);
 
@@ -99,8 +100,9 @@ export function claimsOf(path, text) {
     const test = line === '' ? undefined : name(lines, index);
     for (const one of above) {
       const fault = (what) => faults.push(`${path}:${one.line}: ${what}`);
-      const [, rfc, section = '', behaviour, key] = CLAIM_PARTS.exec(one.text) ?? [];
-      const wellFormed = section === '' ? UNNUMBERED.has(rfc) : SECTION.test(section);
+      const [, rfc, section = '', others = '', behaviour, key] = CLAIM_PARTS.exec(one.text) ?? [];
+      const wellFormed = (section === '' ? UNNUMBERED.has(rfc) : SECTION.test(section)) &&
+        [...others.matchAll(/§([^\s,]+)/g)].every(([, other]) => SECTION.test(other));
       if (test === undefined) {
         // An ordinary comment may cite an RFC, too.
         if (key !== undefined) fault('a claim stands directly above its test');
@@ -109,7 +111,7 @@ export function claimsOf(path, text) {
       } else if (key !== undefined && !KEY.test(key)) {
         fault(`"${key}" is no key`);
       } else {
-        claims.push({ rfc: Number(rfc), section, behaviour, key, path, test });
+        claims.push({ rfc: Number(rfc), section, others, behaviour, key, path, test });
       }
     }
     return undefined;
@@ -198,7 +200,7 @@ export function render(requirements, claims) {
     const claimed = [...new Map(others.map((claim) => [`${claim.section} ${claim.behaviour}`, claim])).values()];
     const claimants = ({ section, behaviour }) => others.filter((claim) => claim.section === section && claim.behaviour === behaviour);
     if (rows.length > 0) parts.push('Further claims:\n');
-    parts.push(`${table(['§', 'Claim', 'Tests'], claimed.map((claim) => row(claim.section, cell(claim.behaviour), testsOf(claimants(claim)))))}\n`);
+    parts.push(`${table(['§', 'Claim', 'Tests'], claimed.map((claim) => row(claim.section + claim.others, cell(claim.behaviour), testsOf(claimants(claim)))))}\n`);
   }
   const races = inOrder(requirements.filter((one) => mustBeProven(one) && isRace(one)));
   parts.push('## Races\n', 'What other implementations got wrong when messages crossed, came late or not at all.\n');
