@@ -65,6 +65,9 @@ async function nothingLeft() {
 
 for (const library of ['jssip', 'sipjs']) {
   describe(`${library} in Chromium`, () => {
+    // RFC 7118 §5.2.2: JsSIP and SIP.js take our Contact [ws-contact]
+    // RFC 3261 §12.1.1: the 2xx has our Contact [contact-own]
+    // RFC 3261 §22.1: their ACK is not challenged [never-challenged]
     it('calls out, and both hear each other', async () => {
       const page = await registered(library);
       const [number, call] = await dialled(page, answering);
@@ -78,6 +81,7 @@ for (const library of ['jssip', 'sipjs']) {
       await nothingLeft();
     });
 
+    // RFC 7118 §5: our ACK reaches the browser [race-ack-to-browser]
     it('is called, and both hear each other', async () => {
       const page = await registered(library);
       const call = await carrier.call('1001');
@@ -181,6 +185,7 @@ for (const library of ['jssip', 'sipjs']) {
       await page.close();
     });
 
+    // RFC 3960 §3: early media without reliable provisional responses [race-early-media-unreliable]
     it('hears early media', async () => {
       const page = await registered(library);
       const [number, call] = await dialled(page, (early) => early.early(TRUNK));
@@ -194,6 +199,7 @@ for (const library of ['jssip', 'sipjs']) {
       await page.close();
     });
 
+    // RFC 7118 §5: who registers again goes on with the call [race-websocket-back]
     it('keeps its call when the WebSocket drops and it registers again', async () => {
       const page = await registered(library);
       const [number, call] = await dialled(page, answering);
@@ -259,6 +265,7 @@ describe('two calls at once', () => {
 });
 
 describe('a killed browser', () => {
+  // RFC 7118 §5: a killed browser leaves nothing [race-websocket-gone]
   it('leaves nothing behind after the grace time', async () => {
     const page = await registered('jssip');
     const [number, call] = await dialled(page, answering);

@@ -101,6 +101,7 @@ describe('RFC 4475 over UDP', () => {
   }
 
   for (const one of CASES) {
+    // RFC 4475 §3: each message gets its answer over UDP
     it(`${one.section} ${one.file}: ${one.expect.join(' or ')}`, async () => {
       judge(one, await over(one), policy(one));
       await noEffect();
@@ -109,6 +110,7 @@ describe('RFC 4475 over UDP', () => {
 
   const named = (file) => CASES.find((one) => one.file === file);
 
+  // RFC 3261 §8.2.6.2: all of Via comes back [response-fields]
   it('longreq: every Via comes back, in order', async () => {
     const [response] = await over(named('longreq.dat'));
     const vias = [...unfolded(named('longreq.dat').octets).split('\r\n\r\n')[0].matchAll(/^v(?:ia)?\s*:\s*(.*)$/gim)]
@@ -126,16 +128,19 @@ describe('RFC 4475 over UDP', () => {
     assert.match(header(response, 'allow'), /INVITE/);
   });
 
+  // RFC 3261 §8.2.2.3: unknown extensions are named [require-420]
   it('bext01: the unknown extensions are named', async () => {
     const [response] = await over(named('bext01.dat'));
     assert.match(response.headers.unsupported.join(','), /nothingSupportsThis/);
   });
 
+  // RFC 3261 §8.2.3: what is accepted is named [body-415]
   it('invut: what is accepted is named', async () => {
     const [response] = await over(named('invut.dat'));
     assert.match(header(response, 'accept'), /application\/sdp/);
   });
 
+  // RFC 3261 §18.3: one datagram is one message [length-datagram]
   it('dblreq: one datagram is one message', async () => {
     const responses = await over(named('dblreq.dat'));
     assert.equal(responses.length, 1);

@@ -32,6 +32,7 @@ const get = async (id) => (await api.must('getCall', { call_id: id })).call;
 const leg = (call, name) => call.legs.find((one) => one.leg_id === name);
 
 describe('CreateCall', () => {
+  // RFC 7092 §3.2: each leg has a Call-ID of its own [own-dialogs]
   it('connects a browser with a number', async () => {
     const { id, call, number, peer } = await stage.connected();
     assert.equal(call.state, 'CALL_STATE_ANSWERED');

@@ -122,6 +122,7 @@ describe('sound', () => {
     await bob.close();
   });
 
+  // RFC 3960 §3: early media reach the caller [early-media]
   it('of the trunk comes before the answer', async () => {
     carrier.behaviours.set('5557000', (call) => call.early(TRUNK));
     const arrived = carrier.arrival('5557000');
@@ -194,6 +195,7 @@ describe('hold', () => {
     await hangUp(call, peer);
   });
 
+  // RFC 3711 §3.3.1: another SSRC of the trunk does not change ours [race-srtp-state]
   it('a trunk that comes back with another SSRC does not change the browser\'s', async () => {
     const [call, peer] = await dialled();
     await talk(call, peer);

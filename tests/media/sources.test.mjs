@@ -111,6 +111,7 @@ describe('media_source: pinned', () => {
     await world.hangUp(call, peer);
   });
 
+  // RFC 3264 §8.3.1: a new address is sent to once answered [reoffer-address]
   it('follows the trunk to the address of its re-INVITE', async () => {
     const [call, peer] = await world.dialled();
     await world.talk(call, peer);

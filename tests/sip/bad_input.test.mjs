@@ -169,6 +169,7 @@ describe('WebSocket', () => {
     ['an unmasked frame', (socket) => socket.sendFrame(OPCODE.text, Buffer.from('hello'), { masked: false })],
     ['an unknown opcode', (socket) => socket.sendFrame(5, Buffer.from('hello'))],
   ]) {
+    // RFC 6455 §5.1: frames that are none are closed with 1002 [ws-frames]
     it(`with ${what} is closed with 1002`, async () => {
       const socket = await RawWebSocket.open(gateway);
       await shows({ metric: 'trunkline_ws_disconnects_total', labels: { reason: 'protocol' }, line: /protocol|1002/ }, async () => {
@@ -194,6 +195,7 @@ describe('calls that cannot be', () => {
     stranger.close();
   });
 
+  // RFC 3261 §13.3.1.3: no common codec is 488 [offer-488]
   it('without a common codec get 488', async () => {
     const udp = await UdpPeer.open(gateway);
     await shows({ metric: 'trunkline_calls_ended_total', labels: { reason: 'no_codec' }, line: /no_codec/ }, async () => {
@@ -220,6 +222,7 @@ describe('calls that cannot be', () => {
     udp.close();
   });
 
+  // RFC 3261 §8.1.3.1: ICMP fails the call at once [transport-failure]
   it('to a trunk whose port is closed get 500', async () => {
     await shows({ metric: 'trunkline_calls_ended_total', labels: { reason: 'trunk_unreachable' }, line: /trunk_unreachable/ }, async () => {
       const timeouts = await gateway.metric('trunkline_sip_transaction_timeouts_total');

@@ -107,6 +107,8 @@ describe('an answered call', () => {
     await until(() => peer.ended, 'BYE at the trunk');
   });
 
+  // RFC 7092 §3.2: a trunk sees nothing of the browser [own-dialogs]
+  // RFC 3261 §8.1.1.7: and one Via [one-via-per-leg]
   it('shows the trunk nothing of the browser', async () => {
     const [call, peer] = await talking();
     const text = JSON.stringify(peer.invite);
@@ -118,6 +120,7 @@ describe('an answered call', () => {
 });
 
 describe('the ACK of a 200', () => {
+  // RFC 3261 §13.2.2.4: five copies of a 2xx get five ACKs [race-ack-per-copy]
   it('is sent for each copy of it', async () => {
     const [call, peer] = await dialled(async (ringing) => {
       ringing.answered = true;
@@ -135,6 +138,8 @@ describe('the ACK of a 200', () => {
     assert.equal(peer.acks.length, 5);
   });
 
+  // RFC 3261 §13.2.2.4: each fork gets its ACK, the second a BYE [forked-2xx]
+  // RFC 3261 §13.2.2.4: two answers: ACK both, end one [race-two-answers]
   it('goes to each fork, and the second one is ended', async () => {
     const byes = [];
     const [call, peer] = await dialled(async (ringing) => {
@@ -171,6 +176,7 @@ describe('lost messages', () => {
     ['the 200, twice', 'out', /^SIP\/2\.0 200/],
     ['the ACK, twice', 'in', /^ACK/],
   ]) {
+    // RFC 3261 §17.1.1.2: lost messages are sent again [invite-retransmission]
     it(`a call out outlives the loss of ${what}`, async () => {
       losing(way, pattern, 2);
       const [call, peer] = await dialled(answering);
@@ -205,6 +211,7 @@ describe('CANCEL', () => {
     assert.equal((await alice.event('failed', { call })).status, 487);
   });
 
+  // RFC 3261 §9.1: CANCEL waits, the caller does not [race-cancel-before-1xx]
   it('is held back until the trunk has said anything', async () => {
     let trunkSilent = true;
     carrier.loses = (start, way) => trunkSilent && way === 'out';
@@ -217,6 +224,7 @@ describe('CANCEL', () => {
     await until(() => peer.cancelled, 'CANCEL at the trunk');
   });
 
+  // RFC 3261 §9.1: CANCEL reaches who rings [race-cancel-while-ringing]
   it('reaches a ringing trunk', async () => {
     const [call, peer] = await dialled((ringing) => ringing.ring());
     await alice.event('ringing', { call, status: 180 });
@@ -225,6 +233,7 @@ describe('CANCEL', () => {
     assert.equal((await alice.event('failed', { call })).status, 487);
   });
 
+  // RFC 3261 §9.1: a 200 that crosses our CANCEL gets ACK and BYE [race-cancel-crosses-200]
   it('that crosses the answer ends the call on both sides', async () => {
     const [call, peer] = await dialled((ringing) => ringing.ring());
     await alice.event('ringing', { call });
@@ -236,6 +245,7 @@ describe('CANCEL', () => {
     await until(() => peer.ended, 'BYE after the late answer');
   });
 
+  // RFC 3261 §9.2: CANCEL gets 200, its INVITE 487 [cancel-answered]
   it('from the trunk stops the browser ringing', async () => {
     const peer = await carrier.call('1001');
     const { call } = await alice.event('incoming');
@@ -254,6 +264,7 @@ describe('CANCEL', () => {
     await alice.event('ended', { call });
   });
 
+  // RFC 3261 §9.2: a CANCEL of nothing gets 481 [cancel-unknown]
   it('of a call that nobody knows is answered with 481', async () => {
     const peer = await carrier.call('1001');
     const { call } = await alice.event('incoming');
@@ -293,6 +304,8 @@ describe('a challenge of the trunk', () => {
   const md5 = (text) => createHash('md5').update(text).digest('hex');
 
   for (const status of [401, 407]) {
+    // RFC 3261 §22.2: the next CSeq, the same From tag, a new branch [challenge-retry]
+    // RFC 3261 §8.1.1.7: what is sent again has a new branch [branch-unique]
     it(`(${status}) is answered with right credentials`, async () => {
       let first;
       const [call, peer] = await dialled(async (ringing) => {
@@ -331,6 +344,7 @@ describe('re-INVITE', () => {
     await alice.event('ended', { call });
   });
 
+  // RFC 3261 §14.2: a re-INVITE without an offer gets one [offerless-reinvite]
   it('without an offer gets one', async () => {
     const [call, peer] = await received();
     peer.acknowledges = false;
@@ -345,6 +359,8 @@ describe('re-INVITE', () => {
     await alice.event('ended', { call });
   });
 
+  // RFC 3261 §14.1: a refused re-INVITE hangs up no call [race-refused-reinvite]
+  // RFC 3261 §14.1: the session is as before [reinvite-refused]
   it('refused by the browser leaves the call as it was', async () => {
     const [call, peer] = await talking();
     peer.direction = 'sendrecv';
@@ -375,6 +391,7 @@ describe('registration', () => {
     await mallory.close();
   });
 
+  // RFC 5626 §5.3: a flow that is gone makes the user unavailable [flow-only]
   it('is lost with the connection, and the caller is told 480', async () => {
     const bob = await SyntheticBrowser.open(gateway, 'bob');
     bob.do('drop');
@@ -385,6 +402,7 @@ describe('registration', () => {
     await bob.close();
   });
 
+  // RFC 3261 §13.2.2.4: one answer ends the ringing of others
   it('two devices ring, the second is told that the call is taken', async () => {
     const other = await SyntheticBrowser.open(gateway);
     const peer = await carrier.call('1001');
@@ -401,6 +419,7 @@ describe('registration', () => {
 });
 
 describe('digits', () => {
+  // RFC 4733 §2.2: events cross both ways [events-mapped]
   it('cross in both directions, as events and as INFO', async () => {
     const [call, peer] = await talking();
     alice.do('digit', { call, digit: '5', by: 'rtp' });

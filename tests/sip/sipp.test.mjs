@@ -72,6 +72,7 @@ for (const transport of ['udp', 'tcp']) {
       await sipp.succeeds();
     });
 
+    // RFC 5923 §5: BYE leaves by the connection that the caller made [race-dialog-keeps-transport]
     it('is hung up on by a browser', async () => {
       const sipp = await caller('uac_ended_by_peer', { dial: '1001' });
       const { call } = await alice.event('incoming');
@@ -222,6 +223,7 @@ for (const transport of ['udp', 'tcp']) {
       }
     };
 
+    // RFC 3261 §13.3.1.4: a 2xx that is lost is sent again [race-2xx-lost]
     it('calls over a network that loses the first copy of every message', async () => {
       const calls = 20;
       const retransmissions = await gateway.metric('trunkline_sip_retransmissions_total');

@@ -37,6 +37,7 @@ const browser = async (user) => {
 };
 
 describe('half a minute', { concurrency: 10 }, () => {
+  // RFC 3261 §13.3.1.4: without an ACK BYE on both sides [race-ack-never]
   it('without an ACK for our 200: the 200 again and again, then BYE on both sides', async () => {
     const bob = await browser('carol');
     const peer = await carrier.call('1003');
@@ -53,6 +54,7 @@ describe('half a minute', { concurrency: 10 }, () => {
     await until(async () => (await gateway.metric('trunkline_calls_ended_total', { reason: 'ack_missing' })) === 1, 'the reason to be counted');
   });
 
+  // RFC 3261 §17.1.1.2: seven INVITEs, and an end after 64*T1 [invite-timeout]
   it('without any response of the trunk: 408 to the browser', async () => {
     carrier.behaviours.set('5550001', () => {});
     const silent = /^INVITE sip:5550001@/;
@@ -100,6 +102,7 @@ describe('half a minute', { concurrency: 10 }, () => {
     });
   }
 
+  // RFC 3261 §15.1.1: after BYE the session is over [bye-unanswered]
   it('without an answer to our BYE: the call is over all the same', async () => {
     const alice = await browser('alice');
     const arrived = carrier.arrival('5550002');
@@ -113,6 +116,7 @@ describe('half a minute', { concurrency: 10 }, () => {
     await until(async () => (await gateway.metric('trunkline_sip_transaction_timeouts_total', { timer: 'F' })) > 0, 'Timer F', PATIENCE);
   });
 
+  // RFC 3261 §9.1: 64*T1 after CANCEL nothing is left [cancel-timeout]
   it('without an answer to our CANCEL and INVITE: nothing is left', async () => {
     const alice = await browser('alice');
     const arrived = carrier.arrival('5550003');

@@ -76,6 +76,7 @@ describe('requests that cannot be served', () => {
     ['BYE', { headers: { To: '<sip:echo@127.0.0.1>;tag=nothing' } }, 481],
   ];
   for (const [method, options, status] of cases) {
+    // RFC 3261 §8.2: 405, 501, 420, 416, 483, 404, 415 and 481 with what they owe [method-501]
     it(`${method} ${JSON.stringify(options)} gets ${status}`, async () => {
       const sent = method === 'INVITE' ? invite(udp, options) : request(udp, method, options);
       const response = await answered(udp, sent);
@@ -87,6 +88,7 @@ describe('requests that cannot be served', () => {
     });
   }
 
+  // RFC 3261 §8.2.2.2: the same request by another path gets 482 [merged-request]
   it('the same request by another path is merged (482)', async () => {
     const sent = invite(udp, { to: 'echo' });
     udp.send(sent.text);
@@ -100,6 +102,7 @@ describe('requests that cannot be served', () => {
 });
 
 describe('a call that goes round through the gateway itself', () => {
+  // RFC 3261 §16.3: a loop ends [max-forwards-483]
   it('ends with 483 or 482, and nothing is left of it', async () => {
     const sent = invite(udp, { to: 'round', headers: { 'Max-Forwards': '10' } });
     udp.send(sent.text);
@@ -115,12 +118,14 @@ describe('a TCP stream', () => {
   before(async () => (tcp = await TcpPeer.open(gateway)));
   after(() => tcp.close());
 
+  // RFC 3261 §18.3: a message may come in octets [stream-segments]
   it('may bring a message one octet at a time', async () => {
     const sent = request(tcp, 'OPTIONS');
     for (const octet of sent.text) await new Promise((done) => tcp.socket.write(octet, 'latin1', done));
     assert.equal((await tcp.final(sent.callId)).status, 200);
   });
 
+  // RFC 3261 §18.3: several may come at once [stream-segments]
   it('may bring several messages in one segment, and the beginning of the next', async () => {
     const sent = [1, 2, 3, 4].map(() => request(tcp, 'OPTIONS'));
     const last = sent[3].text;
@@ -140,12 +145,14 @@ describe('a TCP stream', () => {
     acknowledge(tcp, sent, response);
   });
 
+  // RFC 5626 §4.4.1: a double line end gets one [flow-keepalive]
   it('answers the ping of two line ends with one', async () => {
     const pongs = tcp.pongs;
     tcp.send('\r\n\r\n');
     await until(() => tcp.pongs === pongs + 1, 'a pong');
   });
 
+  // RFC 3261 §7.5: line ends before a message are passed over [line-ends-before-start]
   it('ignores line ends before a message', async () => {
     const sent = request(tcp, 'OPTIONS');
     tcp.send(`\r\n${sent.text}`);
@@ -182,6 +189,7 @@ describe('a WebSocket', () => {
     socket.close();
   });
 
+  // RFC 7118 §4.2: fragments and binary frames are taken [ws-text-binary]
   it('takes a message in fragments and in binary frames', async () => {
     const socket = await RawWebSocket.open(gateway);
     const fragmented = request(socket, 'OPTIONS');

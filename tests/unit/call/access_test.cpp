@@ -39,6 +39,7 @@ struct Access : testing::Test {
   int calls_ = 0;
 };
 
+// RFC 3261 §21.4.4: a source of no trunk gets 403
 TEST_F(Access, AStrangerGets403ForEverythingAndMakesNoCall) {
   Peer& stranger = world.stranger();
   for (const Method method :
@@ -55,6 +56,7 @@ TEST_F(Access, ATrunkMayNotRegister) {
   EXPECT_EQ(answer_to(request(Method::register_)).status(), 403);
 }
 
+// RFC 7118 §7: each request of a browser is challenged [ws-identity]
 TEST_F(Access, ABrowserIsChallengedForEveryRequestOfItsOwn) {
   Peer& alice = world.browser("alice");
   for (const Method method :
@@ -66,6 +68,8 @@ TEST_F(Access, ABrowserIsChallengedForEveryRequestOfItsOwn) {
   }
 }
 
+// RFC 3261 §26.3.2.1: a user speaks for itself only [from-is-user]
+// RFC 7118 §7: who was challenged binds From [ws-identity]
 TEST_F(Access, AUserCallsOnlyAsItself) {
   Peer& alice = world.registered("alice");
   const auto first = alice.invite("echo", "bob", kBrowserOffer);
@@ -82,12 +86,16 @@ TEST_F(Access, WithoutARouteOrUserThereIs404) {
       << "the rules that were tried";
 }
 
+// RFC 3261 §8.2.2.1: an unknown scheme gets 416 [scheme-416]
+// RFC 3261 §19.1.6: a tel URI is routed [tel-uri]
 TEST_F(Access, AnUnknownSchemeIs416AndATelUriIsRouted) {
   EXPECT_EQ(answer_to(request(Method::invite, "http://example.test/")).status(), 416);
   EXPECT_EQ(answer_to(request(Method::invite, "tel:1001")).status(), 480)
       << "alice is known but not registered";
 }
 
+// RFC 3261 §8.2.2.3: what is required and not there gets 420, all named [require-420]
+// RFC 3312 §11: precondition is not there [precondition]
 TEST_F(Access, AnUnknownRequirementIs420AndNamed) {
   auto invite = request(Method::invite);
   invite.add(HeaderName::require, "timer, 100rel");
@@ -98,12 +106,14 @@ TEST_F(Access, AnUnknownRequirementIs420AndNamed) {
               testing::ElementsAre("precondition", "something"));
 }
 
+// RFC 3261 §8.2.1: a method that is not taken gets 405 and Allow [method-405]
 TEST_F(Access, AMethodThatWeDontTakeIs405WithAllow) {
   const auto response = answer_to(request(Method::message));
   EXPECT_EQ(response.status(), 405);
   EXPECT_THAT(std::string(response.header(HeaderName::allow).value_or("")), HasSubstr("INVITE"));
 }
 
+// RFC 3261 §8.2.3: a body that is no description gets 415 and Accept [body-415]
 TEST_F(Access, ABodyThatIsNoDescriptionIs415WithAccept) {
   auto invite = request(Method::invite);
   invite.set_body("text/plain", "hello");
@@ -112,6 +122,7 @@ TEST_F(Access, ABodyThatIsNoDescriptionIs415WithAccept) {
   EXPECT_EQ(response.header(HeaderName::accept), "application/sdp");
 }
 
+// RFC 3261 §8.2.3: an encoded body gets 415 and Accept-Encoding [content-encoding]
 TEST_F(Access, AnEncodedBodyIs415WithAcceptEncoding) {
   auto invite = request(Method::invite);
   invite.add(HeaderName::content_encoding, "gzip");
@@ -120,12 +131,14 @@ TEST_F(Access, AnEncodedBodyIs415WithAcceptEncoding) {
   EXPECT_TRUE(response.header(HeaderName::accept_encoding));
 }
 
+// RFC 3261 §21.4.7: a caller that takes no description gets 406 [accept-406]
 TEST_F(Access, ACallerThatTakesNoDescriptionIs406) {
   auto invite = request(Method::invite);
   invite.add(HeaderName::accept, "text/html");
   EXPECT_EQ(answer_to(std::move(invite)).status(), 406);
 }
 
+// RFC 3261 §16.3: no hop left is 483 [max-forwards-483]
 TEST_F(Access, NoHopsLeftIs483) {
   auto invite = request(Method::invite);
   invite.set(HeaderName::max_forwards, "0");
@@ -141,6 +154,8 @@ TEST_F(Access, AnInviteWithoutContactIs400) {
   EXPECT_EQ(answer_to(std::move(wildcard)).status(), 400);
 }
 
+// RFC 3261 §12.2.2: a request of no dialog gets 481 [dialog-unknown]
+// RFC 3261 §12.2.2: so after a restart, too [strays]
 TEST_F(Access, ARequestOfAnUnknownDialogIs481) {
   for (const Method method : {Method::bye, Method::invite, Method::info, Method::update}) {
     auto stray = request(method);
@@ -149,6 +164,7 @@ TEST_F(Access, ARequestOfAnUnknownDialogIs481) {
   }
 }
 
+// RFC 3261 §12.2.2: another From tag is another dialog [dialog-unknown]
 TEST_F(Access, ARequestOfADialogWithAnotherFromTagIs481) {
   const auto sent = world.trunk().send(request(Method::invite));
   world.settle();
@@ -161,6 +177,7 @@ TEST_F(Access, ARequestOfADialogWithAnotherFromTagIs481) {
   EXPECT_EQ(world.engine->calls(), 1U);
 }
 
+// RFC 3261 §12.2.2: a lower CSeq gets 500 and ends nothing [cseq-order]
 TEST_F(Access, ALowerSequenceNumberIs500AndEndsNothing) {
   const auto sent = world.trunk().send(request(Method::invite));
   world.settle();
@@ -171,6 +188,7 @@ TEST_F(Access, ALowerSequenceNumberIs500AndEndsNothing) {
   EXPECT_EQ(world.engine->calls(), 1U);
 }
 
+// RFC 3261 §11.2: OPTIONS tells what we take [options-capabilities]
 TEST_F(Access, OptionsSaysWhatWeTake) {
   const auto response = answer_to(request(Method::options));
   EXPECT_EQ(response.status(), 200);
@@ -184,6 +202,7 @@ TEST_F(Access, OptionsSaysWhatWeTake) {
   EXPECT_TRUE(draining.header(HeaderName::retry_after));
 }
 
+// RFC 3261 §21.5.4: too many calls get 503 with Retry-After [overload]
 TEST_F(Access, TheLimitOfCallsIs503WithRetryAfterAndItsPlacesComeBack) {
   world.settings.max_calls = 1;
   world.restart();
@@ -232,6 +251,7 @@ TEST_F(Access, APlaceOnATrunkComesBackHoweverTheCallEnds) {
 
 // ---------------------------------------------------------------- hostile texts
 
+// RFC 3261 §7.3.1: no name of a browser becomes a field of the trunk [header-injection]
 TEST_F(Access, WhatABrowserCallsItselfForgesNothingOnTheTrunk) {
   world.settings.users.push_back({"e ve\r\nX: 1", "secret"});
   world.restart();
@@ -252,6 +272,7 @@ TEST_F(Access, WhatABrowserCallsItselfForgesNothingOnTheTrunk) {
   EXPECT_EQ(sip::from_of(passed->request).uri.host, "example.test");
 }
 
+// RFC 3261 §13.3.1.3: an offer without audio gets 488 [offer-488]
 TEST_F(Access, ADescriptionWithoutAudioIs488AndOneThatIsNoneIs400) {
   auto video = request(Method::invite);
   video.set_body("application/sdp",
@@ -265,6 +286,7 @@ TEST_F(Access, ADescriptionWithoutAudioIs488AndOneThatIsNoneIs400) {
   EXPECT_EQ(world.observed<CallEnded>().size(), 2U);
 }
 
+// RFC 3261 §13.2.1: an INVITE without an offer gets ours, the ACK answers it [offer-in-2xx]
 TEST_F(Access, ServicesTakeAnInviteWithoutOffer) {
   for (const std::string_view name : {"echo", "tone"}) {
     auto invite = request(Method::invite, "sip:" + std::string(name) + "@192.0.2.1");
@@ -285,6 +307,8 @@ TEST_F(Access, ServicesTakeAnInviteWithoutOffer) {
       << "not the type of the events";
 }
 
+// RFC 3264 §6.1: a new offer gets a new answer [race-cached-answer]
+// RFC 3261 §14.2: a call without a far leg answers a re-INVITE [race-one-legged]
 TEST_F(Access, AServiceAnswersANewOfferWithAnotherCodec) {
   const auto sent = world.trunk().send(request(Method::invite));
   world.settle();
@@ -298,6 +322,8 @@ TEST_F(Access, AServiceAnswersANewOfferWithAnotherCodec) {
   EXPECT_THAT(std::string(answer->response.body()), HasSubstr("RTP/AVP 8"));
 }
 
+// RFC 3261 §12.1.1: Record-Route comes back in the 2xx [record-route-copied]
+// RFC 3261 §12.2.1.1: and our BYE follows it [routing]
 TEST_F(Access, RecordRouteIsReturnedAndFollowed) {
   auto invite = request(Method::invite);
   invite.add(HeaderName::record_route, "<sip:192.0.2.9:5060;lr;x=1>");

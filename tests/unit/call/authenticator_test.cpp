@@ -59,6 +59,7 @@ class AuthenticatorTest : public testing::Test {
   std::vector<Observation> observations_;
 };
 
+// RFC 3261 §22.2: 401, with our realm and qop [challenge]
 TEST_F(AuthenticatorTest, ChallengesARequestWithoutCredentials) {
   const auto decision = authenticate(request());
   EXPECT_EQ(decision.user, "");
@@ -103,6 +104,7 @@ TEST_F(AuthenticatorTest, ChallengesAfreshAfterAWrongPassword) {
   EXPECT_EQ(observed().result, "bad");
 }
 
+// RFC 3261 §22.4: an unknown user looks like a wrong password [enumeration]
 TEST_F(AuthenticatorTest, AnUnknownUserGetsTheSameAnswerAsAWrongPassword) {
   const auto unknown = authenticate(answered("mallory", "secret-a"));
   EXPECT_EQ(observed().result, "unknown_user");
@@ -121,6 +123,7 @@ TEST_F(AuthenticatorTest, AnUnknownUserWithAnEmptyPasswordIsNotLetIn) {
   EXPECT_EQ(authenticate(answered("mallory", "")).user, "");
 }
 
+// RFC 7616 §3.3: an old nonce is stale [nonce]
 TEST_F(AuthenticatorTest, AnExpiredNonceIsStale) {
   const auto message = answered("alice", "secret-a");
   pass(seconds{3600});
@@ -130,6 +133,7 @@ TEST_F(AuthenticatorTest, AnExpiredNonceIsStale) {
   EXPECT_EQ(observed().result, "stale");
 }
 
+// RFC 7616 §3.4: a replay is challenged again [nonce-count]
 TEST_F(AuthenticatorTest, AReplayedRequestIsChallengedWithoutStale) {
   const auto message = answered("alice", "secret-a");
   EXPECT_EQ(authenticate(message).user, "alice");
@@ -140,6 +144,7 @@ TEST_F(AuthenticatorTest, AReplayedRequestIsChallengedWithoutStale) {
   EXPECT_EQ(observed().result, "replay");
 }
 
+// RFC 7616 §3.4: a nonce serves several requests [nonce-count]
 TEST_F(AuthenticatorTest, ANonceServesSeveralRequestsWhoseCountRises) {
   sip::DigestClient client("alice", "secret-a", random_);
   sip::Message first = request();
@@ -171,6 +176,7 @@ TEST_F(AuthenticatorTest, CredentialsForAnotherRealmAreNone) {
   EXPECT_EQ(observed().result, "challenge");
 }
 
+// RFC 3261 §22.3: credentials of our realm are found behind others
 TEST_F(AuthenticatorTest, CredentialsForUsAreFoundBehindOthers) {
   const auto good = answered("alice", "secret-a");
   auto message = request();

@@ -66,6 +66,9 @@ TEST_F(Connect, NothingIsLeftAfterwards) {
   world.expect_nothing_left();
 }
 
+// RFC 7092 §3.2: a trunk sees nothing of the browser [own-dialogs]
+// RFC 7332 §3: Max-Forwards goes on, one less [max-forwards]
+// RFC 7332 §3: it is not set back [race-max-forwards-reset]
 TEST_F(Connect, ThePeerNeverSeesTheBrowsersSide) {
   Peer& alice = world.registered("alice");
   dial(alice, "5551000");
@@ -80,7 +83,7 @@ TEST_F(Connect, ThePeerNeverSeesTheBrowsersSide) {
   EXPECT_EQ(invite->request.header(HeaderName::max_forwards), "68");
 }
 
-// RFC 3261 §13.2.1: an answer in an unreliable 18x is the same in the 2xx
+// RFC 3261 §13.2.1: an answer in an unreliable 18x is the same in the 2xx [answer-repeated]
 TEST_F(Connect, EarlyMediaIsAnsweredOnceAndTheSameInThe200) {
   Peer& alice = world.registered("alice");
   const auto call = dial(alice, "5551000");
@@ -112,6 +115,7 @@ TEST_F(Connect, TheFarEndsCodeReachesTheCaller) {
   world.expect_nothing_left();
 }
 
+// RFC 3261 §16.7: a 503 becomes 500 [503-not-relayed]
 TEST_F(Connect, ATrunks503AndItsChallengeNeverReachTheBrowser) {
   for (const auto& [theirs, ours] : std::vector<std::pair<int, int>>{{503, 500}, {403, 403}}) {
     Peer& alice = world.registered("alice");
@@ -122,6 +126,8 @@ TEST_F(Connect, ATrunks503AndItsChallengeNeverReachTheBrowser) {
   }
 }
 
+// RFC 3261 §22.2: sent again with the same Call-ID and the next CSeq [challenge-retry]
+// RFC 3261 §22.2: after a challenge the Call-ID stays [race-challenge-acknowledged]
 TEST_F(Connect, ATrunksChallengeIsAnswered) {
   Peer& alice = world.registered("alice");
   const auto call = dial(alice, "5551000");
@@ -149,6 +155,7 @@ TEST_F(Connect, ATrunksChallengeIsAnswered) {
   world.expect_nothing_left();
 }
 
+// RFC 3261 §22.1: credentials that were refused are not sent again [challenge-loop]
 TEST_F(Connect, RefusedCredentialsEndTheCallWith403) {
   Peer& alice = world.registered("alice");
   const auto call = dial(alice, "5551000");
@@ -165,6 +172,7 @@ TEST_F(Connect, RefusedCredentialsEndTheCallWith403) {
   EXPECT_EQ(alice.take_response(200, call)->response.status(), 403);
 }
 
+// RFC 3261 §8.1.3.1: a trunk that says nothing gives 408 [request-timeout]
 TEST_F(Connect, ADeadTrunkGives408AndNothingIsLeft) {
   Peer& alice = world.registered("alice", 10000);
   world.trunk().silent = true;
@@ -176,7 +184,7 @@ TEST_F(Connect, ADeadTrunkGives408AndNothingIsLeft) {
   world.expect_nothing_left();
 }
 
-// RFC 3261 §13.3.1: ringing without end is cancelled, the caller gets 480
+// RFC 3261 §13.3.1: ringing without end is cancelled, the caller gets 480 [ring-limit]
 TEST_F(Connect, RingingWithoutEndIsGivenUp) {
   Peer& alice = world.registered("alice", 10000);
   const auto call = dial(alice, "5551000");
@@ -190,7 +198,7 @@ TEST_F(Connect, RingingWithoutEndIsGivenUp) {
   world.expect_nothing_left();
 }
 
-// RFC 3261 §13.3.1.1: a provisional response is repeated every minute
+// RFC 3261 §13.3.1.1: a provisional response is repeated every minute [ringing-repeated]
 TEST_F(Connect, RingingIsRepeatedEveryMinute) {
   Peer& alice = world.registered("alice", 10000);
   const auto call = dial(alice, "5551000");
@@ -227,7 +235,7 @@ TEST_F(Connect, TrunkCallsBrowserWithAWebrtcOffer) {
   EXPECT_EQ(world.media_commands<media::SetRoute>().size(), 2U);
 }
 
-// RFC 3326 §2: those who rang for a call answered elsewhere are told so
+// RFC 3326 §2: those who rang for a call answered elsewhere are told so [elsewhere]
 TEST_F(Connect, AllDevicesRingAndTheFirstAnswerWins) {
   Peer& desk = world.registered("alice", 10000, "desk");
   Peer& laptop = world.registered("alice", 10000, "laptop");
@@ -256,6 +264,9 @@ TEST_F(Connect, AllDevicesRingAndTheFirstAnswerWins) {
   world.expect_nothing_left();
 }
 
+// RFC 3261 §13.2.2.4: each 2xx gets its ACK, the later one a BYE [forked-2xx]
+// RFC 3261 §13.2.2.4: two answers: ACK both, end one [race-two-answers]
+// RFC 7118 §5: the ACK goes down the connection, not to .invalid [race-ack-to-browser]
 TEST_F(Connect, ALateSecondAnswerIsAcknowledgedAndEnded) {
   Peer& desk = world.registered("alice", 10000, "desk");
   Peer& laptop = world.registered("alice", 10000, "laptop");
@@ -272,6 +283,7 @@ TEST_F(Connect, ALateSecondAnswerIsAcknowledgedAndEnded) {
   EXPECT_TRUE(laptop.take_request(Method::bye));
 }
 
+// RFC 3261 §16.7: the best refusal of all devices counts [best-refusal]
 TEST_F(Connect, OneDevicesDeclineDoesNotEndTheOthers) {
   Peer& desk = world.registered("alice", 10000, "desk");
   Peer& laptop = world.registered("alice", 10000, "laptop");
@@ -332,6 +344,7 @@ TEST_F(Connect, TheToneServicePlaysInG711) {
   EXPECT_EQ(world.media_commands<media::StartTone>().size(), 1U);
 }
 
+// RFC 3261 §13.3.1.3: no common codec is 488 [offer-488]
 TEST_F(Connect, WithoutACommonCodecTheCallerGets488) {
   Peer& alice = world.registered("alice");
   std::string offer(kBrowserOffer);
@@ -345,6 +358,7 @@ TEST_F(Connect, WithoutACommonCodecTheCallerGets488) {
 }
 
 // RFC 3261 §13.2.1: an INVITE without offer gets ours in the 2xx, the ACK answers it
+// [race-delayed-offer]
 TEST_F(Connect, AnInviteWithoutOfferGetsOneAndTheAckAnswersIt) {
   Peer& alice = world.registered("alice", 10000);
   const auto call = world.trunk().invite("1001", "+4930123", {});
@@ -361,7 +375,8 @@ TEST_F(Connect, AnInviteWithoutOfferGetsOneAndTheAckAnswersIt) {
   EXPECT_EQ(world.media_commands<media::SetRoute>().size(), 2U);
 }
 
-// RFC 3261 §13.2.1: an ACK without the answer ends the call
+// RFC 3261 §13.2.1: an ACK without the answer ends the call [ack-without-answer]
+// RFC 3261 §13.2.1: on both sides, at once [race-ack-owes-answer]
 TEST_F(Connect, AnOfferThatTheAckDoesNotAnswerEndsTheCallAtOnce) {
   Peer& alice = world.registered("alice", 10000);
   const auto call = world.trunk().invite("1001", "+4930123", {});
@@ -379,6 +394,7 @@ TEST_F(Connect, AnOfferThatTheAckDoesNotAnswerEndsTheCallAtOnce) {
 }
 
 // RFC 3261 §13.2.2.4: the 2xx of each fork gets its ACK, those not wanted a BYE after it
+// [forked-2xx]
 TEST_F(Connect, ForkedAnswersOfATrunkAreAcknowledgedAndTheExtraOneEnded) {
   Peer& alice = world.registered("alice", 10000);
   const auto call = dial(alice, "5551000");

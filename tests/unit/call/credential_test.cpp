@@ -64,6 +64,7 @@ TEST_F(CredentialTest, IsMadeOfCharactersThatNeedNoQuoting) {
   }
 }
 
+// RFC 3261 §26.3.2.1: a credential speaks for its user only [from-is-user]
 TEST_F(CredentialTest, SpeaksForItsUserOnly) {
   EXPECT_EQ(registers(world.browser("alice"), "alice", make(seconds{60})), 403);
 }

@@ -19,6 +19,7 @@ struct DtmfCall : EstablishedCall {
   }
 };
 
+// RFC 6086 §A: digits by INFO become events [info-digits]
 TEST_F(DtmfCall, ABrowsersInfoBecomesEventsOnTheTrunk) {
   EXPECT_EQ(info(*alice, "application/dtmf-relay", "Signal=7\r\nDuration=200\r\n"), 200);
   const auto sent = world.media_commands<media::SendDigit>();
@@ -30,6 +31,7 @@ TEST_F(DtmfCall, ABrowsersInfoBecomesEventsOnTheTrunk) {
   EXPECT_EQ(world.observed<DtmfPassed>()[0].leg, "from");
 }
 
+// RFC 6086 §A: digits by INFO reach a page by INFO alone [info-digits]
 TEST_F(DtmfCall, ATrunksInfoReachesThePageAsInfo) {
   EXPECT_EQ(info(*trunk, "application/dtmf", "#"), 200);
   const auto passed = alice->take_request(Method::info);
@@ -47,6 +49,7 @@ TEST_F(DtmfCall, ADurationOutOfReasonIsCut) {
   EXPECT_EQ(sent[1].duration_ms, 40U);
 }
 
+// RFC 6086 §A: other bodies get 415, an empty INFO 200 [info-digits]
 TEST_F(DtmfCall, WhatIsNoDigitIsRefusedAndPassedNowhere) {
   EXPECT_EQ(info(*alice, "application/dtmf-relay", "Signal=hello\r\n"), 415);
   EXPECT_EQ(info(*alice, "application/octet-stream", "<x/>"), 415);
@@ -54,6 +57,7 @@ TEST_F(DtmfCall, WhatIsNoDigitIsRefusedAndPassedNowhere) {
   EXPECT_TRUE(world.media_commands<media::SendDigit>().empty());
 }
 
+// RFC 6086 §4.2.2: an Info-Package gets 469 and Recv-Info [info-dialog]
 TEST_F(DtmfCall, AnInfoPackageIsNotTaken) {
   auto request = alice->dialog->request(Method::info);
   request.add("Info-Package", "foo");
@@ -65,6 +69,7 @@ TEST_F(DtmfCall, AnInfoPackageIsNotTaken) {
   EXPECT_TRUE(refused->response.header(HeaderName::recv_info));
 }
 
+// RFC 5057 §5.1: 501 ends nothing, 481 the call [dialog-lost]
 TEST_F(DtmfCall, AnInfoThatTheFarEndDoesNotKnowEndsNothingButItsDialogsLossDoes) {
   EXPECT_EQ(info(*trunk, "application/dtmf", "1"), 200);
   alice->respond(*alice->take_request(Method::info), 501);
@@ -76,6 +81,7 @@ TEST_F(DtmfCall, AnInfoThatTheFarEndDoesNotKnowEndsNothingButItsDialogsLossDoes)
   EXPECT_EQ(world.engine->calls(), 0U);
 }
 
+// RFC 6086 §4.2.2: INFO without its dialog gets 481 [info-dialog]
 TEST_F(DtmfCall, AnInfoAfterTheEndGets481) {
   auto late = alice->dialog;
   alice->send_in_dialog(Method::bye);

@@ -102,6 +102,7 @@ TEST_F(DtmfControl, ATrunkWithoutEventsGetsInfoToo) {
   EXPECT_TRUE(world.reply<Done>(sent));
 }
 
+// RFC 3261 §22.2: a challenged INFO is sent again [challenge-in-dialog]
 TEST_F(DtmfControl, AChallengedInfoIsSentAgain) {
   without_events();
   const auto sent = dial("9");

@@ -22,7 +22,7 @@ TEST_F(End, TrunkHangsUp) {
   world.expect_nothing_left();
 }
 
-// RFC 3326 §2: the Reason of a BYE is carried across
+// RFC 3326 §2: the Reason of a BYE is carried across [reason-carried]
 TEST_F(End, TheReasonOfAByeIsCarriedAcross) {
   auto bye = trunk->dialog->request(Method::bye);
   bye.add(HeaderName::reason, "Q.850;cause=31;text=\"normal, unspecified\"");
@@ -55,7 +55,8 @@ TEST_F(End, TheApiHangsUpWithATextAlone) {
   EXPECT_EQ(bye->request.header(HeaderName::reason), "Q.850;cause=16;text=\"over\"");
 }
 
-// RFC 3261 §15.1.2: each BYE in a known dialog gets 200, a crossing one too
+// RFC 3261 §15.1.2: each BYE in a known dialog gets 200, a crossing one too [bye-answered]
+// RFC 3261 §15.1.2: both hang up, both get 200 [race-bye-crosses-bye]
 TEST_F(End, BothHangUpAtOnceAndBothGet200) {
   const auto theirs = trunk->send_in_dialog(Method::bye);
   const auto hers = alice->send_in_dialog(Method::bye);
@@ -68,7 +69,8 @@ TEST_F(End, BothHangUpAtOnceAndBothGet200) {
   world.expect_nothing_left();
 }
 
-// RFC 3261 §22.2: a challenge to BYE is answered
+// RFC 3261 §22.2: a challenge to BYE is answered [bye-challenged]
+// RFC 3261 §22.2: a challenged BYE still ends the call [race-bye-challenged]
 TEST_F(End, AChallengedByeIsSentAgainWithCredentials) {
   alice->send_in_dialog(Method::bye);
   world.settle();
@@ -85,6 +87,7 @@ TEST_F(End, AChallengedByeIsSentAgainWithCredentials) {
   world.expect_nothing_left();
 }
 
+// RFC 5057 §5.1: 481 in a dialog ends the call [dialog-lost]
 TEST_F(End, ADialogThatTheTrunkLostEndsTheBrowsersSide) {
   alice->send_in_dialog(Method::info, "application/dtmf-relay", "Signal=5\r\nDuration=160\r\n");
   world.settle();
@@ -110,6 +113,8 @@ TEST_F(End, LostMediaOfTheBrowserEndsBothLegsWithAReason) {
   world.expect_nothing_left();
 }
 
+// RFC 7118 §5: a browser that stays away is given up [vanished-in-call]
+// RFC 7118 §5: a browser that is gone leaves nothing [race-websocket-gone]
 TEST_F(End, ABrowserThatStaysAwayIsGivenUpAfterTheGraceTime) {
   alice->close_flow();
   world.pass(seconds{59});
@@ -166,7 +171,7 @@ TEST_F(End, DrainLetsCallsGoOnAndEndsThemAtTheDeadline) {
   world.expect_nothing_left();
 }
 
-// RFC 3261 §15.1.1: a BYE without answer has ended the session
+// RFC 3261 §15.1.1: a BYE without answer has ended the session [bye-unanswered]
 TEST_F(End, APeerThatNeverAnswersTheByeLeavesNothing) {
   trunk->silent = true;
   alice->send_in_dialog(Method::bye);
@@ -188,7 +193,8 @@ struct EndBeforeAnswer : testing::Test {
   }
 };
 
-// RFC 3261 §9.2: CANCEL gets 200, its INVITE 487
+// RFC 3261 §9.2: CANCEL gets 200, its INVITE 487 [cancel-answered]
+// RFC 3261 §22.1: CANCEL is not challenged [never-challenged]
 TEST_F(EndBeforeAnswer, CancelWhileRinging) {
   world.trunk().respond(*invite, 180);
   world.settle();
@@ -227,7 +233,7 @@ TEST_F(EndBeforeAnswer, AnAnswerThatCrossesTheCancelIsAcknowledgedAndEnded) {
   world.expect_nothing_left();
 }
 
-// RFC 7118 §5: a caller whose connection is gone before the answer is gone
+// RFC 7118 §5: a caller whose connection is gone before the answer is gone [vanished-early]
 TEST_F(EndBeforeAnswer, TheBrowserVanishesWhileItRings) {
   world.trunk().respond(*invite, 180);
   world.settle();
@@ -238,7 +244,7 @@ TEST_F(EndBeforeAnswer, TheBrowserVanishesWhileItRings) {
   world.expect_nothing_left();
 }
 
-// RFC 3261 §13.3.1.4: a 2xx without ACK in 64*T1 ends the session by BYE
+// RFC 3261 §13.3.1.4: a 2xx without ACK in 64*T1 ends the session by BYE [ack-missing]
 TEST_F(EndBeforeAnswer, AnAnswerWithoutAckEndsBothSides) {
   world.trunk().respond(*invite, 200, trunk_sdp());
   world.settle();
@@ -252,7 +258,8 @@ TEST_F(EndBeforeAnswer, AnAnswerWithoutAckEndsBothSides) {
   world.expect_nothing_left();
 }
 
-// RFC 3261 §15: the callee sends no BYE before the ACK of its 2xx
+// RFC 3261 §15: the callee sends no BYE before the ACK of its 2xx [bye-waits]
+// RFC 3261 §15: the BYE to the caller waits for its ACK [race-hang-up-before-ack]
 TEST_F(EndBeforeAnswer, TheByeToACallerThatHasNotAcknowledgedWaitsForItsAck) {
   world.trunk().respond(*invite, 200, trunk_sdp());
   world.settle();
@@ -268,6 +275,8 @@ TEST_F(EndBeforeAnswer, TheByeToACallerThatHasNotAcknowledgedWaitsForItsAck) {
   world.expect_nothing_left();
 }
 
+// RFC 3261 §15: before the answer a refusal, and no BYE [callee-refuses]
+// RFC 3261 §15: a callee that goes makes the INVITE fail [race-callee-gives-up]
 TEST_F(EndBeforeAnswer, ACalledBrowserThatVanishesWhileItRingsGivesTheTrunk480) {
   Peer& bob = world.registered("bob", 100000, "b");
   world.settings.routes.push_back({"trunk:carrier", "^1002$", "user:bob"});

@@ -91,7 +91,8 @@ struct Failover : testing::Test {
   }
 };
 
-// RFC 3263 §4.3: after a 503 the next target, as a new transaction
+// RFC 3263 §4.3: after a 503 the next target, as a new transaction [race-503-acknowledged]
+// RFC 3263 §4.3: after a 503 the next target, as a new transaction [failover-server]
 TEST_F(Failover, GoesOnAfterA503) {
   const auto call = dial();
   const auto one = invited(*first);
@@ -142,7 +143,7 @@ TEST_F(Failover, NeverFollowsARingingCall) {
   EXPECT_EQ(ended().sip_code, 503);
 }
 
-// RFC 3263 §4.3: a target that stays silent is left long before 64*T1
+// RFC 3263 §4.3: a target that stays silent is left long before 64*T1 [failover-server]
 TEST_F(Failover, GoesOnAfterSilence) {
   const auto call = dial();
   const auto one = invited(*first);
@@ -229,7 +230,7 @@ TEST_F(Failover, LaterCallsTryTheSilentOneLast) {
   EXPECT_EQ(status_of(call), 486);
 }
 
-// RFC 3261 §21.5.4: Retry-After of a 503 keeps calls away from the server
+// RFC 3261 §21.5.4: Retry-After of a 503 keeps calls away from the server [retry-after-heeded]
 TEST_F(Failover, LeavesATargetAloneForItsRetryAfter) {
   auto call = dial();
   refuse(*first, invited(*first), 503, "20");

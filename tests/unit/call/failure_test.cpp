@@ -294,6 +294,7 @@ TEST(LocalFailure, HasAFaultForEveryReason) {
   EXPECT_EQ(Failure::local(EndReason::media_timeout).fault(), Fault::indeterminate);
 }
 
+// RFC 3326 §2: each end of ours has a Reason [status-map]
 TEST(ReasonHeader, OfEveryReasonIsOneWellFormedValue) {
   for (const EndReason reason : all_reasons()) {
     const std::string value = Failure::local(reason).reason_header();

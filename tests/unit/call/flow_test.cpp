@@ -18,6 +18,7 @@ struct Flow : EstablishedCall {
   }
 };
 
+// RFC 7118 §5: who is back keeps its call [vanished-in-call]
 TEST_F(Flow, ABrowserThatReRegisteredBeforeItsOldConnectionWasFoundDeadKeepsItsCall) {
   Peer& again = world.registered("alice", 100000);
   alice->close_flow();
@@ -29,6 +30,7 @@ TEST_F(Flow, ABrowserThatReRegisteredBeforeItsOldConnectionWasFoundDeadKeepsItsC
   world.expect_nothing_left();
 }
 
+// RFC 7118 §5: a new connection, with an ICE restart, goes on [race-websocket-back]
 TEST_F(Flow, AnInDialogRequestOverANewConnectionBringsTheBrowserBack) {
   alice->close_flow();
   world.pass(seconds{10});
@@ -187,6 +189,7 @@ TEST_F(EarlyFlow, ABrowserThatVanishesBeforeItsAckIsGivenUpAfterTheGraceTime) {
   world.expect_nothing_left();
 }
 
+// RFC 3261 §15: a BYE that waits for an ACK leaves nothing behind [race-hang-up-of-vanished]
 TEST_F(EarlyFlow, AHangUpBeforeTheAckOfABrowserThatVanishesLeavesNothing) {
   Peer& alice = world.registered("alice", 100000);
   dial(alice, "5551000");
@@ -198,6 +201,7 @@ TEST_F(EarlyFlow, AHangUpBeforeTheAckOfABrowserThatVanishesLeavesNothing) {
   world.expect_nothing_left();
 }
 
+// RFC 5626 §5.3: other devices go on ringing [flow-only]
 TEST_F(EarlyFlow, ACalledDeviceThatVanishesDoesNotEndTheOthers) {
   world.settings.routes.push_back({"user", "^bob$", "user:bob"});
   Peer& alice = world.registered("alice", 100000);
@@ -213,6 +217,7 @@ TEST_F(EarlyFlow, ACalledDeviceThatVanishesDoesNotEndTheOthers) {
   EXPECT_EQ(alice.take_response(200, call)->response.status(), 200);
 }
 
+// RFC 5923 §5: a closed connection is opened again [race-dialog-keeps-transport]
 TEST_F(EarlyFlow, ATrunksConnectionThatClosesInACallIsOpenedAgain) {
   world.use_tcp();
   Peer& alice = world.registered("alice", 100000);
@@ -250,6 +255,7 @@ TEST_F(EarlyFlow, ATrunkThatClosesItsConnectionWhileItCallsHasHungUp) {
   world.expect_nothing_left();
 }
 
+// RFC 3261 §15: it leaves when the connection closes [race-hang-up-of-vanished]
 TEST_F(EarlyFlow, ATrunkWhoseConnectionClosesBeforeItsAckGetsTheByeOverANewOne) {
   world.use_tcp();
   Peer& alice = world.registered("alice", 100000);

@@ -26,7 +26,7 @@ struct RegisteredGruu : RegistrarTest {
   }
 };
 
-// RFC 5627 §5.3: a client that supports GRUU gets a public and a temporary one of its device
+// RFC 5627 §5.3: a client that supports GRUU gets a public and a temporary one of its device [gruu]
 TEST_F(RegisteredGruu, ADeviceGetsBothInItsContact) {
   const auto contact = contacts(send(jssip())).at(0);
   EXPECT_THAT(contact, testing::StartsWith(kJsSip)) << "its own Contact comes first, unchanged";
@@ -91,7 +91,7 @@ struct CalledGruu : testing::Test {
   Peer* mobile = &world.registered("bob", 600, "mobile");
 };
 
-// RFC 5627 §5.1: a GRUU rings its device only
+// RFC 5627 §5.1: a GRUU rings its device only [gruu]
 TEST_F(CalledGruu, RingsThatDeviceOnly) {
   alice->to_parameters = ";gr=urn:uuid:mobile";
   world.answer_challenge(*alice, alice->invite("bob", "alice", kBrowserOffer), "alice");

@@ -190,6 +190,7 @@ TEST_F(HoldControl, ARefusedHoldIsReportedAndChangesNothing) {
   held_by_us();
 }
 
+// RFC 3261 §14.1: after 491 a hold is tried again [race-reinvite-glare]
 TEST_F(HoldControl, ACollisionIsTriedAgain) {
   const auto held = world.ask(HoldCall{to_leg()});
   const auto ours = trunk->take_request(Method::invite);
@@ -206,6 +207,7 @@ TEST_F(HoldControl, ACollisionIsTriedAgain) {
   EXPECT_TRUE(world.reply<CallView>(held));
 }
 
+// RFC 3261 §14.1: collisions without end are given up [race-reinvite-glare]
 TEST_F(HoldControl, CollisionsWithoutEndAreReported) {
   const auto held = world.ask(HoldCall{to_leg()});
   int offers = 0;
@@ -309,6 +311,7 @@ TEST(HoldControlBeforeTheAnswer, ItIsRefused) {
   }
 }
 
+// RFC 3261 §14.1: no re-INVITE of ours before the ACK [reinvite-after-ack]
 TEST(HoldControlBeforeTheAck, TheHoldWaitsForIt) {
   World world;
   Peer& trunk = world.trunk();

@@ -19,7 +19,7 @@ std::string warning_of(const sip::Message& response) {
 
 struct BeforeTheAnswer : EarlyCall {};
 
-// RFC 3261 §13.2.2.4: the ACK of a 2xx bears the credentials of its INVITE
+// RFC 3261 §13.2.2.4: the ACK of a 2xx bears the credentials of its INVITE [ack-credentials]
 TEST_F(BeforeTheAnswer, TheAckBearsTheCredentialsOfItsInvite) {
   dial();
   auto challenge = sip::make_response(invite->request, 407, "t");
@@ -37,6 +37,7 @@ TEST_F(BeforeTheAnswer, TheAckBearsTheCredentialsOfItsInvite) {
 }
 
 // RFC 3261 §13.2.1: ringing after early media has no description and does not end the media
+// [early-media]
 TEST_F(BeforeTheAnswer, RingingAfterEarlyMediaKeepsTheMedia) {
   dial();
   rings(183, trunk_sdp());
@@ -52,6 +53,7 @@ TEST_F(BeforeTheAnswer, RingingAfterEarlyMediaKeepsTheMedia) {
 }
 
 // RFC 3261 §13.3.1.1: each stage of ringing is told once, however often the callee repeats it
+// [provisionals-relayed]
 TEST_F(BeforeTheAnswer, StagesOfRingingAreToldOnceEach) {
   dial();
   for (const int status : {180, 180, 181, 181, 182, 182, 180})
@@ -62,7 +64,7 @@ TEST_F(BeforeTheAnswer, StagesOfRingingAreToldOnceEach) {
   EXPECT_THAT(told, testing::ElementsAre(180, 181, 182, 180));
 }
 
-// RFC 3261 §21.4.26: a 488 says in a Warning what it is about
+// RFC 3261 §21.4.26: a 488 says in a Warning what it is about [offer-488-warning]
 TEST_F(BeforeTheAnswer, A488ToTheInviteSaysWhy) {
   std::string offer(kBrowserOffer);
   for (const std::string_view name : {"opus/48000/2", "G722/8000", "PCMU/8000", "PCMA/8000"})
@@ -76,6 +78,9 @@ TEST_F(BeforeTheAnswer, A488ToTheInviteSaysWhy) {
 }
 
 // RFC 3261 §14.2: a re-INVITE before the ACK of the first INVITE gets 500 with Retry-After
+// [reinvite-before-ack]
+// RFC 3261 §14.2: a re-INVITE before the ACK of the first INVITE gets 500 with Retry-After
+// [race-reinvite-in-moratorium]
 TEST_F(BeforeTheAnswer, AReinviteThatOvertakesTheAckGets500) {
   dial();
   rings(200, trunk_sdp());
@@ -100,7 +105,7 @@ TEST_F(BeforeTheAnswer, AReinviteThatOvertakesTheAckGets500) {
   EXPECT_EQ(alice->take_response(200, again)->response.status(), 200);
 }
 
-// RFC 4028 §7.3: a Min-SE that no session could have is no reason to try again
+// RFC 4028 §7.3: a Min-SE that no session could have is no reason to try again [422-retry]
 TEST_F(BeforeTheAnswer, A422WithAnAbsurdMinimumIsNotTriedAgain) {
   dial();
   auto refused = sip::make_response(invite->request, 422, "t");
@@ -112,6 +117,7 @@ TEST_F(BeforeTheAnswer, A422WithAnAbsurdMinimumIsNotTriedAgain) {
 }
 
 // RFC 3261 §14.2: a second INVITE in the dialog before the final response of the first gets 500
+// [invite-500]
 TEST_F(BeforeTheAnswer, ASecondInviteBeforeTheFinalResponseGets500) {
   dial();
   rings(180);
@@ -133,6 +139,7 @@ TEST_F(BeforeTheAnswer, ASecondInviteBeforeTheFinalResponseGets500) {
 struct InTheCall : EstablishedCall {};
 
 // RFC 3261 §14.2: a second re-INVITE before the final response of the first gets 500
+// [race-second-reinvite]
 TEST_F(InTheCall, ASecondReinviteWhileTheFirstIsOpenGets500) {
   const auto first =
       alice->send_in_dialog(Method::invite, "application/sdp", browser_offer("sendonly"));
@@ -172,6 +179,7 @@ TEST_F(InTheCall, A491OfTheFarLegReachesWhoOffered) {
 }
 
 // RFC 3261 §14.1: the owner of the Call-ID waits 2.1 to 4 s after a 491, the other 0 to 2 s
+// [glare-wait]
 TEST_F(InTheCall, AfterGlareTheOwnerOfTheCallIdWaitsLonger) {
   for (const std::string_view party : {"trunk:carrier", "user:alice"}) {
     Peer& peer = party == "user:alice" ? *alice : *trunk;
@@ -193,6 +201,7 @@ TEST_F(InTheCall, AfterGlareTheOwnerOfTheCallIdWaitsLonger) {
 }
 
 // RFC 3261 §21.4.26: a re-INVITE without a common codec gets 488 with a Warning, the call stands
+// [reinvite-refused]
 TEST_F(InTheCall, A488ToAReinviteSaysWhyAndTheCallStands) {
   const auto sent =
       trunk->send_in_dialog(Method::invite, "application/sdp", trunk_sdp("sendrecv", 2, "18"));
@@ -204,7 +213,8 @@ TEST_F(InTheCall, A488ToAReinviteSaysWhyAndTheCallStands) {
   EXPECT_EQ(world.engine->calls(), 1U);
 }
 
-// RFC 3261 §14.2: a re-INVITE without offer gets a full one
+// RFC 3261 §14.2: a re-INVITE without offer gets a full one [offerless-reinvite-full]
+// RFC 3261 §14.2: a re-INVITE without offer gets a full one [race-narrow-offer]
 TEST_F(InTheCall, AnOfferlessReinviteIsOfferedAllThatBothSidesCouldSpeak) {
   const auto sent = trunk->send_in_dialog(Method::invite);
   world.settle();
@@ -232,7 +242,7 @@ TEST_F(InTheCall, AReinviteDoesNotList100rel) {
   EXPECT_EQ(passed->request.header(HeaderName::supported), "timer");
 }
 
-// RFC 3326 §2: each Reason value is carried across, and nothing that is none
+// RFC 3326 §2: each Reason value is carried across, and nothing that is none [reason-carried]
 TEST_F(InTheCall, EachReasonOfAByeIsCarriedAcross) {
   auto bye = trunk->dialog->request(Method::bye);
   bye.add(HeaderName::reason, "SIP;cause=200;text=\"Call \\\"completed\\\" elsewhere\"");
@@ -250,7 +260,7 @@ TEST_F(InTheCall, EachReasonOfAByeIsCarriedAcross) {
                                    "Q.850;cause=16"));
 }
 
-// RFC 3261 §12.2.1.2: a dialog whose peer answers 481 is ended by BYE on both sides
+// RFC 3261 §12.2.1.2: a dialog whose peer answers 481 is ended by BYE on both sides [dialog-lost]
 TEST_F(InTheCall, A481EndsTheDialogByBye) {
   alice->send_in_dialog(Method::invite, "application/sdp", browser_offer("sendonly"));
   world.settle();

@@ -51,7 +51,8 @@ struct MessageCase : EstablishedCall {
   int made_ = 0;
 };
 
-// RFC 3428 §4: the body and its type cross, and no Contact
+// RFC 3428 §4: the body and its type cross, and no Contact [message]
+// RFC 3428 §4: the body and its type cross, and no Contact [body-relayed]
 TEST_F(MessageCase, APageWritesToATrunk) {
   const std::string body("line one\r\n\0\xff line two", 21);
   auto made = message("5551000", body, "application/octet-stream");
@@ -136,7 +137,7 @@ TEST_F(MessageCase, ATrunksChallengeIsAnswered) {
   wind_up();
 }
 
-// RFC 4320 §4.2: a request that is not an INVITE never gets 408
+// RFC 4320 §4.2: a request that is not an INVITE never gets 408 [non-invite-408]
 TEST_F(MessageCase, SilenceIsNotAnswered) {
   auto made = request(Method::message, "sip:1001@192.0.2.1", "5559");
   made.set_body("text/plain", "good morning");
@@ -230,7 +231,7 @@ TEST_F(MessageCase, InACallItGoesToTheOtherParty) {
   wind_up();
 }
 
-// RFC 5057 §5.1: 481 in a dialog ends it
+// RFC 5057 §5.1: 481 in a dialog ends it [dialog-lost]
 TEST_F(MessageCase, InACallA481EndsIt) {
   const auto sent = alice->send_in_dialog(Method::message, "text/plain", "hello");
   world.settle();
@@ -263,7 +264,7 @@ TEST_F(MessageCase, InACallItIsBounded) {
   wind_up();
 }
 
-// RFC 5168: a picture request crosses as it is
+// A picture request (RFC 5168) crosses as it is.
 TEST_F(MessageCase, MediaControlCrossesTheCall) {
   const std::string body = "<media_control><vc_primitive/></media_control>";
   const auto sent = alice->send_in_dialog(Method::info, "application/media_control+xml", body);
@@ -277,7 +278,7 @@ TEST_F(MessageCase, MediaControlCrossesTheCall) {
   wind_up();
 }
 
-// RFC 6086 §4.2.2: a package that is not taken is 469 with Recv-Info
+// RFC 6086 §4.2.2: a package that is not taken is 469 with Recv-Info [info-dialog]
 TEST_F(MessageCase, AnInfoPackageIs469) {
   auto info = alice->dialog->request(Method::info);
   info.add("Info-Package", "nothing");
@@ -301,6 +302,7 @@ TEST_F(MessageCase, AnInfoPackageIs469) {
 }
 
 // RFC 3261 §11.2: OPTIONS is answered as an INVITE would be, with what we can do
+// [options-as-invite]
 TEST_F(MessageCase, OptionsTellsWhatAnInviteWouldGet) {
   const auto options = [&](const std::string& user) {
     const std::string at = user.empty() ? "" : user + "@";
@@ -327,7 +329,7 @@ TEST_F(MessageCase, OptionsTellsWhatAnInviteWouldGet) {
   wind_up();
 }
 
-// RFC 3903 §6: state goes to who hosts it; its tag comes back
+// RFC 3903 §6: state goes to who hosts it; its tag comes back [publish]
 TEST_F(MessageCase, PublishedStateGoesToATrunk) {
   const auto publish = [&](const std::string& to, std::string_view package) {
     auto made = request(Method::publish, "sip:" + to + "@example.test", "alice");
@@ -366,7 +368,7 @@ TEST_F(MessageCase, WhatNeedsADialogIs481OutsideOfOne) {
   wind_up();
 }
 
-// RFC 3261 §8.2.2.3: what a request requires and we don't have is 420, and named
+// RFC 3261 §8.2.2.3: what a request requires and we don't have is 420, and named [require-420]
 TEST_F(MessageCase, EveryMethodIsJudgedByWhatItRequires) {
   const auto judged = [&](const sip::Message& response, Method method) {
     EXPECT_EQ(response.status(), 420) << sip::method_name(method);
@@ -387,7 +389,7 @@ TEST_F(MessageCase, EveryMethodIsJudgedByWhatItRequires) {
   wind_up();
 }
 
-// RFC 3261 §8.2.1: a method that can't stand where it is is 405, and we say what can
+// RFC 3261 §8.2.1: a method that can't stand where it is is 405, and we say what can [method-405]
 TEST_F(MessageCase, AMethodThatHasNoPlaceInACallIs405) {
   for (const Method method : {Method::publish, Method::register_}) {
     const auto sent = trunk->send_in_dialog(method);

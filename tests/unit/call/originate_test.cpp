@@ -121,6 +121,7 @@ TEST_F(Originate, CallsAUserAndThenANumberAndJoinsThem) {
   EXPECT_THAT(world.observed<CallStarted>(), SizeIs(1));
 }
 
+// RFC 7092 §3.2: headers of the API reach their leg only [header-list]
 TEST_F(Originate, ShowsTheCalleeTheCallerIdAndTheHeadersAndNobodyElse) {
   request.caller_id = {"15550001", "Desk \"7\", \\ of\r\nX-Forged: yes"};
   request.headers = {{"X-Case", "7"}, {"X-Tricky", "a\r\nX-Forged: yes"}};
@@ -379,6 +380,7 @@ TEST_F(Originate, ASecondPartyThatIsBusyEndsTheCall) {
   EXPECT_TRUE(ended(*alice));
 }
 
+// RFC 3261 §13.3.1: ringing has a limit [ring-limit]
 TEST_F(Originate, EachPartyMayRingForTheRingTimeOut) {
   request.ring_timeout = seconds{20};
   create();

@@ -106,6 +106,7 @@ TEST_F(PolicyTest, IsAskedWithWhatTheCallerSaidButNoSecrets) {
   EXPECT_EQ(response->response.reason(), "closed");
 }
 
+// RFC 3261 §7.3.1: no value of the policy becomes another field [header-injection]
 TEST_F(PolicyTest, RoutesToATrunkWithItsOwnCallerIdAndHeaders) {
   const auto call = dial();
   RouteTargets route = to({"trunk:second"});
@@ -221,6 +222,7 @@ TEST_F(PolicyTest, ASilentTargetIsGivenUpForTheNext) {
   hang_up(*alice, *second);
 }
 
+// RFC 3261 §9.1: CANCEL reaches who rings after a failed target [race-cancel-while-ringing]
 TEST_F(PolicyTest, TheCallerMayGiveUpBetweenTargets) {
   const auto call = dial();
   decide(to({"trunk:carrier", "trunk:second"}));
@@ -262,6 +264,7 @@ TEST_F(PolicyTest, ABrokenServiceIs500AndAFault) {
   EXPECT_EQ(world.observed<PolicyFault>().back().why, "error");
 }
 
+// RFC 3261 §16.7: the best refusal counts [best-refusal]
 TEST_F(PolicyTest, OfSeveralTargetsTheBestRefusalCounts) {
   const auto call = dial();
   decide(to({"trunk:carrier", "trunk:second"}));
@@ -313,6 +316,7 @@ TEST_F(PolicyTest, AServiceThatNeverAnswersIsGivenUp) {
   EXPECT_FALSE(trunk->take_request(Method::invite)) << "an answer that comes late is ignored";
 }
 
+// RFC 3261 §17.2.1: 100 while the policy is asked [trying]
 TEST_F(PolicyTest, TheCallerMayGiveUpWhileItIsAsked) {
   const auto call = dial();
   world.pass(milliseconds{300});
@@ -479,6 +483,7 @@ struct Parked : PolicyTest {
   }
 };
 
+// RFC 3261 §13.3.1.1: ringing is repeated each minute [ringing-repeated]
 TEST_F(Parked, RingsUntilSomebodyDecides) {
   const auto call = park();
   ASSERT_THAT(world.observed<CallParked>(), SizeIs(1));

@@ -18,7 +18,7 @@ struct Race : EstablishedCall {
   }
 };
 
-// RFC 3261 §14.1: no re-INVITE of ours before the ACK of theirs
+// RFC 3261 §14.1: no re-INVITE of ours before the ACK of theirs [reinvite-after-ack]
 TEST_F(Race, AnAckWithoutAnswerToAReinviteThatBroughtTheOfferDoesNotEndTheCall) {
   const auto theirs = trunk->send_in_dialog(Method::invite, "application/sdp", moved_port());
   world.settle();
@@ -43,7 +43,8 @@ TEST_F(Race, AnAckWithoutAnswerToAReinviteThatBroughtTheOfferDoesNotEndTheCall) 
   EXPECT_EQ(alice->take_response(200, again)->response.status(), 200);
 }
 
-// RFC 3261 §15.1.2: requests that a BYE finds pending get 487
+// RFC 3261 §15.1.2: requests that a BYE finds pending get 487 [bye-answered]
+// RFC 3261 §15.1.2: a BYE that crosses a re-INVITE ends it [race-bye-crosses-reinvite]
 TEST_F(Race, AByeThatCrossesAPassedReinviteEndsBothAndLeavesNothing) {
   const auto hold =
       alice->send_in_dialog(Method::invite, "application/sdp", browser_offer("sendonly"));
@@ -88,6 +89,7 @@ TEST_F(Race, APeerThatHangsUpAndNeverAnswersOurReinviteLeavesNothing) {
   world.expect_nothing_left();
 }
 
+// RFC 3261 §13.2.2.4: a 200 after our BYE gets its ACK [race-bye-and-owed-ack]
 TEST_F(Race, A200ToTheReinviteAfterTheByeIsStillAcknowledged) {
   alice->send_in_dialog(Method::invite, "application/sdp", browser_offer("sendonly"));
   world.settle();
@@ -119,7 +121,7 @@ TEST_F(Race, ACancelledReinviteIsCancelledOnTheOtherLeg) {
   EXPECT_EQ(world.engine->calls(), 1U);
 }
 
-// RFC 3261 §14.2: a re-INVITE whose 2xx gets no ACK ends the session
+// RFC 3261 §14.2: a re-INVITE whose 2xx gets no ACK ends the session [reinvite-ack-missing]
 TEST_F(Race, AnAckMissingForAReinviteEndsTheCall) {
   trunk->send_in_dialog(Method::invite, "application/sdp", moved_port());
   world.pass(seconds{33});
@@ -147,6 +149,7 @@ TEST_F(Race, AReofferOfBothSidesAtOnceLeavesTheCallUp) {
   EXPECT_EQ(world.engine->calls(), 1U);
 }
 
+// RFC 3261 §8.2.2.3: a re-INVITE that requires too much gets 420 [require-420]
 TEST_F(Race, AReinviteWithAnUnknownRequirementGets420AndChangesNothing) {
   auto request = trunk->dialog->request(Method::invite);
   request.add(HeaderName::contact, "<sip:peer@192.0.2.9:5060>");
@@ -182,6 +185,7 @@ struct EarlyRace : testing::Test {
 };
 
 // RFC 3261 §15: a BYE of the callee before its answer is answered, and means that none comes
+// [callee-early-bye]
 TEST_F(EarlyRace, AByeOfTheCalleeBeforeItsAnswerCancelsTheInviteAndLeavesNothing) {
   world.trunk().respond(*invite, 180);
   world.settle();
@@ -193,7 +197,8 @@ TEST_F(EarlyRace, AByeOfTheCalleeBeforeItsAnswerCancelsTheInviteAndLeavesNothing
   world.expect_nothing_left();
 }
 
-// RFC 3311 §5.2: an offer while ours is unanswered gets 491
+// RFC 3311 §5.2: an offer while ours is unanswered gets 491 [update-491]
+// RFC 3311 §5.2: an UPDATE that meets our offer gets 491 [race-offers-collide]
 TEST_F(EarlyRace, AnEarlyUpdateWithAnOfferCollidesWithOurs) {
   world.trunk().respond(*invite, 183, trunk_sdp());
   world.settle();
@@ -208,6 +213,9 @@ TEST_F(EarlyRace, AnEarlyUpdateWithAnOfferCollidesWithOurs) {
   EXPECT_EQ(alice->take_response(200, call)->response.status(), 200);
 }
 
+// RFC 3261 §13.2.1: the first answer stands in the 200 [first-answer]
+// RFC 3261 §13.2.1: what the 200 changes is offered after the ACK [race-183-then-200]
+// RFC 3261 §14.1: no re-INVITE of ours before the ACK [reinvite-after-ack]
 TEST_F(EarlyRace, AnotherCodecInThe200ThanInThe183IsOfferedToTheCallerAgain) {
   world.trunk().respond(*invite, 183, trunk_sdp("sendrecv", 1, "0 101"));
   world.settle();
@@ -246,6 +254,7 @@ TEST_F(EarlyRace, ACallerThatRefusesTheOtherCodecLosesTheCallThatNobodyWouldHear
   EXPECT_EQ(world.observed<CallEnded>()[0].end.reason, EndReason::no_codec);
 }
 
+// RFC 3261 §14.1: after 491 the offer is made again [glare-again]
 TEST_F(EarlyRace, GlareOfOurOwnOfferIsTriedAgain) {
   world.trunk().respond(*invite, 183, trunk_sdp("sendrecv", 1, "0 101"));
   world.settle();
@@ -269,6 +278,7 @@ TEST_F(EarlyRace, AnAnnouncementThatOnlyPlaysDoesNotMakeTheAnswerOneWay) {
   EXPECT_EQ(world.media_commands<media::SetRoute>().back().from.value != 0, true);
 }
 
+// RFC 3261 §13.2.1: a later description changes nothing [first-answer]
 TEST_F(EarlyRace, ABrokenDescriptionInALaterResponseDoesNotUndoTheEarlyAnswer) {
   world.trunk().respond(*invite, 183, trunk_sdp());
   world.settle();
@@ -279,7 +289,10 @@ TEST_F(EarlyRace, ABrokenDescriptionInALaterResponseDoesNotUndoTheEarlyAnswer) {
   EXPECT_EQ(alice->take_response(200, call)->response.status(), 200);
 }
 
-// RFC 3261 §13.2.1: the first answer stands, whatever forks say after it
+// RFC 3261 §13.2.1: the first answer stands, whatever forks say after it [first-answer]
+// RFC 3261 §12.1.2: several early dialogs are one to the caller [early-dialogs]
+// RFC 3261 §8.2.6.2: with one To tag [response-fields]
+// RFC 3261 §13.2.2.4: the ACK has the To tag of the 2xx [race-2xx-other-tag]
 TEST_F(EarlyRace, SeveralEarlyDialogsBecomeOneForTheCaller) {
   world.trunk().respond(*invite, 183, trunk_sdp("sendrecv", 1), "fork-a");
   world.settle();
@@ -310,7 +323,7 @@ TEST_F(EarlyRace, AnAnswerWithoutCommonCodecIsAcknowledgedAndEndedAndTheCallerGe
   world.expect_nothing_left();
 }
 
-// RFC 3326 §2: the Reason of a CANCEL is carried across
+// RFC 3326 §2: the Reason of a CANCEL is carried across [reason-carried]
 TEST_F(EarlyRace, TheReasonOfACancelReachesTheTrunk) {
   world.trunk().respond(*invite, 180);
   world.settle();
@@ -321,6 +334,7 @@ TEST_F(EarlyRace, TheReasonOfACancelReachesTheTrunk) {
               HasSubstr("cause=200"));
 }
 
+// RFC 3326 §2: the Reason of a refusal is carried across [reason-carried]
 TEST_F(EarlyRace, TheReasonOfARefusalReachesTheCaller) {
   auto busy = sip::make_response(invite->request, 486, "t");
   busy.add(HeaderName::reason, "Q.850;cause=17");
@@ -346,6 +360,7 @@ TEST_F(EarlyRace, A200WithoutContactIsStillACall) {
 }
 
 // RFC 3261 §9.1: without a final response in 64*T1 after CANCEL the INVITE counts as over
+// [race-487-missing]
 TEST_F(EarlyRace, A487ThatNeverComesIsNotWaitedForForEver) {
   world.trunk().respond(*invite, 180);
   world.settle();

@@ -63,6 +63,7 @@ struct Redirect : testing::Test {
   }
 };
 
+// RFC 3261 §8.1.3.4: a new request of the same call [redirect]
 TEST_F(Redirect, IsFollowedWithinTheSameCall) {
   const auto call = dial();
   const auto first = invited(world.trunk());
@@ -100,6 +101,8 @@ TEST_F(Redirect, AfterItRangIsFollowedToo) {
   EXPECT_EQ(ended().phase, Phase::ringing);
 }
 
+// RFC 3261 §8.1.3.4: contacts are tried by preference [redirect]
+// RFC 3261 §16.7: the best refusal counts [best-refusal]
 TEST_F(Redirect, GoesThroughTheContactsByPreference) {
   const auto call = dial();
   refuse(world.trunk(), invited(world.trunk()), 301,
@@ -120,6 +123,7 @@ TEST_F(Redirect, EndsWithA6xx) {
   EXPECT_EQ(final_of(call), 603);
 }
 
+// RFC 3261 §8.1.3.4: nowhere twice [redirect]
 TEST_F(Redirect, ThatLeadsInACircleEnds) {
   const auto call = dial();
   const auto first = invited(world.trunk());
@@ -131,6 +135,7 @@ TEST_F(Redirect, ThatLeadsInACircleEnds) {
   EXPECT_EQ(ended().grpc_reason(), "REDIRECTED");
 }
 
+// RFC 3261 §8.1.3.4: no more than the limit [redirect]
 TEST_F(Redirect, EndsAtItsLimit) {
   const auto call = dial();
   refuse(world.trunk(), invited(world.trunk()), 302, {"<sip:1@192.0.2.20>"});
@@ -144,6 +149,8 @@ TEST_F(Redirect, EndsAtItsLimit) {
   EXPECT_EQ(end.grpc_reason(), "REDIRECTED");
 }
 
+// RFC 3261 §8.1.3.4: only to addresses of the trunk [redirect-where]
+// RFC 3261 §8.1.3.4: an inner address is not followed [race-redirect-inside]
 TEST_F(Redirect, LeadsNowhereButToTheTrunk) {
   const auto call = dial();
   refuse(world.trunk(), invited(world.trunk()), 302,
@@ -156,6 +163,7 @@ TEST_F(Redirect, LeadsNowhereButToTheTrunk) {
                                                "sip:777@192.0.2.1", "sip:777@evil.example.test"));
 }
 
+// RFC 3261 §8.1.3.4: nor our own [race-redirect-inside]
 TEST_F(Redirect, NeverAimsACallAtTheGatewayItself) {
   world.settings.trunks[0].allow = {*AddressRange::parse("192.0.2.0/24")};
   restart();
@@ -173,6 +181,7 @@ TEST_F(Redirect, OfAnotherKindIsAPersonsDecision) {
   EXPECT_FALSE(second->take_request(Method::invite));
 }
 
+// RFC 3261 §8.1.3.4: no contact of a trunk reaches the caller [redirect-where]
 TEST_F(Redirect, IsNotFollowedUnlessTheTrunkAllowsIt) {
   world.settings.trunks[0].max_redirects = 0;
   restart();
@@ -217,6 +226,8 @@ TEST_F(Redirect, ACallThatIsCancelledGoesNowhere) {
   EXPECT_EQ(final_of(call), 487);
 }
 
+// RFC 3261 §9.1: CANCEL goes where its INVITE went [cancel-fields]
+// RFC 3261 §9.1: CANCEL reaches who rings behind a redirection [race-cancel-while-ringing]
 TEST_F(Redirect, ACancelReachesWhereItWent) {
   const auto call = dial();
   refuse(world.trunk(), invited(world.trunk()), 302, {"<sip:777@192.0.2.20>"});

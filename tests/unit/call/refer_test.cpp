@@ -18,6 +18,8 @@ struct ReferTransfer : TransferCase {
   }
 };
 
+// RFC 3515 §2.4: NOTIFYs tell how the REFER went [refer-out]
+// RFC 3261 §12.1.1: REFER has our Contact of that leg [contact-own]
 TEST_F(ReferTransfer, ThePeerTakesTheCallOverAndBothLegsAreReleased) {
   const auto asked = refer();
   const auto request = trunk->take_request(Method::refer);
@@ -158,6 +160,7 @@ TEST_F(ReferTransfer, ASubscriptionThatEndsWithoutAnOutcomeIsAFailure) {
   wind_up();
 }
 
+// RFC 6665 §4.1.3: a NOTIFY of no subscription gets 481 [notify-unknown]
 TEST_F(ReferTransfer, NotifiesOfNothingThatWeKnowGet481) {
   EXPECT_EQ(notify("SIP/2.0 200 OK", "terminated"), 481);
   const auto asked = refer();
@@ -184,6 +187,7 @@ TEST_F(ReferTransfer, WhatIsNoSipfragIsProgressAtMost) {
   wind_up();
 }
 
+// RFC 3261 §22.2: a challenged REFER is sent again [challenge-in-dialog]
 TEST_F(ReferTransfer, AChallengeIsAnswered) {
   const auto asked = refer();
   const auto first = trunk->take_request(Method::refer);
@@ -228,6 +232,8 @@ TEST_F(ReferTransfer, AChallengeOfTheCarrierThatCalledUsIsAnsweredToo) {
   EXPECT_TRUE(world.reply<CallView>(asked));
 }
 
+// RFC 3515 §2.4.6: id tells the REFERs of a dialog apart [refer-out]
+// RFC 3515 §2.4.6: an old NOTIFY is not taken for a new one [race-second-refer]
 TEST_F(ReferTransfer, TheOutcomeOfAnEarlierReferIsNotThatOfALaterOne) {
   const auto given_up =
       transfer("5552000", TransferMode::refer, carrier_leg(), std::optional<Duration>(seconds{20}));

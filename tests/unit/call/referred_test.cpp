@@ -16,6 +16,7 @@ using ReferIn = ReferredCase;
 constexpr std::string_view kBob = "<sip:bob@example.test>";
 
 // RFC 3515 §2.4.4: the first NOTIFY comes at once, the others with what really happens
+// [refer-notify]
 TEST_F(ReferIn, APageMovesTheOtherPartyAndHearsHowItGoes) {
   EXPECT_EQ(refer(*alice, kBob), 202);
   EXPECT_THAT(std::string(last->response.header(HeaderName::contact).value_or("")),
@@ -63,7 +64,7 @@ TEST_F(ReferIn, ATrunkMovesThePage) {
   wind_up();
 }
 
-// RFC 3515 §2.4.5: the last NOTIFY tells the real outcome
+// RFC 3515 §2.4.5: the last NOTIFY tells the real outcome [refer-notify]
 TEST_F(ReferIn, AFailureIsToldAndTheCallIsAsItWas) {
   EXPECT_EQ(refer(*alice, kBob), 202);
   told(*alice);
@@ -87,7 +88,7 @@ TEST_F(ReferIn, ATargetThatNeverAnswersIsGivenUp) {
   wind_up();
 }
 
-// RFC 3515 §2.4.1: a REFER has exactly one Refer-To
+// RFC 3515 §2.4.1: a REFER has exactly one Refer-To [refer-in]
 TEST_F(ReferIn, NotExactlyOneReferToIs400) {
   EXPECT_EQ(refer(*alice, {}), 400);
   EXPECT_EQ(refer(*alice, kBob, {{HeaderName::refer_to, std::string(kBob)}}), 400);
@@ -132,7 +133,7 @@ TEST_F(ReferIn, AReferrerReachesWhomItCouldCallItself) {
   wind_up();
 }
 
-// RFC 4488 §4: Refer-Sub: false makes no subscription, and is confirmed
+// RFC 4488 §4: Refer-Sub: false makes no subscription, and is confirmed [refer-sub]
 TEST_F(ReferIn, WithoutASubscriptionNobodyIsTold) {
   EXPECT_EQ(
       refer(*alice, kBob, {{HeaderName::refer_sub, "false"}, {HeaderName::require, "norefersub"}}),
@@ -145,7 +146,7 @@ TEST_F(ReferIn, WithoutASubscriptionNobodyIsTold) {
   wind_up();
 }
 
-// RFC 3515 §2.4.6: from the second REFER on an id tells them apart
+// RFC 3515 §2.4.6: from the second REFER on an id tells them apart [race-second-refer]
 TEST_F(ReferIn, TheSecondOneIsToldOfWithAnId) {
   refer(*alice, kBob);
   told(*alice);

@@ -90,7 +90,7 @@ TEST_F(RegisteredTrunk, PutsTheServiceRouteOnItsCalls) {
   world.settle();
 }
 
-// RFC 3263 §4.3: another target when the first one fails, without a wait
+// RFC 3263 §4.3: another target when the first one fails, without a wait [failover-server]
 TEST_F(RegisteredTrunk, GoesToTheNextTarget) {
   Peer& second = world.other_trunk("192.0.2.20:5060");
   world.engine->trunk_located(
@@ -121,7 +121,7 @@ TEST_F(RegisteredTrunk, WaitsWhenNobodyTakesIt) {
   EXPECT_TRUE(carrier->take_request(Method::register_));
 }
 
-// RFC 3261 §10.2.2: who goes takes its binding along
+// RFC 3261 §10.2.2: who goes takes its binding along [trunk-unregister]
 TEST_F(RegisteredTrunk, LeavesWhenTheNodeDrains) {
   grant(*carrier, *asked(*carrier));
   world.drain_engine();

@@ -10,6 +10,7 @@ using testing::SizeIs;
 
 // ---------------------------------------------------------------- wildcard
 
+// RFC 3261 §10.3: the wildcard removes all [register-wildcard]
 TEST_F(RegistrarTest, TheWildcardRemovesAll) {
   send({.contacts = {kJsSip}, .call_id = "a"});
   send({.contacts = {kSipJs}, .call_id = "b"});
@@ -20,6 +21,7 @@ TEST_F(RegistrarTest, TheWildcardRemovesAll) {
   EXPECT_EQ(registrar_.size(), 0u);
 }
 
+// RFC 3261 §10.3: it needs Expires: 0 [register-wildcard]
 TEST_F(RegistrarTest, TheWildcardNeedsExpiresZero) {
   send({.contacts = {kSipJs}});
   for (const std::string expires : {"", "60", "0x", "-0"}) {
@@ -28,6 +30,7 @@ TEST_F(RegistrarTest, TheWildcardNeedsExpiresZero) {
   EXPECT_EQ(registrar_.size(), 1u);
 }
 
+// RFC 3261 §10.3: it stands alone [register-wildcard]
 TEST_F(RegistrarTest, TheWildcardStandsAlone) {
   send({.contacts = {kSipJs}});
   EXPECT_EQ(send({.contacts = {"*", kSipJs}, .cseq = 2, .expires = "0"}).status(), 400);
@@ -36,6 +39,7 @@ TEST_F(RegistrarTest, TheWildcardStandsAlone) {
   EXPECT_EQ(registrar_.size(), 1u);
 }
 
+// RFC 3261 §10.3: an old wildcard removes nothing [register-order]
 TEST_F(RegistrarTest, AnOldWildcardRemovesNothing) {
   send({.contacts = {kJsSip}, .call_id = "a", .cseq = 1});
   send({.contacts = {kSipJs}, .call_id = "b", .cseq = 5});
@@ -46,6 +50,7 @@ TEST_F(RegistrarTest, AnOldWildcardRemovesNothing) {
 
 // ---------------------------------------------------------------- order
 
+// RFC 3261 §10.3: CSeq of a Call-ID must rise [register-order]
 TEST_F(RegistrarTest, ALowerOrEqualCSeqOfTheSameCallIdIsRefused) {
   send({.contacts = {kSipJs + ";expires=600"}, .cseq = 5});
   EXPECT_EQ(send({.contacts = {kSipJs + ";expires=0"}, .cseq = 4}).status(), 500);
@@ -59,6 +64,7 @@ TEST_F(RegistrarTest, AnotherCallIdStartsItsOwnOrder) {
   EXPECT_EQ(send({.contacts = {kSipJs}, .call_id = "b", .cseq = 1}).status(), 200);
 }
 
+// RFC 3261 §10.3: all of a REGISTER or nothing [register-atomic]
 TEST_F(RegistrarTest, OneContactOutOfOrderRefusesTheWholeRequest) {
   send({.contacts = {"<sip:one@z.invalid>"}, .cseq = 5});
   EXPECT_EQ(send({.contacts = {"<sip:two@z.invalid>", "<sip:one@z.invalid>"}, .cseq = 5}).status(),
@@ -90,6 +96,7 @@ TEST_F(RegistrarTest, AContactThatWouldInjectARouteIsRefused) {
             400);
 }
 
+// RFC 3261 §10.3: all of a REGISTER or nothing [register-atomic]
 TEST_F(RegistrarTest, OneBadContactRefusesTheWholeRequest) {
   EXPECT_EQ(send({.contacts = {kSipJs, "<tel:1>"}}).status(), 400);
   EXPECT_EQ(registrar_.size(), 0u);
@@ -108,6 +115,7 @@ TEST_F(RegistrarTest, UsersWithAnEscapedNulAreTwoBindings) {
 
 // ---------------------------------------------------------------- limits
 
+// RFC 3261 §10.3: so many contacts and no more [register-limit]
 TEST_F(RegistrarTest, OneContactTooManyIsRefused) {
   for (std::uint32_t i = 0; i < 10; ++i) {
     EXPECT_EQ(send({.contacts = {"<sip:" + std::to_string(i) + "@z.invalid>"},
@@ -175,6 +183,7 @@ TEST_F(RegistrarTest, FindsNothingForOthers) {
   EXPECT_THAT(found("Alice"), IsEmpty());
 }
 
+// RFC 7118 §5: the bindings of a closed connection end [ws-closed]
 TEST_F(RegistrarTest, AClosedFlowTakesAllItsBindingsAndNoOthers) {
   send({.contacts = {kJsSip}, .call_id = "1", .flow = FlowId{1}});
   send({.contacts = {kSipJs}, .call_id = "2", .flow = FlowId{2}});

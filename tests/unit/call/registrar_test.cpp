@@ -10,17 +10,21 @@ using testing::SizeIs;
 
 // ---------------------------------------------------------------- the 200
 
+// RFC 3261 §10.3: a contact comes back as it was written [register-echo]
+// RFC 3261 §10.3: the very contact of the client [race-register-echo]
 TEST_F(RegistrarTest, EchoesTheContactAsWrittenWithItsExpiry) {
   const auto response = send({.contacts = {kJsSip + ";expires=600"}});
   EXPECT_EQ(response.status(), 200);
   EXPECT_THAT(contacts(response), ElementsAre(kJsSip + ";expires=600"));
 }
 
+// RFC 3261 §10.3: each contact comes back with expires [register-echo]
 TEST_F(RegistrarTest, AddsTheExpiryToAContactThatHadNone) {
   EXPECT_THAT(contacts(send({.contacts = {kSipJs}, .expires = "600"})),
               ElementsAre(kSipJs + ";expires=600"));
 }
 
+// RFC 3261 §10.3: with its parameters and quoting [register-echo]
 TEST_F(RegistrarTest, KeepsDisplayNameParametersAndTheirQuoting) {
   const std::string odd =
       "\"A \\\"x\\\"\" "
@@ -37,6 +41,7 @@ TEST_F(RegistrarTest, KeepsAContactWithoutBrackets) {
               ElementsAre("sip:a@b.invalid;x=1;expires=90"));
 }
 
+// RFC 3261 §10.3: the very interval, refresh after refresh [race-register-echo]
 TEST_F(RegistrarTest, GrantsExactlyWhatWasAskedAcrossRefreshes) {
   for (std::uint32_t i = 1; i <= 5; ++i) {
     const auto response = send({.contacts = {kSipJs + ";expires=301"}, .cseq = i});
@@ -45,6 +50,7 @@ TEST_F(RegistrarTest, GrantsExactlyWhatWasAskedAcrossRefreshes) {
   }
 }
 
+// RFC 3261 §10.3: the 200 lists all bindings [register-200]
 TEST_F(RegistrarTest, ListsAllBindingsOfTheUserWithTheTimeThatIsLeft) {
   send({.contacts = {kJsSip + ";expires=600"}});
   pass(milliseconds{100400});
@@ -58,12 +64,14 @@ TEST_F(RegistrarTest, DoesNotListOtherUsersBindings) {
               ElementsAre(kSipJs + ";expires=60"));
 }
 
+// RFC 3261 §10.3: the 200 has Date [register-200]
 TEST_F(RegistrarTest, HasDateAndTheTag) {
   const auto response = send({.contacts = {kSipJs}});
   EXPECT_EQ(response.header(HeaderName::date), "Sun, 06 Nov 1994 08:49:37 GMT");
   EXPECT_EQ(sip::to_of(response).tag(), "to-tag");
 }
 
+// RFC 3261 §10.3: without Contact it is a query [register-query]
 TEST_F(RegistrarTest, WithoutContactIsAQuery) {
   send({.contacts = {kSipJs + ";expires=300"}});
   const auto response = send({.cseq = 2, .expires = "0"});
@@ -81,6 +89,7 @@ TEST_F(RegistrarTest, DoesNotEchoAPath) {
 
 // ---------------------------------------------------------------- outbound
 
+// RFC 5626 §6: outbound is required in the 200 [outbound-confirmed]
 TEST_F(RegistrarTest, ConfirmsOutboundWhenAskedForItWithInstanceAndRegId) {
   const auto response =
       send({.contacts = {kJsSip}, .extra = "Supported: path, outbound, gruu\r\n"});
@@ -88,6 +97,7 @@ TEST_F(RegistrarTest, ConfirmsOutboundWhenAskedForItWithInstanceAndRegId) {
   EXPECT_EQ(response.header(HeaderName::supported), "outbound");
 }
 
+// RFC 5626 §6: and not otherwise [outbound-confirmed]
 TEST_F(RegistrarTest, DoesNotConfirmOutboundOtherwise) {
   const std::string outbound = "Supported: outbound\r\n";
   EXPECT_FALSE(send({.contacts = {kJsSip}, .call_id = "1"}).header(HeaderName::require));
@@ -102,6 +112,8 @@ TEST_F(RegistrarTest, DoesNotConfirmOutboundOtherwise) {
                    .header(HeaderName::require));
 }
 
+// RFC 5626 §6: a new flow replaces the old [outbound-binding]
+// RFC 5626 §6: no stale binding stays [race-stale-binding]
 TEST_F(RegistrarTest, ANewFlowOfTheSameInstanceAndRegIdReplacesTheOld) {
   send({.contacts = {kJsSip}});
   send({.contacts = {"<sip:new@z.invalid;transport=ws>;reg-id=1;+sip.instance=\"<urn:uuid:1>\""},
@@ -113,6 +125,7 @@ TEST_F(RegistrarTest, ANewFlowOfTheSameInstanceAndRegIdReplacesTheOld) {
   EXPECT_EQ(registrar_.size(), 1u);
 }
 
+// RFC 5626 §6: the late end of the old flow changes nothing [outbound-binding]
 TEST_F(RegistrarTest, ALateCloseOfTheOldFlowDoesNotTouchTheNewBinding) {
   send({.contacts = {kJsSip}});
   send({.contacts = {kJsSip}, .cseq = 2, .flow = FlowId{2}});
@@ -121,6 +134,7 @@ TEST_F(RegistrarTest, ALateCloseOfTheOldFlowDoesNotTouchTheNewBinding) {
   EXPECT_THAT(found(), ElementsAre("k3v8"));
 }
 
+// RFC 5626 §7: the newest flow of an instance is used [reg-id-latest]
 TEST_F(RegistrarTest, AnotherRegIdIsAnotherBindingAndTheNewestIsRung) {
   send({.contacts = {"<sip:one@z.invalid>;reg-id=1;+sip.instance=\"<urn:uuid:1>\""}});
   send({.contacts = {"<sip:two@z.invalid>;reg-id=2;+sip.instance=\"<urn:uuid:1>\""},
@@ -183,11 +197,13 @@ TEST_F(RegistrarTest, RemembersWhatCallsNeed) {
 
 // ---------------------------------------------------------------- expiry
 
+// RFC 3261 §10.3: expires of the contact comes first [register-expiry]
 TEST_F(RegistrarTest, TheContactsExpiryGoesBeforeTheHeaderField) {
   EXPECT_THAT(contacts(send({.contacts = {kSipJs + ";expires=100"}, .expires = "200"})),
               ElementsAre(HasSubstr(";expires=100")));
 }
 
+// RFC 3261 §10.3: then the default [register-expiry]
 TEST_F(RegistrarTest, WithoutEitherTheDefaultCounts) {
   EXPECT_THAT(contacts(send({.contacts = {kSipJs}})), ElementsAre(HasSubstr(";expires=600")));
 }
@@ -199,6 +215,7 @@ TEST_F(RegistrarTest, AMalformedExpiryCountsAsAnHour) {
               ElementsAre(HasSubstr(";expires=3600")));
 }
 
+// RFC 3261 §10.3: too much is shortened [register-expiry]
 TEST_F(RegistrarTest, ALongExpiryIsShortened) {
   for (const std::string asked : {"3601", "86400", "4294967295", "99999999999999999999"}) {
     EXPECT_THAT(contacts(send({.contacts = {kSipJs}, .call_id = asked, .expires = asked})),
@@ -207,6 +224,7 @@ TEST_F(RegistrarTest, ALongExpiryIsShortened) {
   }
 }
 
+// RFC 3261 §10.3: too little gets 423 and Min-Expires [register-423]
 TEST_F(RegistrarTest, ABriefExpiryIsRefusedWithTheMinimum) {
   const auto response = send({.contacts = {kSipJs + ";expires=59"}});
   EXPECT_EQ(response.status(), 423);
@@ -215,6 +233,7 @@ TEST_F(RegistrarTest, ABriefExpiryIsRefusedWithTheMinimum) {
   EXPECT_EQ(send({.contacts = {kSipJs + ";expires=60"}}).status(), 200);
 }
 
+// RFC 3261 §10.3: an hour is never too brief [register-423]
 TEST_F(RegistrarTest, AnHourIsNeverTooBrief) {
   registrar_ = Registrar(
       RegistrarSettings{.min_expires = 7200, .default_expires = 7200, .max_expires = 7200}, gruus_);
@@ -223,6 +242,7 @@ TEST_F(RegistrarTest, AnHourIsNeverTooBrief) {
               ElementsAre(HasSubstr(";expires=3600")));
 }
 
+// RFC 3261 §10.3: zero removes [register-expiry]
 TEST_F(RegistrarTest, ZeroRemovesTheBinding) {
   send({.contacts = {kSipJs}});
   const auto response = send({.contacts = {kSipJs + ";expires=0"}, .cseq = 2});

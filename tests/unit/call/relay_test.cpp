@@ -37,6 +37,10 @@ void expect_relayed(const sip::Message& told, int code) {
   EXPECT_THAT(told.serialize(), testing::Not(HasSubstr("secret-server"))) << code;
 }
 
+// RFC 3261 §16.7: what a browser is told of each refusal of a trunk [status-map]
+// RFC 3261 §20.41: Server and Warning of a peer do not cross [product-names]
+// RFC 7092 §3.2: no Contact or challenge of a peer crosses [header-list]
+// RFC 3261 §16.7: 503 becomes 500 [503-not-relayed]
 TEST(Relay, OfATrunksFinalResponsesToABrowser) {
   World world;
   Peer& alice = world.registered("alice", 1000000);
@@ -61,6 +65,7 @@ TEST(Relay, OfATrunksFinalResponsesToABrowser) {
   world.expect_nothing_left();
 }
 
+// RFC 3261 §16.7: what a trunk is told of each refusal of a browser [status-map]
 TEST(Relay, OfABrowsersFinalResponsesToATrunk) {
   World world;
   Peer& alice = world.registered("alice", 1000000);

@@ -44,6 +44,7 @@ TEST_F(ReliableCallee, OurInviteToATrunkSupports100rel) {
 }
 
 // RFC 3262 §4: PRACK goes to the target of the early dialog, by its routes, under its tags
+// [prack-sent]
 TEST_F(ReliableCallee, ThePrackBelongsToTheEarlyDialog) {
   auto response = sip::make_response(invite->request, 183, "early-tag");
   response.add(HeaderName::record_route, "<sip:192.0.2.9:5060;lr>");
@@ -65,7 +66,7 @@ TEST_F(ReliableCallee, ThePrackBelongsToTheEarlyDialog) {
   EXPECT_TRUE(heard(183)) << "and the caller hears the early media";
 }
 
-// RFC 3262 §4: a copy is not acknowledged again and not processed
+// RFC 3262 §4: a copy is not acknowledged again and not processed [prack-sent]
 TEST_F(ReliableCallee, ACopyIsNotAcknowledgedAgain) {
   rings_reliably(180, 7);
   EXPECT_TRUE(pracked());
@@ -90,6 +91,7 @@ TEST_F(ReliableCallee, OneThatOvertookAnotherWaitsForItsCopy) {
 }
 
 // RFC 3262 §4: each early dialog of a forked INVITE has a sequence of its own
+// [race-forked-reliable]
 TEST_F(ReliableCallee, ForksWithTheSameRSeqAreAcknowledgedEach) {
   rings_reliably(180, 1, {}, "fork-a", "<sip:a@192.0.2.9:5060>");
   rings_reliably(180, 1, {}, "fork-b", "<sip:b@192.0.2.9:5060>");
@@ -146,6 +148,8 @@ TEST_F(ReliableCallee, AnotherDescriptionInThe200AfterAReliableAnswerIsIgnored) 
 }
 
 // RFC 3262 §7.2: after a challenge RAck names the INVITE that went out again
+// [race-rack-after-challenge]
+// RFC 3262 §7.2: after a challenge RAck names the INVITE that went out again [prack-challenged]
 TEST_F(ReliableCallee, AfterAChallengeTheRAckNamesTheInviteWithTheCredentials) {
   rings_reliably(180, 1, {}, "first-tag");
   EXPECT_TRUE(pracked());
@@ -166,7 +170,7 @@ TEST_F(ReliableCallee, AfterAChallengeTheRAckNamesTheInviteWithTheCredentials) {
   EXPECT_EQ(sip::to_of(prack->request).tag(), "second-tag");
 }
 
-// RFC 3261 §22.2: a challenge to PRACK is answered, in the dialog of that PRACK
+// RFC 3261 §22.2: a challenge to PRACK is answered, in the dialog of that PRACK [prack-challenged]
 TEST_F(ReliableCallee, AChallengedPrackIsSentAgainWithCredentials) {
   rings_reliably(180, 5, {}, "fork-a");
   const auto first = trunk->take_request(Method::prack);
@@ -203,7 +207,7 @@ TEST_F(ReliableCallee, ARefusedOrUnansweredPrackDoesNotEndTheCall) {
   EXPECT_EQ(world.engine->calls(), 1U);
 }
 
-// RFC 3262 §4: no PRACK in a dialog that has ended
+// RFC 3262 §4: no PRACK in a dialog that has ended [race-late-reliable]
 TEST_F(ReliableCallee, AReliableResponseAfterTheCancelIsNotAcknowledged) {
   rings(180);
   alice->cancel(call);
@@ -215,6 +219,7 @@ TEST_F(ReliableCallee, AReliableResponseAfterTheCancelIsNotAcknowledged) {
 }
 
 // RFC 3261 §13.2.2.4: the 2xx of a second fork is acknowledged and ended in its own dialog
+// [forked-2xx]
 TEST_F(ReliableCallee, TheByeToASecondForkComesAfterItsPrack) {
   rings_reliably(180, 1, {}, "fork-a");
   rings_reliably(180, 1, {}, "fork-b");
@@ -250,7 +255,7 @@ TEST_F(ReliableCallee, ARequestOfAForkThatWasNotChosenDoesNotTouchTheCall) {
 
 // ---------------------------------------------------------------- UPDATE before the answer
 
-// RFC 3311 §5.1: a callee that has answered reliably may offer anew before its 2xx
+// RFC 3311 §5.1: a callee that has answered reliably may offer anew before its 2xx [update-early]
 TEST_F(ReliableCallee, AnEarlyUpdateAfterTheReliableAnswerMovesTheMedia) {
   rings_reliably(183, 1, trunk_sdp("sendrecv", 1));
   EXPECT_TRUE(pracked());
@@ -268,7 +273,7 @@ TEST_F(ReliableCallee, AnEarlyUpdateAfterTheReliableAnswerMovesTheMedia) {
   EXPECT_EQ(heard(200)->response.status(), 200);
 }
 
-// RFC 3311 §5.2: an offer of the callee's while ours is unanswered gets 491
+// RFC 3311 §5.2: an offer of the callee's while ours is unanswered gets 491 [update-491]
 TEST_F(ReliableCallee, AnEarlyUpdateBeforeTheReliableAnswerGets491) {
   rings_reliably(180, 1);
   EXPECT_TRUE(pracked());

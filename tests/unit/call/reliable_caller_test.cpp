@@ -16,7 +16,7 @@ struct ReliableCaller : EarlyCall {
   }
 };
 
-// RFC 3262 §3: an INVITE that requires 100rel gets each 101-199 reliably
+// RFC 3262 §3: an INVITE that requires 100rel gets each 101-199 reliably [rel100-required]
 TEST_F(ReliableCaller, RingingIsRepeatedUntilItsPrack) {
   dial(HeaderName::require);
   rings(180);
@@ -68,6 +68,7 @@ TEST_F(ReliableCaller, APageWithout100relGetsNoneOfIt) {
 }
 
 // RFC 3262 §3: a second reliable provisional is not sent before the PRACK of the first
+// [rel100-order]
 TEST_F(ReliableCaller, TheStagesOfRingingKeepTheirOrder) {
   dial(HeaderName::require);
   rings(180);
@@ -84,6 +85,7 @@ TEST_F(ReliableCaller, TheStagesOfRingingKeepTheirOrder) {
 }
 
 // RFC 3262 §3: the 2xx waits while a reliable provisional with a description is unacknowledged
+// [rel100-order]
 // RFC 3261 §13.2.1: the 2xx does not repeat the answer that came reliably
 TEST_F(ReliableCaller, TheAnswerWaitsForThePrackOfTheEarlyMedia) {
   dial(HeaderName::supported);
@@ -105,7 +107,7 @@ TEST_F(ReliableCaller, TheAnswerWaitsForThePrackOfTheEarlyMedia) {
   world.expect_nothing_left();
 }
 
-// RFC 3262 §3: without a PRACK in 64*T1 the INVITE is refused with a 5xx
+// RFC 3262 §3: without a PRACK in 64*T1 the INVITE is refused with a 5xx [rel100-retransmission]
 TEST_F(ReliableCaller, APrackThatNeverComesEndsTheCallWith5xx) {
   for (const bool answered : {false, true}) {
     early.reset();
@@ -134,7 +136,7 @@ TEST_F(ReliableCaller, APrackThatNeverComesEndsTheCallWith5xx) {
   world.expect_nothing_left();
 }
 
-// RFC 3262 §3: a PRACK that matches no unacknowledged provisional response gets 481
+// RFC 3262 §3: a PRACK that matches no unacknowledged provisional response gets 481 [rel100-rack]
 TEST_F(ReliableCaller, APrackThatMatchesNothingGets481) {
   dial(HeaderName::require);
   rings(180);
@@ -226,7 +228,7 @@ TEST_F(ReliableCaller, ABrowserThatVanishesWhileTheAnswerWaitsIsGone) {
   world.expect_nothing_left();
 }
 
-// RFC 3262 §5: an offer in a PRACK is answered in its 200
+// RFC 3262 §5: an offer in a PRACK is answered in its 200 [prack-offers]
 TEST_F(ReliableCaller, AnOfferInThePrackIsAnsweredInIts200) {
   dial(HeaderName::require);
   rings(183, trunk_sdp());
@@ -268,7 +270,7 @@ TEST_F(ReliableCaller, AnOfferInThePrackOfAPlainRingingIsOutOfTurn) {
 
 // ---------------------------------------------------------------- without an offer in the INVITE
 
-// RFC 3262 §5: the first reliable response to an INVITE without offer bears ours
+// RFC 3262 §5: the first reliable response to an INVITE without offer bears ours [prack-offers]
 TEST_F(ReliableCaller, OurOfferGoesInTheFirstReliableResponseAndThePrackAnswersIt) {
   dial(HeaderName::require, {});
   rings(180);
@@ -322,7 +324,7 @@ TEST_F(ReliableCaller, APrackWithoutTheAnswerRefusesTheInvite) {
 
 // ---------------------------------------------------------------- UPDATE before the answer
 
-// RFC 3311 §5.2: an UPDATE without an offer is fine at any time
+// RFC 3311 §5.2: an UPDATE without an offer is fine at any time [update-refresh]
 TEST_F(ReliableCaller, AnUpdateWithoutOfferIsAcceptedBeforeTheAnswer) {
   dial();
   rings(180);
@@ -335,6 +337,7 @@ TEST_F(ReliableCaller, AnUpdateWithoutOfferIsAcceptedBeforeTheAnswer) {
 }
 
 // RFC 3311 §5.2: an offer in UPDATE while that of the INVITE is open gets 500 with Retry-After
+// [update-500]
 TEST_F(ReliableCaller, AnUpdateWithAnOfferBeforeTheFirstIsAnsweredGets500) {
   for (const auto field : {std::optional<HeaderName>{}, std::optional(HeaderName::supported)}) {
     early.reset();
@@ -352,7 +355,7 @@ TEST_F(ReliableCaller, AnUpdateWithAnOfferBeforeTheFirstIsAnsweredGets500) {
   }
 }
 
-// RFC 3311 §5.1: once offer and answer have come reliably an UPDATE may offer anew
+// RFC 3311 §5.1: once offer and answer have come reliably an UPDATE may offer anew [update-early]
 TEST_F(ReliableCaller, AnUpdateMayOfferAnewAfterThePrack) {
   dial(HeaderName::supported);
   rings(183, trunk_sdp());
@@ -390,6 +393,7 @@ TEST_F(ReliableCaller, AnEarlyUpdateWithoutCommonCodecGets488AndTheInviteGoesOn)
 // ---------------------------------------------------------------- the other kind of leg
 
 // RFC 3262 §3: each leg numbers its own: a trunk that requires 100rel gets a browser's ringing so
+// [rel100-rseq]
 TEST_F(ReliableCaller, ATrunkThatRequires100relHearsABrowserRing) {
   auto request = sip::Message::request(Method::invite, "sip:1001@example.test");
   request.add(HeaderName::from, "<sip:+4930123@192.0.2.9>;tag=theirs");

@@ -28,6 +28,7 @@ struct Reoffer : EstablishedCall {
   }
 };
 
+// RFC 3264 §8.4: hold and resume cross as directions [hold]
 TEST_F(Reoffer, TheBrowserHoldsAndResumes) {
   const auto held = hold_by_alice("sendonly", "recvonly");
   ASSERT_TRUE(held);
@@ -42,7 +43,7 @@ TEST_F(Reoffer, TheBrowserHoldsAndResumes) {
   EXPECT_FALSE(world.observed<CallHeld>().back().held);
 }
 
-// RFC 3264 §8.4: sendonly and inactive hold, and reach the other side as directions
+// RFC 3264 §8.4: sendonly and inactive hold, and reach the other side as directions [hold]
 TEST_F(Reoffer, TheTrunkHoldsInEverySpelling) {
   for (const std::string_view direction : {"sendonly", "inactive"}) {
     const auto sent =
@@ -62,7 +63,7 @@ TEST_F(Reoffer, TheTrunkHoldsInEverySpelling) {
   }
 }
 
-// RFC 3264 §8.4: c=0.0.0.0 is a hold, and nothing is sent there
+// RFC 3264 §8.4: c=0.0.0.0 is a hold, and nothing is sent there [hold-by-address]
 TEST_F(Reoffer, HoldByAddressSendsNothingThere) {
   const auto sent = trunk->send_in_dialog(Method::invite, "application/sdp",
                                           trunk_sdp("sendrecv", 5, "0 101", "0.0.0.0"));
@@ -76,6 +77,7 @@ TEST_F(Reoffer, HoldByAddressSendsNothingThere) {
   EXPECT_TRUE(world.media_commands<media::UpdateTrunkLeg>().back().remote.rtp.empty());
 }
 
+// RFC 3264 §8.3.1: a new port is sent to [reoffer-address]
 TEST_F(Reoffer, AMovedTrunkPortIsAnsweredHereAndTheBrowserNeverNotices) {
   std::string moved = trunk_sdp("sendrecv", 9);
   moved.replace(moved.find("40000"), 5, "41234");
@@ -87,6 +89,7 @@ TEST_F(Reoffer, AMovedTrunkPortIsAnsweredHereAndTheBrowserNeverNotices) {
   EXPECT_EQ(world.media_commands<media::UpdateTrunkLeg>().back().remote.rtp.port, 41234);
 }
 
+// RFC 8839 §4.4.1.1.1: the trunk hears nothing of an ICE restart [ice-restart]
 TEST_F(Reoffer, AnIceRestartIsAnsweredOnTheBrowserLegAlone) {
   std::string restarted = browser_offer("sendrecv", 4);
   restarted.replace(restarted.find("abcd"), 4, "wxyz");
@@ -102,7 +105,8 @@ TEST_F(Reoffer, AnIceRestartIsAnsweredOnTheBrowserLegAlone) {
   EXPECT_THAT(std::string(answer->response.body()), HasSubstr(update.remote.local_ice->ufrag));
 }
 
-// RFC 3261 §14.1: a refused re-INVITE leaves the session as it was
+// RFC 3261 §14.1: a refused re-INVITE leaves the session as it was [reinvite-refused]
+// RFC 3264 §8: and the next offer works [race-refused-offer]
 TEST_F(Reoffer, ARefusedReofferLeavesTheCallAsItWas) {
   const auto sent =
       alice->send_in_dialog(Method::invite, "application/sdp", browser_offer("sendonly"));
@@ -114,7 +118,7 @@ TEST_F(Reoffer, ARefusedReofferLeavesTheCallAsItWas) {
   EXPECT_TRUE(hold_by_alice("sendonly", "recvonly")) << "a later offer is not stuck";
 }
 
-// RFC 3261 §14.2: an INVITE while ours is pending gets 491
+// RFC 3261 §14.2: an INVITE while ours is pending gets 491 [invite-491]
 TEST_F(Reoffer, GlareOnOneLegGives491) {
   alice->send_in_dialog(Method::invite, "application/sdp", browser_offer("sendonly"));
   world.settle();
@@ -126,7 +130,8 @@ TEST_F(Reoffer, GlareOnOneLegGives491) {
   EXPECT_EQ(trunk->take_response(200, theirs)->response.status(), 491);
 }
 
-// RFC 3311 §5.2: an offer while theirs is pending gets 500 with Retry-After
+// RFC 3311 §5.2: an offer while theirs is pending gets 500 with Retry-After [update-500]
+// RFC 3311 §5.2: an UPDATE that meets their offer gets 500 [race-offers-collide]
 TEST_F(Reoffer, ASecondOfferBeforeTheFirstIsAnsweredGives500WithRetryAfter) {
   alice->send_in_dialog(Method::invite, "application/sdp", browser_offer("sendonly"));
   world.settle();
@@ -139,7 +144,7 @@ TEST_F(Reoffer, ASecondOfferBeforeTheFirstIsAnsweredGives500WithRetryAfter) {
   EXPECT_TRUE(refused->response.header(HeaderName::retry_after));
 }
 
-// RFC 3261 §14.2: a re-INVITE without offer gets ours in its 2xx
+// RFC 3261 §14.2: a re-INVITE without offer gets ours in its 2xx [offerless-reinvite]
 TEST_F(Reoffer, AReinviteWithoutOfferGetsAFreshOne) {
   const auto sent = trunk->send_in_dialog(Method::invite);
   world.settle();
@@ -151,7 +156,7 @@ TEST_F(Reoffer, AReinviteWithoutOfferGetsAFreshOne) {
   EXPECT_EQ(world.engine->calls(), 1U);
 }
 
-// RFC 3311 §5.2: an UPDATE without offer is accepted on its leg
+// RFC 3311 §5.2: an UPDATE without offer is accepted on its leg [update-refresh]
 TEST_F(Reoffer, AnUpdateWithoutOfferIsARefresh) {
   const auto sent = alice->send_in_dialog(Method::update);
   world.settle();
@@ -159,6 +164,7 @@ TEST_F(Reoffer, AnUpdateWithoutOfferIsARefresh) {
   EXPECT_FALSE(trunk->take_request(Method::update));
 }
 
+// RFC 5057 §5.1: silence in a dialog ends the call [dialog-lost]
 TEST_F(Reoffer, TheSilentFarLegIsGivenUpAndTheOfferRefused) {
   trunk->silent = true;
   const auto sent =
@@ -206,6 +212,7 @@ struct Hold : EstablishedCall {
   std::string answered;
 };
 
+// RFC 3264 §8.4: holds of both sides end one by one [hold]
 TEST_F(Hold, WhoHoldsLastResumesFirst) {
   EXPECT_EQ(offer(*alice, *trunk, "sendonly", "recvonly"), "sendonly");
   EXPECT_EQ(answered, "recvonly");
@@ -247,6 +254,7 @@ TEST_F(Hold, AHeldSideThatRepeatsItsAnswerCanStillSpeakLater) {
   EXPECT_EQ(answered, "sendrecv");
 }
 
+// RFC 6337 §5.1: our offer does not repeat the hold [offerless-reinvite]
 TEST_F(Hold, AResumeByAReinviteWithoutOfferReachesTheOtherSide) {
   offer(*trunk, *alice, "sendonly", "recvonly");
   const auto sent = trunk->send_in_dialog(Method::invite);

@@ -100,6 +100,7 @@ struct ReplacesIn : ReferredCase {
 };
 
 // RFC 5589 §7.1: the dialog of the consultation names whom the other party is joined with
+// [race-replaces-tags]
 TEST_F(ReplacesIn, AnAttendedTransferJoinsTheTwoOthers) {
   const auto dialog = consult("bob", *bob, browser_answer());
   ASSERT_TRUE(dialog);
@@ -190,7 +191,7 @@ TEST_F(ReplacesIn, AConsultedPartyThatOnlyRingsIsNotJoined) {
   wind_up();
 }
 
-// RFC 3891 §3: the new dialog takes the place of the old one, which is ended by BYE
+// RFC 3891 §3: the new dialog takes the place of the old one, which is ended by BYE [replaces]
 TEST_F(ReplacesIn, AnotherDeviceOfTheUserTakesTheCallOver) {
   Peer& tablet = world.registered("alice", 100000, "i-2");
   ASSERT_EQ(invite(tablet, "alice", {of_alice()}), 200);
@@ -256,7 +257,7 @@ TEST_F(ReplacesIn, OneThatCanNotBeJoinedLeavesTheCallAsItWas) {
   wind_up(false);
 }
 
-// RFC 3891 §3: what is answered when no dialog can be replaced
+// RFC 3891 §3: what is answered when no dialog can be replaced [replaces]
 TEST_F(ReplacesIn, WhatCanNotBeReplacedIsRefused) {
   Peer& tablet = world.registered("alice", 100000, "i-2");
   EXPECT_EQ(invite(tablet, "alice", {"nosuch;to-tag=a;from-tag=b"}), 481);

@@ -60,7 +60,7 @@ NaptrRecord naptr(std::uint16_t order, std::uint16_t preference, std::string ser
   return {order, preference, std::move(flags), std::move(service), "", std::move(replacement)};
 }
 
-// RFC 3263 §4.1: a numeric host needs no DNS
+// RFC 3263 §4.1: a numeric host needs no DNS [numeric-host]
 TEST(ServerLocation, AsksNothingForAnAddress) {
   Zone zone;
   EXPECT_THAT(places(zone.locate("sip:192.0.2.1")), ElementsAre("udp 192.0.2.1:5060"));
@@ -79,7 +79,7 @@ TEST(ServerLocation, AsksForAddressesAloneWhereThePortIsNamed) {
   EXPECT_THAT(zone.asked, ElementsAre("A carrier.test"));
 }
 
-// RFC 3263 §4.1: NAPTR, then SRV, then A and AAAA
+// RFC 3263 §4.1: NAPTR, then SRV, then A and AAAA [naptr-srv]
 TEST(ServerLocation, GoesFromNaptrToSrvToAddresses) {
   Zone zone;
   zone.answers["NAPTR carrier.test"].naptr = {naptr(10, 20, "SIP+D2U", "_sip._udp.carrier.test"),
@@ -143,7 +143,7 @@ TEST(ServerLocation, FindsOnlyTlsForSips) {
               ElementsAre("NAPTR carrier.test", "SRV _sips._tcp.carrier.test", "A carrier.test"));
 }
 
-// RFC 3263 §4.1: without NAPTR, SRV of the transports that we have
+// RFC 3263 §4.1: without NAPTR, SRV of the transports that we have [naptr-srv]
 TEST(ServerLocation, AsksForTheServicesThatWeHave) {
   Zone zone;
   zone.srv("_sip._tcp.carrier.test", {{1, 0, 5060, "192.0.2.1"}});
@@ -211,7 +211,7 @@ ServerTarget target(std::uint32_t priority, std::uint16_t weight, std::uint16_t 
   return {Transport::udp, *SocketAddress::parse(address), priority, weight, record};
 }
 
-// RFC 2782: priority first, whatever the weight
+// RFC 2782: priority first, whatever the weight [srv-order]
 TEST(DrawOrder, GoesByPriority) {
   SeededRandom random(1);
   const std::vector targets{target(20, 100, 0), target(10, 0, 1), target(10, 1, 2)};
@@ -222,7 +222,7 @@ TEST(DrawOrder, GoesByPriority) {
   }
 }
 
-// RFC 2782: weight is the share within a priority
+// RFC 2782: weight is the share within a priority [srv-order]
 TEST(DrawOrder, SharesByWeight) {
   SeededRandom random(2);
   const std::vector targets{target(1, 75, 0), target(1, 25, 1), target(1, 0, 2)};

@@ -13,6 +13,9 @@ using sip::Method;
 using testing::HasSubstr;
 
 // RFC 4028 §4: an interval of 90 s is taken; without refreshes the session ends before it is over
+// [race-short-interval]
+// RFC 4028 §9: the 2xx names interval and refresher [refresher-chosen]
+// RFC 4028 §7.4: UPDATE restarts the timer [race-refresh-kinds]
 TEST(SessionTimer, JsSipsNinetySecondsAreRefreshedForHours) {
   World world;
   Peer& alice = world.registered("alice", 100000);
@@ -88,7 +91,7 @@ struct TrunkTimer : testing::Test {
   }
 };
 
-// RFC 4028 §7.4: the refresher refreshes at half the interval
+// RFC 4028 §7.4: the refresher refreshes at half the interval [refresh-half]
 TEST_F(TrunkTimer, WeAskForTheTrunksIntervalAndRefreshByUpdate) {
   establish("1800;refresher=uac");
   EXPECT_EQ(invite->request.header(HeaderName::session_expires), "1800");
@@ -106,7 +109,7 @@ TEST_F(TrunkTimer, WeAskForTheTrunksIntervalAndRefreshByUpdate) {
   EXPECT_EQ(world.engine->calls(), 1U);
 }
 
-// RFC 4028 §7.4: a refresh by re-INVITE repeats the description as it is
+// RFC 4028 §7.4: a refresh by re-INVITE repeats the description as it is [refresh-half]
 TEST_F(TrunkTimer, ATrunkWithoutUpdateIsRefreshedByReinviteWithTheSameDescription) {
   establish("1800;refresher=uac", "INVITE, ACK, BYE, CANCEL");
   world.pass(seconds{901});
@@ -129,6 +132,8 @@ TEST_F(TrunkTimer, AnUpdateThatIsNotTakenBecomesAReinvite) {
   EXPECT_TRUE(trunk->take_request(Method::invite));
 }
 
+// RFC 4028 §10: a refused refresh is tried again [refresh-refused]
+// RFC 3311 §5.1: a refused UPDATE changes nothing [update-refused]
 TEST_F(TrunkTimer, ARefreshThatIsRefusedIsTriedAgainUntilTheSessionIsOver) {
   establish("1800;refresher=uac");
   world.pass(seconds{901});
@@ -141,7 +146,8 @@ TEST_F(TrunkTimer, ARefreshThatIsRefusedIsTriedAgainUntilTheSessionIsOver) {
   EXPECT_EQ(world.engine->calls(), 1U);
 }
 
-// RFC 4028 §10: a refresh refused with 481 ends the session by BYE
+// RFC 4028 §10: a refresh refused with 481 ends the session by BYE [refresh-refused]
+// RFC 3311 §5.1: 481 to UPDATE ends the dialog [update-refused]
 TEST_F(TrunkTimer, ARefreshThatFindsNoDialogEndsTheCall) {
   establish("1800;refresher=uac");
   world.pass(seconds{901});
@@ -152,7 +158,7 @@ TEST_F(TrunkTimer, ARefreshThatFindsNoDialogEndsTheCall) {
   EXPECT_TRUE(trunk->take_request(Method::bye));
 }
 
-// RFC 4028 §10: a refresh that times out ends the session by BYE
+// RFC 4028 §10: a refresh that times out ends the session by BYE [race-refresh-unanswered]
 TEST_F(TrunkTimer, ARefreshThatNobodyAnswersEndsBothSides) {
   establish("1800;refresher=uac");
   world.pass(seconds{901});
@@ -178,6 +184,7 @@ TEST_F(TrunkTimer, ARefreshAnsweredWithoutSessionExpiresEndsTheTimer) {
 }
 
 // RFC 4028 §7.4: any re-INVITE with a 2xx is a refresh, whoever sends it and whatever it is for
+// [refresher-roles]
 TEST_F(TrunkTimer, AHoldThatWePassOnIsARefreshToo) {
   establish("1800;refresher=uas");
   world.pass(seconds{1700});
@@ -196,6 +203,7 @@ TEST_F(TrunkTimer, AHoldThatWePassOnIsARefreshToo) {
 }
 
 // RFC 4028 §10: without a refresh BYE leaves min(32 s, interval / 3) before its end
+// [session-expired]
 TEST_F(TrunkTimer, ATrunkThatDoesNotRefreshAsItPromisedIsEnded) {
   establish("1800;refresher=uas");
   world.pass(seconds{1767});
@@ -205,7 +213,9 @@ TEST_F(TrunkTimer, ATrunkThatDoesNotRefreshAsItPromisedIsEnded) {
   EXPECT_TRUE(trunk->take_request(Method::bye));
 }
 
-// RFC 4028 §8.1: uac and uas are the roles of the transaction that names them
+// RFC 4028 §8.1: uac and uas are the roles of the transaction that names them [refresher-roles]
+// RFC 4028 §7.4: re-INVITE restarts the timer [race-refresh-kinds]
+// RFC 4028 §7.4: the other side may make us the refresher [race-refresher-turns]
 TEST_F(TrunkTimer, AnyRefreshRestartsTheTimerAndMayChangeTheRoles) {
   establish("1800;refresher=uas");
   world.pass(seconds{1000});
@@ -224,7 +234,7 @@ TEST_F(TrunkTimer, AnyRefreshRestartsTheTimerAndMayChangeTheRoles) {
   EXPECT_TRUE(trunk->take_request(Method::update)) << "now we are the refresher";
 }
 
-// RFC 4028 §7.2: a 2xx without Session-Expires means no timer
+// RFC 4028 §7.2: a 2xx without Session-Expires means no timer [session-timer-off]
 TEST_F(TrunkTimer, WithoutSessionExpiresInTheAnswerThereIsNoTimer) {
   establish("");
   world.pass(seconds{20000});
@@ -233,6 +243,7 @@ TEST_F(TrunkTimer, WithoutSessionExpiresInTheAnswerThereIsNoTimer) {
 }
 
 // RFC 4028 §7.3: after a 422 the INVITE goes out again with the interval that it asks for, once
+// [422-retry]
 TEST_F(TrunkTimer, A422RaisesTheIntervalOnceUnderTheSameCallId) {
   world.answer_challenge(*alice, alice->invite("5551000", "alice", kBrowserOffer), "alice");
   const auto first = trunk->take_request(Method::invite);
@@ -293,7 +304,9 @@ TEST_F(TrunkTimer, ASessionDoesNotExpireWhileItsBrowserIsAway) {
   EXPECT_EQ(world.engine->calls(), 0U) << "and then the session's own time again";
 }
 
-// RFC 4028 §9: an interval below 90 s gets 422 with Min-SE where the peer knows timers
+// RFC 4028 §9: an interval below 90 s gets 422 with Min-SE where the peer knows timers [min-se]
+// RFC 4028 §9: a peer without timers is refreshed by us [refresher-chosen]
+// RFC 4028 §5: less than 90 s is refused or raised [race-short-interval]
 TEST_F(TrunkTimer, ATooShortIntervalGets422WithOurMinimumFromPeersThatKnowTimers) {
   for (const bool knows : {true, false}) {
     auto request = sip::Message::request(Method::invite, "sip:echo@example.test");
@@ -318,6 +331,7 @@ TEST_F(TrunkTimer, ATooShortIntervalGets422WithOurMinimumFromPeersThatKnowTimers
   }
 }
 
+// RFC 4028 §5: Min-SE of the request is heeded [min-se]
 TEST(SessionTimerAgreement, OurOwnWishIsRaisedToTheRequestsMinimum) {
   auto request = sip::Message::request(Method::invite, "sip:a@example.test");
   request.add(HeaderName::supported, "timer");

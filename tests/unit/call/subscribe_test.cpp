@@ -96,7 +96,7 @@ struct Subscribing : testing::Test {
   std::optional<sip::ResponseReceived> last;
 };
 
-// RFC 6665 §4.2.1: the subscription is granted, and told of at once
+// RFC 6665 §4.2.1: the subscription is granted, and told of at once [subscribe]
 TEST_F(Subscribing, APageWatchesItsVoiceMailAtATrunk) {
   establish();
   const auto sent = notify("active;expires=600");
@@ -166,6 +166,7 @@ TEST_F(Subscribing, ANotifyThatOvertakesThe200IsKeptForIt) {
 }
 
 // RFC 6665 §4.2.1.1: unknown packages are 489 with Allow-Events, short times 423 with Min-Expires
+// [subscribe]
 TEST_F(Subscribing, WhatIsNotCarriedIsRefused) {
   EXPECT_EQ(refused(subscription("5551000", "alice", "dialog", "900")), 489);
   EXPECT_THAT(last->response.headers(HeaderName::allow_events),

@@ -200,6 +200,7 @@ TEST_F(GatewayTransfer, ATargetThatDoesNotAnswerIsGivenUp) {
   wind_up();
 }
 
+// RFC 3261 §9.1: an answer that crosses our CANCEL gets ACK and BYE [race-cancel-crosses-200]
 TEST_F(GatewayTransfer, AnAnswerThatCrossesOurCancelIsEndedAtOnce) {
   const auto asked = to_bob(seconds{15});
   const auto invite = bob->take_request(Method::invite);

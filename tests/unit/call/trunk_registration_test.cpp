@@ -85,6 +85,7 @@ TEST_F(Registering, AsksForItsBinding) {
 }
 
 // RFC 3261 §10.2.4: refreshed before it runs out, with the same Call-ID and the next CSeq
+// [trunk-register]
 TEST_F(Registering, RefreshesBeforeTheBindingRunsOut) {
   auto request = due();
   const std::string call_id = field(*request, HeaderName::call_id);
@@ -143,7 +144,7 @@ TEST_F(Registering, AnswersAChainOfChallenges) {
   accept(*three);
 }
 
-// RFC 8760 §2.4: of several algorithms the topmost that we know
+// RFC 8760 §2.4: of several algorithms the topmost that we know [algorithms-answered]
 TEST_F(Registering, AnswersBySha256WhereThatComesFirst) {
   const auto request = due();
   const auto again =
@@ -176,7 +177,7 @@ TEST_F(Registering, UsesTheNonceAgainForARefresh) {
   accept(*again);
 }
 
-// RFC 3261 §22.1: no loop of challenges
+// RFC 3261 §22.1: no loop of challenges [challenge-loop]
 TEST_F(Registering, GivesUpWhenItsPasswordIsRefused) {
   const auto request = due();
   const auto again = answer(*request, 401, {{HeaderName::www_authenticate, kChallenge}});
@@ -201,6 +202,8 @@ TEST_F(Registering, GivesUpOnAServerThatNeverHasEnough) {
 }
 
 // RFC 3261 §10.2.8: 423 is answered with the time that its Min-Expires asks for
+// [trunk-register-423]
+// RFC 3261 §10.2.8: 423 is answered with the time that its Min-Expires asks for [race-register-423]
 TEST_F(Registering, RaisesItsTimeWhenItIsTooShort) {
   const auto request = due();
   const auto again = answer(*request, 423, {{HeaderName::min_expires, "7200"}});
@@ -224,6 +227,7 @@ TEST_F(Registering, DoesNotFollowA423WithoutSense) {
 }
 
 // RFC 5626 §4.5: from 30 seconds, doubled with each failure, to half an hour, with jitter
+// [trunk-register-backoff]
 TEST_F(Registering, WaitsLongerAfterEachFailure) {
   const std::array<std::pair<double, double>, 8> bounds{{{30, 60},
                                                          {60, 120},
@@ -273,7 +277,7 @@ TEST_F(Registering, KeepsItsBindingWhileARefreshFails) {
   EXPECT_EQ(machine.deadline(), now);
 }
 
-// RFC 3608 §6.1: the route that the registrar wants our requests to take
+// RFC 3608 §6.1: the route that the registrar wants our requests to take [service-route]
 TEST_F(Registering, RemembersTheServiceRoute) {
   const auto request = due();
   answer(*request, 200,
@@ -284,7 +288,7 @@ TEST_F(Registering, RemembersTheServiceRoute) {
   EXPECT_THAT(machine.service_route(), IsEmpty());
 }
 
-// RFC 3261 §10.2.2: the binding is removed with an expiry of zero
+// RFC 3261 §10.2.2: the binding is removed with an expiry of zero [trunk-unregister]
 TEST_F(Registering, LeavesWhenItIsTold) {
   accept(*due());
   TrunkRegistration::Effects effects;

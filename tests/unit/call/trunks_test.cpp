@@ -88,18 +88,22 @@ TEST(TrunksIdentify, Ipv6SourcesMatchIpv6EntriesOnly) {
   EXPECT_EQ(identified(trunks, "203.0.113.1:5060"), "four");
 }
 
+// RFC 3263 §4.2: a numeric host has the default port [numeric-host]
 TEST(TrunksTarget, DefaultsToUdpAnd5060) {
   Trunks trunks({settings("carrier", "sip:192.0.2.1")});
   EXPECT_EQ(Trunks::target(trunks.all()[0]),
             (sip::Target{sip::Transport::udp, address("192.0.2.1:5060"), {}}));
 }
 
+// RFC 3263 §4.1: transport and port of the URI decide [transport-chosen]
 TEST(TrunksTarget, TakesTransportAndPortFromTheUri) {
   Trunks trunks({settings("carrier", "sip:192.0.2.1:5070;transport=TCP")});
   EXPECT_EQ(Trunks::target(trunks.all()[0]),
             (sip::Target{sip::Transport::tcp, address("192.0.2.1:5070"), {}}));
 }
 
+// RFC 5630 §3: sips is TLS, whatever the transport parameter says [sips-target]
+// RFC 5630 §3: transport=tls and sips with tcp are TLS [race-sips-and-tls]
 TEST(TrunksTarget, TlsDefaultsTo5061) {
   Trunks trunks({settings("param", "sip:192.0.2.1;transport=tls"),
                  settings("sips", "sips:192.0.2.2"),
@@ -223,7 +227,7 @@ TEST_F(TrunksOrderTest, TheOnlyTargetRestsWhenItAsksTwiceInARow) {
   EXPECT_EQ(rests_until, now_ + seconds{20});
 }
 
-// RFC 3261 §21.5.4: a 503 with Retry-After takes the server out for so long
+// RFC 3261 §21.5.4: a 503 with Retry-After takes the server out for so long [retry-after-heeded]
 TEST_F(TrunksOrderTest, LeavesOutThoseThatRest) {
   trunk().rest(place(0), 20, now_);
   EXPECT_EQ(order(), (std::vector<std::string>{"192.0.2.2", "192.0.2.3"}));

@@ -152,6 +152,7 @@ TEST_F(IceLiteTest, IgnoresUnknownOptionalAttributesAndNomination) {
   EXPECT_FALSE(ice_.selected());
 }
 
+// RFC 8445 §7.3.1.1: a peer that would be controlled gets 487 [ice-role]
 TEST_F(IceLiteTest, AnswersTheControlledRoleWith487AndKeepsItsState) {
   const CheckOutcome outcome = check(wifi_, {.use_candidate = true, .controlled = true});
   EXPECT_EQ(outcome.verdict, CheckVerdict::role_conflict);

@@ -37,6 +37,7 @@ TEST(HttpDoorTest, finds_sip_among_other_subprotocols) {
   EXPECT_FALSE(kDoor.judge(request, false));
 }
 
+// RFC 7118 §4.1: an upgrade without sip gets 400 [ws-subprotocol]
 TEST(HttpDoorTest, refuses_an_upgrade_without_sip) {
   for (const char* protocols : {"", "chat", "sips", "xsip", "SIP2"}) {
     HttpRequest request = upgrade();

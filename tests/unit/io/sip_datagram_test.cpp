@@ -30,6 +30,7 @@ TEST_F(SipDatagramTest, passes_a_datagram_with_its_source_and_flow) {
   EXPECT_EQ(input.messages[0].source, (sip::Target{sip::Transport::udp, peer.local(), flow}));
 }
 
+// RFC 3261 §18.1.1: very large datagrams are received [datagram-size]
 TEST_F(SipDatagramTest, passes_an_empty_and_a_very_large_datagram) {
   const PeerSocket peer = PeerSocket::udp();
   const std::string large(60000, 'x');
@@ -57,6 +58,7 @@ TEST_F(SipDatagramTest, sends_from_the_bound_port) {
   EXPECT_EQ(bytes, order({}).bytes);
 }
 
+// RFC 3261 §18.4: an ICMP error fails the request [transport-failure]
 TEST_F(SipDatagramTest, reports_a_request_that_nobody_listens_for) {
   const SocketAddress nobody = PeerSocket::udp().local();
   datagram.send(order(nobody, 7));

@@ -55,6 +55,7 @@ TEST_F(SipStreamTest, joins_a_message_that_comes_byte_by_byte) {
   EXPECT_TRUE(input.messages[0].source.flow);
 }
 
+// RFC 3261 §18.3: several messages of a segment are cut [stream-segments]
 TEST_F(SipStreamTest, cuts_several_messages_of_one_segment) {
   begin();
   const PeerSocket peer = PeerSocket::tcp_to(local);
@@ -63,6 +64,7 @@ TEST_F(SipStreamTest, cuts_several_messages_of_one_segment) {
   EXPECT_EQ(input.messages[2].bytes, kOptions);
 }
 
+// RFC 5626 §3.5.1: a double line end gets one [crlf-ping]
 TEST_F(SipStreamTest, answers_a_double_crlf_with_one) {
   begin();
   PeerSocket peer = PeerSocket::tcp_to(local);
@@ -71,6 +73,7 @@ TEST_F(SipStreamTest, answers_a_double_crlf_with_one) {
   EXPECT_TRUE(input.messages.empty());
 }
 
+// RFC 5923 §5: requests leave by the connection of the peer [flow-reuse]
 TEST_F(SipStreamTest, sends_on_the_flow_of_the_target) {
   begin();
   PeerSocket peer = PeerSocket::tcp_to(local);
@@ -99,6 +102,7 @@ TEST_F(SipStreamTest, fails_a_request_on_a_flow_that_is_gone) {
   EXPECT_EQ(input.failures, std::vector<sip::TransactionId>{{3}});
 }
 
+// RFC 5923 §5: one connection serves several requests [flow-reuse]
 TEST_F(SipStreamTest, connects_once_for_several_requests) {
   begin();
   const PeerSocket listener = PeerSocket::tcp_listener();
@@ -124,6 +128,7 @@ TEST_F(SipStreamTest, takes_an_answer_on_the_connection_it_made) {
   EXPECT_EQ(input.messages[0].source.remote, listener.local());
 }
 
+// RFC 3261 §8.1.3.1: a refused connection fails its requests [transport-failure]
 TEST_F(SipStreamTest, fails_each_request_when_nobody_listens) {
   begin();
   const SocketAddress nobody = PeerSocket::tcp_listener().local();

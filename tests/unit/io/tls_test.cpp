@@ -52,6 +52,7 @@ TEST_F(TlsTest, carries_messages_both_ways_on_one_connection) {
   EXPECT_TRUE(run_until([&] { return !client_input.messages.empty(); }));
 }
 
+// RFC 5922 §7.3: any name of the trunk is taken [tls-name]
 TEST_F(TlsTest, takes_any_of_the_names_of_an_address) {
   const Certificate certificate("DNS:gw.example.test");
   begin(certificate, {"other.example.test", "gw.example.test"});
@@ -59,6 +60,7 @@ TEST_F(TlsTest, takes_any_of_the_names_of_an_address) {
   EXPECT_TRUE(run_until([&] { return !input.messages.empty(); }));
 }
 
+// RFC 5922 §7.3: another name is refused [tls-name]
 TEST_F(TlsTest, refuses_a_peer_with_another_name) {
   const Certificate certificate("DNS:evil.example.test");
   begin(certificate, {"gw.example.test"});
@@ -68,6 +70,7 @@ TEST_F(TlsTest, refuses_a_peer_with_another_name) {
   EXPECT_EQ(client_counters.connect_failures.get(), 1);
 }
 
+// RFC 5922 §7.3: an unknown authority is refused [tls-name]
 TEST_F(TlsTest, refuses_a_certificate_that_nobody_vouches_for) {
   const Certificate certificate("DNS:gw.example.test"), other("DNS:gw.example.test");
   begin(certificate, {"gw.example.test"});

@@ -10,6 +10,7 @@ using ::testing::StartsWith;
 
 class WebSocketHandshakeTest : public WebSocketTest {};
 
+// RFC 7118 §4.1: the answer has the subprotocol sip alone [ws-subprotocol]
 TEST_F(WebSocketHandshakeTest, answers_with_exactly_the_subprotocol_sip) {
   begin();
   const std::string answer = ask(upgrade_request("Sec-WebSocket-Protocol: chat, sip\r\n"));
@@ -33,6 +34,7 @@ TEST_F(WebSocketHandshakeTest, refuses_without_the_subprotocol) {
   EXPECT_TRUE(run_until([&] { return failures(HandshakeFailure::subprotocol) == 2; }));
 }
 
+// RFC 6455 §4.4: another version gets 426 and 13 [ws-version]
 TEST_F(WebSocketHandshakeTest, names_the_version_it_speaks) {
   begin();
   const std::string answer = ask(upgrade_request("Sec-WebSocket-Protocol: sip\r\n", "8"));
@@ -40,6 +42,7 @@ TEST_F(WebSocketHandshakeTest, names_the_version_it_speaks) {
   EXPECT_THAT(answer, HasSubstr("Sec-WebSocket-Version: 13"));
 }
 
+// RFC 6455 §10.2: another origin gets 403 [ws-origin]
 TEST_F(WebSocketHandshakeTest, lets_only_listed_origins_in) {
   begin({.allowed_origins = {"https://app.example.test"}});
   const std::string protocol = "Sec-WebSocket-Protocol: sip\r\n";

@@ -5,6 +5,7 @@ namespace {
 
 class WebSocketLifeTest : public WebSocketTest {};
 
+// RFC 6455 §5.5: a close gets its close [ws-control]
 TEST_F(WebSocketLifeTest, answers_a_close_and_reports_the_flow_closed) {
   begin();
   PeerSocket peer = connect();
@@ -30,6 +31,7 @@ TEST_F(WebSocketLifeTest, reports_a_reset_connection) {
   EXPECT_EQ(disconnects(Disconnect::lost), 1);
 }
 
+// RFC 5626 §5.3: a request goes down its flow or nowhere [flow-only]
 TEST_F(WebSocketLifeTest, fails_a_request_to_a_flow_that_is_gone) {
   begin();
   PeerSocket peer = connect();
@@ -40,6 +42,7 @@ TEST_F(WebSocketLifeTest, fails_a_request_to_a_flow_that_is_gone) {
   EXPECT_EQ(input.failures, std::vector<sip::TransactionId>{{5}});
 }
 
+// RFC 7118 §6: a quiet connection is pinged [ws-keepalive]
 TEST_F(WebSocketLifeTest, pings_a_quiet_peer_and_keeps_one_that_answers) {
   begin({.allowed_origins = {}, .ping_interval = milliseconds{30}, .pong_timeout = seconds{60}});
   PeerSocket peer = connect();
@@ -52,6 +55,7 @@ TEST_F(WebSocketLifeTest, pings_a_quiet_peer_and_keeps_one_that_answers) {
   EXPECT_EQ(open(), 1);
 }
 
+// RFC 7118 §6: and dropped if nothing comes [ws-keepalive]
 TEST_F(WebSocketLifeTest, drops_a_peer_that_does_not_answer_a_ping) {
   begin(
       {.allowed_origins = {}, .ping_interval = milliseconds{20}, .pong_timeout = milliseconds{20}});
@@ -61,6 +65,7 @@ TEST_F(WebSocketLifeTest, drops_a_peer_that_does_not_answer_a_ping) {
   EXPECT_EQ(input.closures.size(), 1u);
 }
 
+// RFC 6455 §7.4.1: a peer that does not read is closed with 1013 [ws-slow]
 TEST_F(WebSocketLifeTest, closes_with_1013_on_a_peer_that_does_not_read) {
   begin({.allowed_origins = {}, .max_send_queue = 100000});
   PeerSocket peer = connect();

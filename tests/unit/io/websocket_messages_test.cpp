@@ -5,6 +5,8 @@ namespace {
 
 class WebSocketMessagesTest : public WebSocketTest {};
 
+// RFC 7118 §4.2: text and binary are taken [ws-text-binary]
+// RFC 7118 §4.2: neither is refused [race-websocket-messages]
 TEST_F(WebSocketMessagesTest, takes_text_and_binary) {
   begin();
   const PeerSocket peer = connect();
@@ -17,6 +19,9 @@ TEST_F(WebSocketMessagesTest, takes_text_and_binary) {
   EXPECT_EQ(input.messages[0].source.flow, input.messages[1].source.flow);
 }
 
+// RFC 7118 §5: fragments are one message [ws-one-message]
+// RFC 6455 §5.5: a ping between them gets its pong [ws-control]
+// RFC 7118 §4.2: fragments are taken [race-websocket-messages]
 TEST_F(WebSocketMessagesTest, joins_fragments_around_a_ping) {
   begin();
   PeerSocket peer = connect();
@@ -39,6 +44,7 @@ TEST_F(WebSocketMessagesTest, passes_crlf_keep_alives_on) {
   EXPECT_EQ(input.messages[0].bytes, "\r\n\r\n");
 }
 
+// RFC 7118 §4.2: ours are text, or binary if they must [ws-text-binary]
 TEST_F(WebSocketMessagesTest, answers_as_text_or_else_as_binary) {
   begin();
   PeerSocket peer = connect();
@@ -85,6 +91,7 @@ TEST_F(WebSocketMessagesTest, closes_with_1009_on_a_larger_one) {
   EXPECT_EQ(input.closures.size(), 1u);
 }
 
+// RFC 7118 §5: fragments count together [ws-one-message]
 TEST_F(WebSocketMessagesTest, counts_fragments_together_against_the_limit) {
   begin({.allowed_origins = {}, .max_message = 1000});
   PeerSocket peer = connect();
@@ -95,6 +102,7 @@ TEST_F(WebSocketMessagesTest, counts_fragments_together_against_the_limit) {
   EXPECT_EQ(close->close_code(), 1009);
 }
 
+// RFC 6455 §5.1: an unmasked frame is closed with 1002 [ws-frames]
 TEST_F(WebSocketMessagesTest, closes_with_1002_on_an_unmasked_frame) {
   begin();
   PeerSocket peer = connect();
@@ -106,6 +114,7 @@ TEST_F(WebSocketMessagesTest, closes_with_1002_on_an_unmasked_frame) {
   EXPECT_TRUE(run_until([&] { return disconnects(Disconnect::protocol) == 1; }));
 }
 
+// RFC 6455 §8.1: text that is no UTF-8 is closed with 1007 [ws-frames]
 TEST_F(WebSocketMessagesTest, closes_with_1007_on_text_that_is_no_utf8) {
   begin();
   PeerSocket peer = connect();

@@ -301,6 +301,8 @@ TEST_F(PlaneBrowser, TakesANewBrowserWithItsOwnCertificate) {
   EXPECT_EQ(browser_->received().ssrc, first_ssrc);
 }
 
+// RFC 3711 §3.3.1: a repeated description keeps the keys [srtp-rollover]
+// RFC 3711 §3.3.1: SRTP goes on over a refresh [race-srtp-state]
 TEST_F(PlaneBrowser, ARepeatedDescriptionKeepsTheAssociation) {
   connect_call();
   execute(UpdateBrowserLeg{kBrowser,

@@ -183,6 +183,7 @@ TEST_F(PlaneSources, RelaysADigitOfTheCarrierToTheBrowser) {
   EXPECT_EQ(events<DigitReceived>()[0].digit, '#');
 }
 
+// RFC 4733 §2.2: an event gets the clock of the other leg [race-event-clock]
 TEST_F(PlaneSources, ScalesTheDurationBetweenClocks) {
   connect_call();
   execute(
@@ -218,6 +219,7 @@ TEST_F(PlaneSources, EndsAnEventWhoseSourceFellSilent) {
   EXPECT_EQ(events<DigitReceived>()[0].digit, '3');
 }
 
+// RFC 3264 §8.4: nothing is sent to 0.0.0.0 [hold-by-address]
 TEST_F(PlaneSources, StopsSendingToAPeerThatHoldsByAddress) {
   connect_call();
   browser_->send_tone(440, now_);

@@ -104,6 +104,7 @@ TEST_P(Srtp, RefusesAPacketBeforeTheWindow) {
   EXPECT_EQ(open(late), SrtpVerdict::replayed);
 }
 
+// RFC 3711 §3.3.1: the roll-over is followed [srtp-rollover]
 TEST_P(Srtp, FollowsTheRollOverAndAStragglerFromBeforeIt) {
   for (std::uint32_t sequence = 30000; sequence < 65530; sequence += 500) {
     ASSERT_EQ(open(sealed(static_cast<std::uint16_t>(sequence))), SrtpVerdict::ok);

@@ -116,6 +116,8 @@ TEST(RouteCodecsTest, MapsTheSameCodecToThePeersNumber) {
               ElementsAre(std::pair(111, 96), std::pair(110, 97)));
 }
 
+// RFC 4733 §2.2: events get the clock of the audio [events-mapped]
+// RFC 4733 §2.2: events get the payload type of their leg [race-event-clock]
 TEST(RouteCodecsTest, AllEventsGoToTheOneWithTheClockOfTheAudioSent) {
   EXPECT_THAT(routes({pcmu(), event(48000, 110), event(8000, 126)},
                      {pcmu(), event(48000, 102), event(8000, 101)}),

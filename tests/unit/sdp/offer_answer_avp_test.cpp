@@ -36,6 +36,7 @@ TEST(AvpOfferTest, SaysEverythingAPlainPhoneNeeds) {
                           "a=sendrecv"));
 }
 
+// RFC 8866 §5.7: an IPv6 address is IP6 in c= and o= [ipv6-description]
 TEST(AvpOfferTest, OfAnIpv6AddressSaysSo) {
   LocalMedia local = trunk_media();
   local.address = *IpAddress::parse("2001:db8::7");
@@ -45,6 +46,7 @@ TEST(AvpOfferTest, OfAnIpv6AddressSaysSo) {
   EXPECT_THAT(line_of(text, "o="), HasSubstr("IN IP6 2001:db8::7"));
 }
 
+// RFC 3264 §5: an origin is numeric and our own [origin-own]
 TEST(AvpOfferTest, TheSessionIdIsNumericAndBelow62Bits) {
   for (std::uint64_t seed = 0; seed < 50; ++seed) {
     SeededRandom random(seed);
@@ -75,6 +77,7 @@ TEST(AvpAnswerTest, SpeaksWithThePayloadTypesOfTheOffer) {
   EXPECT_EQ(one.local_text(), text);
 }
 
+// RFC 5761 §5.1.1: rtcp-mux only where it was offered [rtcp-mux]
 TEST(AvpAnswerTest, AgreesToRtcpMuxOnlyWhenOffered) {
   OfferAnswer with = trunk_leg();
   const auto remote = with.receive_offer(corpus("carrier_opus_mux.sdp"));
@@ -90,6 +93,7 @@ TEST(AvpAnswerTest, AgreesToRtcpMuxOnlyWhenOffered) {
   EXPECT_EQ(plain->rtcp, SocketAddress::parse("192.0.2.60:7079"));
 }
 
+// RFC 3264 §5.1: no direction is sendrecv [direction-default]
 TEST(AvpAnswerTest, TellsWhereThePeerReceives) {
   OfferAnswer one = trunk_leg();
   const auto remote = one.receive_offer(corpus("carrier_plain.sdp"));
@@ -101,7 +105,7 @@ TEST(AvpAnswerTest, TellsWhereThePeerReceives) {
   EXPECT_FALSE(remote->held_by_address);
 }
 
-// RFC 3605 §2.1: RTCP goes to the port of a=rtcp
+// RFC 3605 §2.1: RTCP goes to the port of a=rtcp [rtcp-port]
 TEST(AvpAnswerTest, RtcpGoesToTheStatedPortButNeverToAThirdHost) {
   OfferAnswer one = trunk_leg();
   const auto remote = one.receive_offer(corpus("carrier_ipv6.sdp"));
@@ -127,6 +131,7 @@ TEST(AvpAnswerTest, AHostNameOrAGroupIsNoAddressToSendTo) {
   }
 }
 
+// RFC 8839 §4.2.5: ICE of a trunk is passed over [ice-not-on-trunk]
 TEST(AvpAnswerTest, IceOfATrunkIsPassedOver) {
   OfferAnswer one = trunk_leg();
   const auto remote = one.receive_offer(phone(
@@ -144,6 +149,7 @@ TEST(AvpAnswerTest, RepeatsTheFeedbackProfileOfTheOffer) {
   EXPECT_EQ(line_of(one.answer({pcmu()}, Direction::sendrecv), "m="), "m=audio 20000 RTP/AVPF 0");
 }
 
+// RFC 3264 §6: a line that is not taken has port 0 [m-lines]
 TEST(AvpAnswerTest, TakesThePlainLineBesideASecureOne) {
   OfferAnswer one = trunk_leg();
   const auto remote = one.receive_offer(corpus("carrier_savp_and_avp.sdp"));
@@ -154,7 +160,7 @@ TEST(AvpAnswerTest, TakesThePlainLineBesideASecureOne) {
   EXPECT_THAT(lines, ::testing::Contains("m=audio 20000 RTP/AVP 0"));
 }
 
-// RFC 3264 §6: a line that is not taken keeps its place with port 0
+// RFC 3264 §6: a line that is not taken keeps its place with port 0 [race-m-line-order]
 TEST(AvpAnswerTest, RefusesAFaxLineInItsPlace) {
   OfferAnswer one = trunk_leg();
   ASSERT_TRUE(one.receive_offer(corpus("fax_t38.sdp")));
@@ -180,7 +186,7 @@ TEST(AvpAnswerTest, CopiesNothingUnknownFromTheOffer) {
   }
 }
 
-// RFC 3264 §6.1: an answer has only codecs of the offer
+// RFC 3264 §6.1: an answer has only codecs of the offer [answer-codecs]
 TEST(AvpAnswerTest, LeavesOutWhatWasNotOffered) {
   OfferAnswer one = trunk_leg();
   ASSERT_TRUE(one.receive_offer(phone()));
@@ -188,6 +194,7 @@ TEST(AvpAnswerTest, LeavesOutWhatWasNotOffered) {
   EXPECT_EQ(line_of(text, "m="), "m=audio 20000 RTP/AVP 0");
 }
 
+// RFC 3264 §6.1: without a codec the line is refused [answer-codecs]
 TEST(AvpAnswerTest, WithoutACodecRefusesTheLine) {
   OfferAnswer one = trunk_leg();
   ASSERT_TRUE(one.receive_offer(phone()));
@@ -197,7 +204,7 @@ TEST(AvpAnswerTest, WithoutACodecRefusesTheLine) {
   EXPECT_THAT(one.agreed_codecs(), IsEmpty());
 }
 
-// RFC 8866 §5.7: a line in use without c= is refused
+// RFC 8866 §5.7: a line in use without c= is refused [connection-missing]
 TEST(AvpAnswerTest, RefusesOffersThatItCannotTake) {
   EXPECT_EQ(refusal("garbage"), RejectionReason::syntax);
   EXPECT_EQ(refusal(replaced(phone(), "c=IN IP4 192.0.2.60\r\n", "")), RejectionReason::syntax);
@@ -211,7 +218,7 @@ TEST(AvpAnswerTest, RefusesOffersThatItCannotTake) {
             RejectionReason::no_common_codec);
 }
 
-// RFC 8866 §5.7: a line with port 0 needs no c=
+// RFC 8866 §5.7: a line with port 0 needs no c= [connection-missing]
 TEST(AvpAnswerTest, AMissingAddressOnARefusedLineIsNoFault) {
   OfferAnswer one = trunk_leg();
   const std::string offer =
@@ -227,7 +234,7 @@ struct Held {
 };
 class HoldTest : public ::testing::TestWithParam<Held> {};
 
-// RFC 3264 §6.1: the direction of the answer complements that of the offer
+// RFC 3264 §6.1: the direction of the answer complements that of the offer [answer-direction]
 TEST_P(HoldTest, TheAnswerIsWhatBothAllow) {
   OfferAnswer one = trunk_leg();
   const auto remote = one.receive_offer(phone("a=" + std::string(GetParam().offered) + "\r\n"));
@@ -256,7 +263,7 @@ INSTANTIATE_TEST_SUITE_P(Matrix, HoldTest,
                                            Held{"inactive", Direction::recvonly, "inactive"},
                                            Held{"inactive", Direction::inactive, "inactive"}));
 
-// RFC 3264 §8.4: c=0.0.0.0 is a hold, and nothing is sent there
+// RFC 3264 §8.4: c=0.0.0.0 is a hold, and nothing is sent there [race-hold-spellings]
 TEST(AvpHoldTest, AnUnspecifiedAddressIsAHoldWithoutDestination) {
   for (const std::string& offer :
        {corpus("hold_by_address.sdp"), replaced(phone("", "::"), "IP4 ::", "IP6 ::")}) {
@@ -272,7 +279,7 @@ TEST(AvpHoldTest, AnUnspecifiedAddressIsAHoldWithoutDestination) {
   }
 }
 
-// RFC 3264 §8.4: hold and resume are directions of the same line
+// RFC 3264 §8.4: hold and resume are directions of the same line [hold]
 TEST(AvpHoldTest, HoldAndResumeUseTheSameLine) {
   OfferAnswer one = trunk_leg();
   one.receive_offer(phone());

@@ -7,7 +7,7 @@ using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 using ::testing::SizeIs;
 
-// RFC 3264 §8: the version stays while the description does
+// RFC 3264 §8: the version stays while the description does [origin-version]
 TEST(VersionTest, StartsAtOneAndStaysWhileTheTextDoes) {
   OfferAnswer one = trunk_leg();
   const std::string first = one.offer({pcmu()}, Direction::sendrecv);
@@ -20,7 +20,8 @@ TEST(VersionTest, StartsAtOneAndStaysWhileTheTextDoes) {
   EXPECT_EQ(one.local_text(), first);
 }
 
-// RFC 3264 §8: the version rises by one with each change
+// RFC 3264 §8: the version rises by one with each change [origin-version]
+// RFC 3264 §8: whoever offers, by one and only with a change [race-origin-version]
 TEST(VersionTest, RisesByOneWithEveryChangeWhoeverOffers) {
   OfferAnswer one = trunk_leg();
   int version = version_of(one.offer({pcmu()}, Direction::sendrecv));
@@ -61,6 +62,7 @@ TEST(VersionTest, NewIceCredentialsAreAChange) {
   EXPECT_EQ(version_of(one.offer({opus()}, Direction::sendrecv)), 2);
 }
 
+// RFC 3264 §8: a refused offer leaves what was agreed [race-refused-offer]
 TEST(RollbackTest, OfOurOfferRestoresWhatWasAgreed) {
   OfferAnswer one = trunk_leg();
   one.receive_offer(phone());
@@ -74,7 +76,7 @@ TEST(RollbackTest, OfOurOfferRestoresWhatWasAgreed) {
   EXPECT_EQ(line_of(one.local_text(), "m="), "m=audio 20000 RTP/AVP 0 101");
 }
 
-// RFC 3264 §8: the version goes on after a refused offer
+// RFC 3264 §8: the version goes on after a refused offer [origin-version]
 TEST(RollbackTest, NeverTurnsTheVersionBack) {
   OfferAnswer one = trunk_leg();
   one.receive_offer(phone());
@@ -188,7 +190,7 @@ TEST(GlareTest, AnAnswerToNothingRepeatsTheLastDescription) {
   EXPECT_EQ(one.direction(), Direction::sendrecv);
 }
 
-// RFC 3264 §8.2: lines keep their places in later offers
+// RFC 3264 §8.2: lines keep their places in later offers [m-line-slots]
 TEST(SlotTest, LinesKeepTheirPlacesInOurOffers) {
   OfferAnswer one = trunk_leg();
   one.receive_offer(corpus("fax_t38.sdp"));
@@ -202,7 +204,7 @@ TEST(SlotTest, LinesKeepTheirPlacesInOurOffers) {
   EXPECT_TRUE(one.receive_answer(phone("m=image 0 udptl t38\r\n")));
 }
 
-// RFC 3264 §8: no line of a session is ever removed
+// RFC 3264 §8: no line of a session is ever removed [m-line-slots]
 TEST(SlotTest, FewerLinesThanBeforeAreRefused) {
   OfferAnswer one = trunk_leg();
   one.receive_offer(corpus("fax_t38.sdp"));
@@ -230,6 +232,7 @@ TEST(SlotTest, TheLineInUseIsKeptWhenAnotherOneCouldBe) {
   EXPECT_EQ(remote->rtp.port, 22002);
 }
 
+// RFC 3264 §8.2: a line with port 0 stays [m-line-slots]
 TEST(SlotTest, AudioMayMoveToAnotherLine) {
   OfferAnswer one = trunk_leg();
   one.receive_offer(phone());
@@ -242,6 +245,7 @@ TEST(SlotTest, AudioMayMoveToAnotherLine) {
               ::testing::IsSupersetOf({"m=audio 0 RTP/AVP 0 101", "m=audio 20000 RTP/AVP 0"}));
 }
 
+// RFC 3264 §8.3.2: our offers keep the agreed payload types [payload-types-kept]
 TEST(PayloadTypeTest, OfAnAgreedCodecIsKeptInOurOffers) {
   OfferAnswer one = trunk_leg();
   one.receive_offer(corpus("carrier_opus_mux.sdp"));
@@ -262,7 +266,7 @@ TEST(PayloadTypeTest, OursStayOursWhenThePeerAnswersWithOthers) {
   EXPECT_EQ(one.offer({opus(111), event(8000, 101)}, Direction::sendrecv), first);
 }
 
-// RFC 3264 §8.3.2: a payload type never changes its meaning in a session
+// RFC 3264 §8.3.2: a payload type never changes its meaning in a session [payload-types-kept]
 TEST(PayloadTypeTest, AUsedOneNeverMeansAnotherCodec) {
   OfferAnswer one = trunk_leg();
   one.receive_offer(replaced_all(replaced_all(phone(), " 101", " 111"), ":101", ":111"));

@@ -34,6 +34,7 @@ std::string restarted() {
                   "9Q2mXc4vB7nL1sD8fG3hJ6kP", "newpasswordnewpassword01");
 }
 
+// RFC 9143 §7.3: the answer bundles, with mid and rtcp-mux [bundle]
 TEST(WebrtcAnswerTest, AnswersAChromiumOfferLineForLine) {
   OfferAnswer one = browser_leg();
   offered(one, corpus("chromium_audio.sdp"));
@@ -66,6 +67,8 @@ TEST(WebrtcAnswerTest, RefusesVideoInItsPlaceAndLeavesItOutOfTheBundle) {
   EXPECT_TRUE(has_line(text, "a=group:BUNDLE 0"));
 }
 
+// RFC 3264 §6: each line is answered in its place [m-lines]
+// RFC 3264 §6: the audio behind another line is found [race-m-line-order]
 TEST(WebrtcAnswerTest, FindsTheAudioBehindADataChannel) {
   OfferAnswer one = browser_leg();
   offered(one, corpus("webrtc_data_channel.sdp"));
@@ -76,7 +79,7 @@ TEST(WebrtcAnswerTest, FindsTheAudioBehindADataChannel) {
   EXPECT_TRUE(has_line(text, "a=group:BUNDLE audio"));
 }
 
-// RFC 9143 §7.3: a bundle is answered only where it is offered
+// RFC 9143 §7.3: a bundle is answered only where it is offered [bundle]
 TEST(WebrtcAnswerTest, BundlesOnlyWhenOffered) {
   OfferAnswer one = browser_leg();
   offered(one, replaced(corpus("chromium_audio.sdp"), "a=group:BUNDLE 0\r\n", ""));
@@ -100,6 +103,8 @@ TEST(WebrtcAnswerTest, OffersNoExtensionsOrFeedback) {
   }
 }
 
+// RFC 3264 §8.4: 0.0.0.0 of a browser is no hold [race-hold-spellings]
+// RFC 3264 §8.4: from a browser the address says nothing [hold-by-address]
 TEST(WebrtcAnswerTest, TakesABrowserWithoutPermissionOrAddress) {
   OfferAnswer one = browser_leg();
   const auto remote = offered(one, corpus("chromium_no_permission.sdp"));
@@ -168,6 +173,7 @@ struct Role {
 };
 class DtlsRoleTest : public ::testing::TestWithParam<Role> {};
 
+// RFC 5763 §5: we answer with the role that is left [dtls-setup]
 TEST_P(DtlsRoleTest, FollowsTheOffer) {
   OfferAnswer one = browser_leg();
   offered(one, with_setup(GetParam().offered));
@@ -184,6 +190,7 @@ INSTANTIATE_TEST_SUITE_P(Offers, DtlsRoleTest,
 
 class AnsweredRoleTest : public ::testing::TestWithParam<Role> {};
 
+// RFC 5763 §5: we offer actpass and follow the answer [dtls-setup]
 TEST_P(AnsweredRoleTest, FollowsTheAnswer) {
   OfferAnswer one = browser_leg();
   EXPECT_TRUE(has_line(one.offer({opus()}, Direction::sendrecv), "a=setup:actpass"));
@@ -196,7 +203,7 @@ INSTANTIATE_TEST_SUITE_P(Answers, AnsweredRoleTest,
                                            Role{"actpass", "actpass", false},
                                            Role{"actpass", "nonsense", false}));
 
-// RFC 8842 §5.3: the DTLS role is kept over a later offer
+// RFC 8842 §5.3: the DTLS role is kept over a later offer [dtls-role-kept]
 TEST(DtlsRoleKeptTest, AReofferWithActpassKeepsTheClient) {
   OfferAnswer one = browser_leg();
   offered(one, with_setup("passive"));
@@ -207,6 +214,7 @@ TEST(DtlsRoleKeptTest, AReofferWithActpassKeepsTheClient) {
   EXPECT_TRUE(one.dtls_client());
 }
 
+// RFC 8842 §5.3: our next offer repeats the role [race-dtls-role]
 TEST(DtlsRoleKeptTest, AReofferOfOursRepeatsTheRole) {
   OfferAnswer one = browser_leg();
   offered(one, with_setup("actpass"));
@@ -261,6 +269,7 @@ TEST(RelocationTest, AMoveThatIsRefusedIsTakenBack) {
   EXPECT_NE(line_of(next, "o="), line_of(before, "o="));
 }
 
+// RFC 8842 §5.3: a role that is turned is a new association [race-dtls-role]
 TEST(DtlsRoleKeptTest, ARoleThatIsTurnedIsANewAssociation) {
   OfferAnswer one = browser_leg();
   offered(one, with_setup("active"));
@@ -270,6 +279,7 @@ TEST(DtlsRoleKeptTest, ARoleThatIsTurnedIsANewAssociation) {
   EXPECT_TRUE(one.dtls_client());
 }
 
+// RFC 8842 §5.3: a new fingerprint is a new association [race-dtls-role]
 TEST(DtlsRoleKeptTest, ANewFingerprintOrTlsIdIsANewAssociation) {
   for (const std::string& moved :
        {replaced(corpus("chromium_audio.sdp"), "7B:8B:F0", "7B:8B:F1"),
@@ -285,7 +295,7 @@ TEST(DtlsRoleKeptTest, ANewFingerprintOrTlsIdIsANewAssociation) {
   }
 }
 
-// RFC 8839 §4.4.1.1.1: ICE restarts when both credentials change
+// RFC 8839 §4.4.1.1.1: ICE restarts when both credentials change [ice-restart]
 TEST(IceRestartTest, IsBothCredentialsChanged) {
   OfferAnswer one = browser_leg();
   EXPECT_FALSE(offered(one, corpus("chromium_audio.sdp")).ice_restart);

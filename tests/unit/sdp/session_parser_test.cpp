@@ -38,6 +38,7 @@ TEST(SessionParserTest, ReadsAChromiumOffer) {
 }
 
 // RFC 8866 §5.7: c= and attributes of the session hold for each medium without its own
+// [session-level]
 TEST(SessionParserTest, SectionsInheritWhatTheSessionSays) {
   const Session session = parsed(corpus("webrtc_data_channel.sdp"));
   ASSERT_THAT(session.media, SizeIs(2));
@@ -47,6 +48,7 @@ TEST(SessionParserTest, SectionsInheritWhatTheSessionSays) {
   EXPECT_THAT(session.media[1].fingerprints, SizeIs(1));
 }
 
+// RFC 8866 §5: odd order and unknown lines are taken [connection-missing]
 TEST(SessionParserTest, TakesLinesInOddOrderAndPassesOverUnknownOnes) {
   const Session session = parsed(corpus("odd_order.sdp"));
   EXPECT_EQ(session.origin.session_id, "12");
@@ -56,7 +58,7 @@ TEST(SessionParserTest, TakesLinesInOddOrderAndPassesOverUnknownOnes) {
   EXPECT_THAT(session.media[0].codecs, SizeIs(2));
 }
 
-// RFC 8866 §6.7: a direction of the medium overrides that of the session
+// RFC 8866 §6.7: a direction of the medium overrides that of the session [session-level]
 TEST(SessionParserTest, AMediaDirectionOverridesTheSessionsOne) {
   const Session session =
       parsed(replaced(phone("a=recvonly\r\n"), "t=0 0\r\n", "t=0 0\r\na=inactive\r\n"));

@@ -52,6 +52,7 @@ TEST_F(InviteClient, SendsTheRequestAtOnce) {
   EXPECT_EQ(machine.state(), State::calling);
 }
 
+// RFC 3261 §17.1.1.2: an INVITE over UDP is sent again at T1, doubling [invite-retransmission]
 TEST_F(InviteClient, TimerADoublesUntilTimerBEndsIt) {
   InviteClientTransaction machine = start();
   EXPECT_THAT(run(machine, 40s), ElementsAre(500, 1500, 3500, 7500, 15500, 31500));
@@ -64,11 +65,13 @@ TEST_F(InviteClient, TimerADoublesUntilTimerBEndsIt) {
   EXPECT_EQ(machine.deadline(), kNever);
 }
 
+// RFC 3261 §17.1.1.2: Timer B is 64*T1 [invite-timeout]
 TEST_F(InviteClient, TimerBComesAt64TimesT1) {
   InviteClientTransaction machine = start(tcp());
   EXPECT_EQ(machine.deadline(), kStart + 32s);
 }
 
+// RFC 3261 §17.1.1.2: each copy of the INVITE is the same [invite-retransmission]
 TEST_F(InviteClient, EveryCopyIsTheSameOctets) {
   InviteClientTransaction machine = start();
   const std::string first = last<Transmit>(out_)->bytes;
@@ -77,11 +80,13 @@ TEST_F(InviteClient, EveryCopyIsTheSameOctets) {
   EXPECT_TRUE(last<Transmit>(out_)->again);
 }
 
+// RFC 3261 §17.1.1.2: over reliable transports no INVITE is sent again [invite-retransmission]
 TEST_F(InviteClient, ReliableTransportHasNoTimerA) {
   InviteClientTransaction machine = start(websocket());
   EXPECT_THAT(run(machine, 31s), IsEmpty());
 }
 
+// RFC 3261 §17.1.1.2: a provisional response ends Timers A and B [invite-proceeding]
 TEST_F(InviteClient, ProvisionalStopsTimersAAndB) {
   InviteClientTransaction machine = start();
   receive(machine, 100, "");
@@ -97,6 +102,7 @@ TEST_F(InviteClient, EveryProvisionalIsPassed) {
   EXPECT_EQ(count<PassResponse>(out_), 1u);
 }
 
+// RFC 3261 §17.1.1.3: the ACK of a refusal is made of its INVITE [ack-failure]
 TEST_F(InviteClient, FailureIsAcknowledgedByTheRulesOf17113) {
   InviteClientTransaction machine = start();
   receive(machine, 486);
@@ -115,6 +121,8 @@ TEST_F(InviteClient, FailureIsAcknowledgedByTheRulesOf17113) {
   EXPECT_EQ(call_id_of(ack), call_id_of(invite_));
 }
 
+// RFC 3261 §17.1.1.3: each copy of a refusal gets its ACK [ack-failure]
+// RFC 3261 §17.1.1.2: Timer D is 32 s over UDP [timer-d]
 TEST_F(InviteClient, EveryCopyOfAFailureGetsItsAckUntilTimerD) {
   InviteClientTransaction machine = start();
   receive(machine, 486);
@@ -131,12 +139,14 @@ TEST_F(InviteClient, EveryCopyOfAFailureGetsItsAckUntilTimerD) {
   EXPECT_EQ(machine.state(), State::terminated);
 }
 
+// RFC 3261 §17.1.1.2: Timer D is never less than 32 s over UDP [timer-d]
 TEST_F(InviteClient, TimerDIsAtLeast32SecondsWithAShortT1) {
   InviteClientTransaction machine(invite_, udp(), {.t1 = 10ms}, now_, out_);
   receive(machine, 486);
   EXPECT_EQ(machine.deadline(), kStart + 32s);
 }
 
+// RFC 3261 §17.1.1.2: Timer D is 0 over reliable transports [timer-d]
 TEST_F(InviteClient, TimerDIsZeroOverReliableTransport) {
   InviteClientTransaction machine = start(tcp());
   receive(machine, 486);
@@ -144,6 +154,7 @@ TEST_F(InviteClient, TimerDIsZeroOverReliableTransport) {
   EXPECT_EQ(count<Terminated>(out_), 1u);
 }
 
+// RFC 6026 §7.2: a 2xx begins Timer M [timer-m]
 TEST_F(InviteClient, SuccessIsPassedAndNotAcknowledgedByTheMachine) {
   InviteClientTransaction machine = start();
   receive(machine, 200);
@@ -153,6 +164,7 @@ TEST_F(InviteClient, SuccessIsPassedAndNotAcknowledgedByTheMachine) {
   EXPECT_EQ(machine.deadline(), kStart + 32s);  // Timer M
 }
 
+// RFC 6026 §7.2: Timer M is 64*T1 on every transport [timer-m]
 TEST_F(InviteClient, TimerMEndsItSilentlyOnEveryTransport) {
   for (const Target& target : {udp(), tcp()}) {
     now_ = kStart;
@@ -164,7 +176,7 @@ TEST_F(InviteClient, TimerMEndsItSilentlyOnEveryTransport) {
   }
 }
 
-// RFC 3261 §13.2.2.4: each copy of a 2xx gets its ACK again
+// RFC 3261 §13.2.2.4: each copy of a 2xx gets its ACK again [timer-m]
 TEST_F(InviteClient, EachCopyOfASuccessGetsTheStoredAck) {
   InviteClientTransaction machine = start();
   receive(machine, 200);
@@ -187,6 +199,7 @@ TEST_F(InviteClient, CopyOfASuccessBeforeTheAckIsAbsorbed) {
   EXPECT_THAT(out_, IsEmpty());
 }
 
+// RFC 6026 §7.2: a 2xx of another fork goes to the user [timer-m]
 TEST_F(InviteClient, SuccessOfAnotherForkIsPassedAndHasItsOwnAck) {
   InviteClientTransaction machine = start();
   receive(machine, 200, "bob");
@@ -211,6 +224,7 @@ TEST_F(InviteClient, ForksAreBounded) {
   EXPECT_EQ(passed, 32u);
 }
 
+// RFC 3261 §17.1.1.3: a refusal after a 2xx gets its ACK [race-losing-fork]
 TEST_F(InviteClient, FailureOfALosingForkAfterTheSuccessIsAcknowledged) {
   InviteClientTransaction machine = start();
   receive(machine, 200);
@@ -230,6 +244,7 @@ TEST_F(InviteClient, ProvisionalAfterTheFinalIsIgnored) {
   }
 }
 
+// RFC 3261 §9.1: CANCEL waits for a provisional response [cancel-waits]
 TEST_F(InviteClient, CancelWaitsForAProvisional) {
   InviteClientTransaction machine = start();
   out_.clear();
@@ -269,6 +284,7 @@ TEST_F(InviteClient, CancelIsDroppedWhenTheFinalComesFirst) {
   }
 }
 
+// RFC 3261 §9.1: 64*T1 after CANCEL the INVITE is given up [cancel-timeout]
 TEST_F(InviteClient, NoFinalIn64T1AfterTheCancelIsATimeout) {
   InviteClientTransaction machine = start();
   receive(machine, 180);
@@ -292,6 +308,7 @@ TEST_F(InviteClient, FinalAfterTheCancelStopsItsTimer) {
   EXPECT_EQ(count<Failed>(out_), 0u);
 }
 
+// RFC 3261 §8.1.3.1: a broken transport ends the request [transport-failure]
 TEST_F(InviteClient, TransportFailureEndsItBeforeTheFinal) {
   InviteClientTransaction machine = start();
   out_.clear();
@@ -341,6 +358,7 @@ class NonInviteClient : public ::testing::Test {
   Message request_ = parsed(request_text("OPTIONS"));
 };
 
+// RFC 3261 §17.1.2.2: Timer E doubles to T2, Timer F is 64*T1 [timer-e-f]
 TEST_F(NonInviteClient, TimerEDoublesUpToT2AndTimerFEndsIt) {
   NonInviteClientTransaction machine = start();
   EXPECT_THAT(run(machine, 40s),
@@ -351,6 +369,7 @@ TEST_F(NonInviteClient, TimerEDoublesUpToT2AndTimerFEndsIt) {
   EXPECT_EQ(machine.state(), State::terminated);
 }
 
+// RFC 3261 §17.1.2.2: Timer E is T2 once answered provisionally [timer-e-f]
 TEST_F(NonInviteClient, TimerEIsFlatT2OnceProceeding) {
   NonInviteClientTransaction machine = start();
   receive(machine, 100);
@@ -367,11 +386,13 @@ TEST_F(NonInviteClient, TimerFGoesOnInProceeding) {
   EXPECT_TRUE(last<Failed>(out_)->provisional_seen);
 }
 
+// RFC 3261 §17.1.2.2: over reliable transports there is no Timer E [timer-e-f]
 TEST_F(NonInviteClient, ReliableTransportHasNoTimerE) {
   NonInviteClientTransaction machine = start(tcp());
   EXPECT_THAT(run(machine, 31s), IsEmpty());
 }
 
+// RFC 3261 §17.1.2.2: Timer K absorbs copies for T4 [timer-k]
 TEST_F(NonInviteClient, FinalIsPassedOnceAndCopiesAreAbsorbedUntilTimerK) {
   NonInviteClientTransaction machine = start();
   receive(machine, 200);
@@ -384,12 +405,14 @@ TEST_F(NonInviteClient, FinalIsPassedOnceAndCopiesAreAbsorbedUntilTimerK) {
   EXPECT_EQ(count<Failed>(out_), 0u);
 }
 
+// RFC 3261 §17.1.2.2: Timer K is 0 over reliable transports [timer-k]
 TEST_F(NonInviteClient, TimerKIsZeroOverReliableTransport) {
   NonInviteClientTransaction machine = start(tcp());
   receive(machine, 404);
   EXPECT_EQ(count<Terminated>(out_), 1u);
 }
 
+// RFC 3261 §17.1.2: no ACK to other requests than INVITE [race-bye-acknowledged]
 TEST_F(NonInviteClient, NothingIsEverAcknowledged) {
   NonInviteClientTransaction machine = start();
   receive(machine, 481);

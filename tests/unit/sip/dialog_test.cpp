@@ -55,6 +55,7 @@ TEST_F(DialogTest, UacTakesItsStateFromRequestAndResponse) {
   EXPECT_EQ(dialog.remote().uri.text(), "sip:bob@example.test");
 }
 
+// RFC 3261 §12.1.2: a provisional response with To tag makes an early dialog [early-dialogs]
 TEST_F(DialogTest, ProvisionalMakesAnEarlyDialog) {
   const Dialog dialog = Dialog::as_uac(invite_, response(180, "<sip:bob@192.0.2.20>")).value();
   EXPECT_EQ(dialog.state(), Dialog::State::early);
@@ -88,6 +89,7 @@ TEST_F(DialogTest, RequestWithoutContactMakesNoDialog) {
   EXPECT_FALSE(Dialog::as_uas(request, "mine"));
 }
 
+// RFC 3261 §12.2.1.1: a request has the fields of its dialog [routing]
 TEST_F(DialogTest, RequestHasTheFieldsOf12211) {
   Dialog dialog = uac();
   const Message bye = dialog.request(Method::bye);
@@ -103,6 +105,7 @@ TEST_F(DialogTest, RequestHasTheFieldsOf12211) {
   EXPECT_EQ(bye.count(HeaderName::route), 0u);
 }
 
+// RFC 3261 §12.2.1.1: each request but ACK has the next CSeq [cseq-rises]
 TEST_F(DialogTest, EachRequestButAckTakesTheNextCSeq) {
   Dialog dialog = uac();
   EXPECT_EQ(cseq_of(dialog.request(Method::info)).number, 42u);
@@ -127,6 +130,7 @@ TEST_F(DialogTest, PeerWithoutATagGetsNone) {
   EXPECT_EQ(find_parameter(to_of(dialog.request(Method::bye)).parameters, "tag"), nullptr);
 }
 
+// RFC 3261 §12.1.2: the caller reverses Record-Route [route-set]
 TEST_F(DialogTest, UacReversesTheRecordRoute) {
   Dialog dialog = uac({"<sip:p1.example.test;lr>", "<sip:p2.example.test;lr>"});
   const Message bye = dialog.request(Method::bye);
@@ -136,6 +140,7 @@ TEST_F(DialogTest, UacReversesTheRecordRoute) {
   EXPECT_EQ(dialog.next_hop().text(), "sip:p2.example.test;lr");
 }
 
+// RFC 3261 §12.1.1: the callee keeps Record-Route in order [route-set]
 TEST_F(DialogTest, UasKeepsTheRecordRouteInOrder) {
   Dialog dialog = uas(kRouted);
   EXPECT_THAT(dialog.request(Method::bye).headers(HeaderName::route),
@@ -143,6 +148,7 @@ TEST_F(DialogTest, UasKeepsTheRecordRouteInOrder) {
   EXPECT_EQ(dialog.next_hop().host, "p1.example.test");
 }
 
+// RFC 3261 §13.2.2.4: the ACK of a 2xx has the routes of the dialog [ack-route]
 TEST_F(DialogTest, AckGoesTheWayOfTheDialog) {
   const Dialog dialog = uac({"<sip:p1.example.test;lr>"});
   const Message ack = dialog.ack(41);
@@ -151,6 +157,7 @@ TEST_F(DialogTest, AckGoesTheWayOfTheDialog) {
   EXPECT_EQ(to_of(ack).tag(), "bob");
 }
 
+// RFC 3261 §12.2.1.1: a strict router is the Request-URI [routing]
 TEST_F(DialogTest, StrictRouterIsTheRequestUri) {
   Dialog dialog = uac({"<sip:p1.example.test;lr>", "<sip:strict.example.test>"});
   const Message bye = dialog.request(Method::bye);
@@ -172,6 +179,7 @@ TEST_F(DialogTest, RequestUriHasNothingThatOnlyAContactMayHave) {
   EXPECT_EQ(dialog.request(Method::bye).request_uri(), "sip:bob@192.0.2.20;transport=tcp");
 }
 
+// RFC 3261 §13.2.2.4: the 2xx renews target and routes [2xx-overrides]
 TEST_F(DialogTest, SuccessConfirmsAndOverridesTargetAndRoutes) {
   Dialog dialog =
       Dialog::as_uac(invite_, response(180, "<sip:early@192.0.2.20>", {"<sip:p1.example.test;lr>"}))
@@ -199,6 +207,7 @@ TEST_F(DialogTest, OurOwnSuccessDoesNotChangeWhereTheUasSends) {
   EXPECT_EQ(bye.count(HeaderName::route), 2u);
 }
 
+// RFC 3261 §12.2.2: a target refresh moves the target alone [target-refresh]
 TEST_F(DialogTest, TargetRefreshMovesTheRemoteTargetOnly) {
   Dialog dialog = uac({"<sip:p1.example.test;lr>"});
   dialog.refresh_target(response(200, "<sip:bob@203.0.113.1>"));
@@ -214,6 +223,7 @@ TEST_F(DialogTest, RefreshWithoutContactChangesNothing) {
   EXPECT_EQ(dialog.remote_target().text(), "sip:bob@192.0.2.20:5070");
 }
 
+// RFC 3261 §12.2.2: a lower CSeq gets 500 [cseq-order]
 TEST_F(DialogTest, LowerOrEqualCSeqIsRefused) {
   Dialog dialog = uas();
   EXPECT_EQ(dialog.receive(incoming("BYE", "9")), 500);
@@ -222,6 +232,7 @@ TEST_F(DialogTest, LowerOrEqualCSeqIsRefused) {
   EXPECT_EQ(dialog.receive(incoming("BYE", "11")), 500);
 }
 
+// RFC 3261 §12.2.2: a gap of CSeq is fine [cseq-order]
 TEST_F(DialogTest, GapInCSeqIsFine) {
   Dialog dialog = uas();
   EXPECT_EQ(dialog.receive(incoming("INFO", "1000")), std::nullopt);

@@ -49,6 +49,7 @@ TEST_F(DigestClientTest, AnswersSoThatTheServerAgrees) {
   }
 }
 
+// RFC 3261 §22.3: a 407 is answered in Proxy-Authorization
 TEST_F(DigestClientTest, AnswersA407InTheProxyField) {
   ASSERT_TRUE(client.authorize(challenge({std::string(kMd5)}, 407), request));
   EXPECT_FALSE(request.header(HeaderName::authorization));
@@ -76,6 +77,7 @@ TEST_F(DigestClientTest, WithoutQopSendsNoCount) {
   EXPECT_FALSE(sent(request).algorithm.has_value());
 }
 
+// RFC 8760 §2.4: the topmost challenge that we know is answered [algorithms-answered]
 TEST_F(DigestClientTest, TakesTheTopmostAlgorithmItKnows) {
   ASSERT_TRUE(client.authorize(
       challenge({"Digest realm=\"r\", nonce=\"n0\", algorithm=SHA-512-256, qop=\"auth\"",
@@ -97,16 +99,19 @@ TEST_F(DigestClientTest, GivesUpWithoutAChallengeItCanAnswer) {
   EXPECT_FALSE(request.header(HeaderName::authorization));
 }
 
+// RFC 3261 §22.1: credentials that were refused are not sent again [challenge-loop]
 TEST_F(DigestClientTest, GivesUpWhenTheSameNonceIsRefused) {
   ASSERT_TRUE(client.authorize(with_nonce("n1"), request));
   EXPECT_FALSE(client.authorize(with_nonce("n1"), request));
 }
 
+// RFC 3261 §22.1: nor with another nonce [challenge-loop]
 TEST_F(DigestClientTest, GivesUpWhenAFreshNonceIsRefused) {
   ASSERT_TRUE(client.authorize(with_nonce("n1"), request));
   EXPECT_FALSE(client.authorize(with_nonce("n2"), request));
 }
 
+// RFC 7616 §3.3: stale asks for the same credentials with a new nonce
 TEST_F(DigestClientTest, TriesAgainWhenTheNonceIsStale) {
   ASSERT_TRUE(client.authorize(with_nonce("n1"), request));
   ASSERT_TRUE(client.authorize(with_nonce("n2", ", stale=true"), request));
@@ -115,6 +120,7 @@ TEST_F(DigestClientTest, TriesAgainWhenTheNonceIsStale) {
   EXPECT_EQ(request.count(HeaderName::authorization), 1U);
 }
 
+// RFC 3261 §22.1: stale without end is given up [challenge-loop]
 TEST_F(DigestClientTest, DoesNotTryForEverWhenAllIsStale) {
   ASSERT_TRUE(client.authorize(with_nonce("n0"), request));
   int tries = 0;
@@ -124,6 +130,7 @@ TEST_F(DigestClientTest, DoesNotTryForEverWhenAllIsStale) {
   EXPECT_EQ(tries, 2);
 }
 
+// RFC 7616 §3.4: the count of a nonce rises with each request [race-nonce-reuse]
 TEST_F(DigestClientTest, PreloadsLaterRequestsWithARisingCount) {
   ASSERT_TRUE(client.authorize(with_nonce("n1"), request));
   Message bye = Message::request(Method::bye, "sip:bob@192.0.2.1");
@@ -157,6 +164,7 @@ TEST_F(DigestClientTest, ANewRequestMayBeChallengedWithTheSameNonce) {
   EXPECT_EQ(sent(other).nc, "00000002");
 }
 
+// RFC 3261 §22.3: credentials of other realms stay [challenge-retry]
 TEST_F(DigestClientTest, KeepsTheCredentialsOfOtherRealms) {
   ASSERT_TRUE(client.authorize(
       challenge({"Digest realm=\"proxy\", nonce=\"p\", qop=\"auth\""}, 407), request));

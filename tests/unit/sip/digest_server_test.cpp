@@ -61,6 +61,7 @@ TEST_F(DigestServerTest, ChallengesWithWhatItWasAsked) {
   EXPECT_TRUE(challenge.stale);
 }
 
+// RFC 7616 §3.3: no two nonces are the same [nonce]
 TEST_F(DigestServerTest, NoTwoNoncesAreTheSame) {
   std::set<std::string> nonces;
   for (int i = 0; i < 100; ++i)
@@ -117,6 +118,7 @@ TEST_F(DigestServerTest, TellsItsCallerOfAnUnknownUser) {
             Verdict::unknown_user);
 }
 
+// RFC 7616 §3.3: a nonce grows stale [nonce]
 TEST_F(DigestServerTest, ANonceGrowsStale) {
   const std::string old = nonce();
   EXPECT_EQ(verify(answer(old, "00000001"), kNow + 300), Verdict::ok);
@@ -128,6 +130,7 @@ TEST_F(DigestServerTest, ANonceFromTheFutureIsStale) {
   EXPECT_EQ(verify(answer(nonce(kNow + 31)), kNow), Verdict::stale);
 }
 
+// RFC 7616 §3.3: stale only with the right password [nonce]
 TEST_F(DigestServerTest, AForeignNonceIsStaleOnlyWithTheRightPassword) {
   DigestServer other({.secret = "another secret"}, random);
   const std::string foreign = other.challenge(kRealm, DigestAlgorithm::md5, false, kNow).nonce;
@@ -138,6 +141,7 @@ TEST_F(DigestServerTest, AForeignNonceIsStaleOnlyWithTheRightPassword) {
   EXPECT_EQ(verify(wrong), Verdict::wrong);
 }
 
+// RFC 7616 §3.3: a nonce is bound to its realm [nonce]
 TEST_F(DigestServerTest, ANonceIsBoundToItsRealm) {
   const std::string other = server.challenge("other.test", DigestAlgorithm::md5, false, kNow).nonce;
   EXPECT_EQ(verify(answer(other)), Verdict::stale);
@@ -154,12 +158,15 @@ TEST_F(DigestServerTest, AReplicaWithTheSameSecretTakesItsNonces) {
   EXPECT_EQ(replica.verify(answer(nonce(), "00000005"), "REGISTER", "", ha1(), kNow), Verdict::ok);
 }
 
+// RFC 7616 §3.4: the same count is taken once [nonce-count]
 TEST_F(DigestServerTest, ARequestIsTakenOnce) {
   const DigestCredentials credentials = answer(nonce());
   EXPECT_EQ(verify(credentials), Verdict::ok);
   EXPECT_EQ(verify(credentials), Verdict::replayed);
 }
 
+// RFC 7616 §3.4: counts may overtake each other [nonce-count]
+// RFC 7616 §3.4: several requests with one nonce are no attack [race-nonce-reuse]
 TEST_F(DigestServerTest, NonceCountsMayOvertakeEachOther) {
   const std::string one = nonce();
   EXPECT_EQ(verify(answer(one, "00000003")), Verdict::ok);
@@ -169,6 +176,7 @@ TEST_F(DigestServerTest, NonceCountsMayOvertakeEachOther) {
   EXPECT_EQ(verify(answer(one, "00000004")), Verdict::ok);
 }
 
+// RFC 7616 §3.4: a count far behind is a replay [nonce-count]
 TEST_F(DigestServerTest, ANonceCountBelowTheWindowIsAReplay) {
   const std::string one = nonce();
   EXPECT_EQ(verify(answer(one, "00000041")), Verdict::ok);

@@ -29,6 +29,7 @@ std::string answer(const DigestCredentials& credentials, std::string_view passwo
   return digest_response(credentials, ha1, "GET");
 }
 
+// RFC 7616 §3.9.1: the example of the RFC comes out, with MD5 and SHA-256
 TEST(Digest, AnswersAsInRfc7616) {
   EXPECT_EQ(answer(rfc7616(DigestAlgorithm::md5), "Circle of Life"),
             "8ca523f5e9506fed4657c9700eebdbec");

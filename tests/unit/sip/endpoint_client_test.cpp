@@ -25,6 +25,8 @@ class EndpointClient : public EndpointTest {
   }
 };
 
+// RFC 3261 §8.1.1.7: each request has a fresh branch [branch-unique]
+// RFC 3581 §3: our requests have rport [rport-sent]
 TEST_F(EndpointClient, ViaNamesTheGatewayTheTransportAndAFreshBranch) {
   const Via first = top_via(send("OPTIONS"));
   EXPECT_EQ(first.transport, "UDP");
@@ -36,12 +38,14 @@ TEST_F(EndpointClient, ViaNamesTheGatewayTheTransportAndAFreshBranch) {
   EXPECT_NE(second.branch(), first.branch());
 }
 
+// RFC 3261 §18.1.1: sent-by is of the family of the target [ipv6-via]
 TEST_F(EndpointClient, ViaIsTheAddressOfTheFamilyOfTheTarget) {
   endpoint_.set_sent_by(Transport::udp, true, "[2001:db8::1]:5060");
   const Via via = top_via(send("OPTIONS", {Transport::udp, address("[2001:db8::2]:5060"), {}}));
   EXPECT_EQ(via.host, "[2001:db8::1]");
 }
 
+// RFC 7118 §5.2.1: Via of a WebSocket names WSS and .invalid [ws-via]
 TEST_F(EndpointClient, WebSocketViaIsOneInvalidNamePerEndpoint) {
   const Via via = top_via(send("OPTIONS", websocket()));
   EXPECT_EQ(via.transport, "WSS");
@@ -56,6 +60,7 @@ TEST_F(EndpointClient, WebSocketViaIsOneInvalidNamePerEndpoint) {
   EXPECT_NE(top_via(parsed(last<SendBytes>(out.transmissions)->bytes)).host, via.host);
 }
 
+// RFC 3261 §20.41: User-Agent names the product [product-names]
 TEST_F(EndpointClient, UserAgentIsAddedOnlyIfAbsent) {
   EXPECT_EQ(send("OPTIONS").header(HeaderName::user_agent), "Trunkline");
   EXPECT_EQ(
@@ -90,6 +95,8 @@ TEST_F(EndpointClient, ResponseIsAnEventAndTheTransactionEndsOnce) {
   EXPECT_EQ(endpoint_.transactions(), 0u);
 }
 
+// RFC 3261 §17.1.3: a response of no branch of ours is dropped [client-matching]
+// RFC 3261 §12.2.2: a response to nothing that we know is dropped [strays]
 TEST_F(EndpointClient, StrayResponseIsDropped) {
   Message response = answer(send("OPTIONS"), 200);
   response.set(HeaderName::via, "SIP/2.0/UDP gateway.example.test:5060;branch=z9hG4bKother");
@@ -97,6 +104,7 @@ TEST_F(EndpointClient, StrayResponseIsDropped) {
   EXPECT_TRUE(out_.empty());
 }
 
+// RFC 3261 §8.1.3.3: a response with two Vias is dropped [response-one-via]
 TEST_F(EndpointClient, ResponseWithTwoViasIsDropped) {
   Message response = answer(send("OPTIONS"), 200);
   response.add(HeaderName::via, "SIP/2.0/UDP other.example.test;branch=z9hG4bKx");
@@ -104,6 +112,7 @@ TEST_F(EndpointClient, ResponseWithTwoViasIsDropped) {
   EXPECT_TRUE(out_.empty());
 }
 
+// RFC 3261 §18.1.2: a response for another sent-by is dropped [response-sent-by]
 TEST_F(EndpointClient, ResponseForAForeignSentByIsDropped) {
   const Message request = send("OPTIONS");
   Message response = answer(request, 200);
@@ -114,6 +123,7 @@ TEST_F(EndpointClient, ResponseForAForeignSentByIsDropped) {
   EXPECT_TRUE(out_.empty());
 }
 
+// RFC 3261 §17.1.3: a response of another method is dropped [client-matching]
 TEST_F(EndpointClient, ResponseOfAnotherMethodIsDropped) {
   Message response = answer(send("INVITE"), 200);
   response.set(HeaderName::cseq, "1 CANCEL");
@@ -121,6 +131,8 @@ TEST_F(EndpointClient, ResponseOfAnotherMethodIsDropped) {
   EXPECT_TRUE(out_.empty());
 }
 
+// RFC 3261 §17.1.1.3: each copy of a refusal gets its ACK [ack-failure]
+// RFC 3261 §17.1.1.3: and so each copy of a challenge [race-challenge-acknowledged]
 TEST_F(EndpointClient, FailureOfAnInviteIsAcknowledgedForEachCopy) {
   const Message invite = send("INVITE");
   for (int copy = 0; copy < 3; ++copy) {
@@ -132,6 +144,8 @@ TEST_F(EndpointClient, FailureOfAnInviteIsAcknowledgedForEachCopy) {
   }
 }
 
+// RFC 3261 §8.1.1.7: the ACK of a 2xx has its own branch [ack-2xx-branch]
+// RFC 3261 §13.2.2.4: a copy of a 2xx gets the same ACK [race-ack-repeated]
 TEST_F(EndpointClient, AckOfASuccessHasItsOwnBranchAndIsRepeatedForEachCopy) {
   const Message invite = send("INVITE");
   const Message response = answer(invite, 200);
@@ -165,6 +179,9 @@ TEST_F(EndpointClient, AckAfterTheTransactionStillLeaves) {
 }
 
 // RFC 3261 §9.1: CANCEL has the Request-URI, Via, dialog fields and Route of its INVITE
+// [cancel-fields]
+// RFC 3261 §8.1.1.7: CANCEL has the branch of its INVITE [ack-2xx-branch]
+// RFC 3261 §12.2.1.1: and its CSeq number [cseq-rises]
 TEST_F(EndpointClient, CancelIsMadeOfItsInvite) {
   const Message invite = send("INVITE", udp(), {.extra = "Route: <sip:proxy.example.test;lr>\r\n"});
   receive(answer(invite, 180));
@@ -182,6 +199,7 @@ TEST_F(EndpointClient, CancelIsMadeOfItsInvite) {
   EXPECT_EQ(last<SendBytes>(out_.transmissions)->target, udp());
 }
 
+// RFC 3261 §9.1: CANCEL waits for a provisional response [cancel-waits]
 TEST_F(EndpointClient, CancelBeforeAProvisionalIsHeld) {
   const Message invite = send("INVITE");
   execute(SendCancel{client_, {}});
@@ -198,6 +216,7 @@ TEST_F(EndpointClient, CancelIsDroppedIfTheCallWasAnswered) {
   EXPECT_EQ(count<ResponseReceived>(out_.events), 1u);
 }
 
+// RFC 3261 §9.1: a 2xx that crosses the CANCEL is not lost [race-cancel-crosses-200]
 TEST_F(EndpointClient, SuccessThatCrossesTheCancelIsAnEvent) {
   const Message invite = send("INVITE");
   receive(answer(invite, 180));
@@ -206,6 +225,7 @@ TEST_F(EndpointClient, SuccessThatCrossesTheCancelIsAnEvent) {
   EXPECT_EQ(count<ResponseReceived>(out_.events), 1u);
 }
 
+// RFC 3261 §17.1.1.3: the 487 gets its ACK whatever the user does [race-487-after-call]
 TEST_F(EndpointClient, CancelHasItsOwnTransactionThatTheUserNeverSees) {
   const Message invite = send("INVITE");
   receive(answer(invite, 180));
@@ -225,6 +245,7 @@ TEST_F(EndpointClient, CancelHasItsOwnTransactionThatTheUserNeverSees) {
   EXPECT_EQ(endpoint_.transactions(), 0u);
 }
 
+// RFC 3261 §9.1: 64*T1 after CANCEL the INVITE is given up [race-487-missing]
 TEST_F(EndpointClient, NoFinalAfterTheCancelIsATimeout) {
   const Message invite = send("INVITE");
   receive(answer(invite, 180));
@@ -247,6 +268,7 @@ TEST_F(EndpointClient, UnansweredCancelFailsOnlyOnce) {
   EXPECT_EQ(count<TransactionEnded>(out_.events), 1u);
 }
 
+// RFC 3261 §17.1.1.2: an INVITE without a response ends after 64*T1 [invite-timeout]
 TEST_F(EndpointClient, InviteWithoutAnyResponseTimesOut) {
   send("INVITE");
   run(32s);
@@ -266,6 +288,7 @@ TEST_F(EndpointClient, RingingInviteWaitsForEver) {
   EXPECT_TRUE(out_.empty());
 }
 
+// RFC 3261 §8.1.3.1: a request without a response ends in time [request-timeout]
 TEST_F(EndpointClient, NonInviteWithoutAnyResponseTimesOut) {
   send("OPTIONS", tcp());
   run(32s);
@@ -273,6 +296,7 @@ TEST_F(EndpointClient, NonInviteWithoutAnyResponseTimesOut) {
   EXPECT_EQ(metric("trunkline_sip_transaction_timeouts_total{timer=F}"), 1);
 }
 
+// RFC 3261 §8.1.3.1: what can not be sent fails at once [transport-failure]
 TEST_F(EndpointClient, SendFailureEndsTheRequest) {
   send("INVITE");
   out_.clear();
@@ -293,6 +317,7 @@ TEST_F(EndpointClient, SendFailureAfterTheFinalIsIgnored) {
   EXPECT_EQ(endpoint_.transactions(), 1u);
 }
 
+// RFC 7118 §5: what waits on a closed connection fails at once [ws-closed]
 TEST_F(EndpointClient, ClosedFlowFailsItsRequestsAtOnceAndOnlyThose) {
   send("OPTIONS", websocket());
   const TransactionId failing = client_;

@@ -191,6 +191,7 @@ class Call {
 
 class CallOverNetwork : public ::testing::TestWithParam<std::uint64_t> {};
 
+// RFC 3261 §17: calls outlive loss, doubles and reordering
 TEST_P(CallOverNetwork, IsSetUpAndEndedDespiteLossDoublesAndReordering) {
   Call call(GetParam(), {.lost_percent = 25, .doubled_percent = 20, .longest_delay_ms = 900});
   call.dial();
@@ -205,6 +206,7 @@ TEST_P(CallOverNetwork, IsSetUpAndEndedDespiteLossDoublesAndReordering) {
   call.expect_drained();
 }
 
+// RFC 3261 §9.1: a CANCEL that crosses the answer has one outcome [race-cancel-crosses-200]
 TEST_P(CallOverNetwork, CancelThatCrossesTheAnswerHasOneOutcome) {
   Call call(GetParam(), {.lost_percent = 25, .doubled_percent = 20, .longest_delay_ms = 900});
   call.dial();

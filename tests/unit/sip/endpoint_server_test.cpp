@@ -33,6 +33,7 @@ TEST_F(EndpointServer, NewRequestIsAnEvent) {
   EXPECT_EQ(endpoint_.transactions(), 1u);
 }
 
+// RFC 3261 §17.2.1: a copy of an INVITE is no second call [invite-copy]
 TEST_F(EndpointServer, CopyIsNoEventAndGetsTheLastResponse) {
   open("INVITE");
   respond(180);
@@ -41,6 +42,7 @@ TEST_F(EndpointServer, CopyIsNoEventAndGetsTheLastResponse) {
   EXPECT_EQ(sent().status(), 180);
 }
 
+// RFC 3261 §17.2.1: 100 within 200 ms, without a To tag [trying]
 TEST_F(EndpointServer, TryingLeavesAfter200Milliseconds) {
   open("INVITE", {.extra = "Timestamp: 7.5\r\n"});
   EXPECT_EQ(endpoint_.deadline(), kStart + 200ms);
@@ -51,6 +53,7 @@ TEST_F(EndpointServer, TryingLeavesAfter200Milliseconds) {
   EXPECT_THAT(to_of(trying).tag(), IsEmpty());
 }
 
+// RFC 3581 §4: received and rport are filled in [rport]
 TEST_F(EndpointServer, ReceivedAndRportAreWrittenIntoTheTopVia) {
   open("OPTIONS");
   const Via via = top_via(request_);
@@ -58,22 +61,26 @@ TEST_F(EndpointServer, ReceivedAndRportAreWrittenIntoTheTopVia) {
   EXPECT_EQ(parameter_value(via.parameters, "rport"), "5060");
 }
 
+// RFC 3261 §18.2.1: received is left out where sent-by is the source [received]
 TEST_F(EndpointServer, ReceivedIsLeftOutWhenSentByIsTheSource) {
   open("OPTIONS", {.via = "SIP/2.0/UDP 192.0.2.10:5060;branch=z9hG4bKone"});
   EXPECT_EQ(find_parameter(top_via(request_).parameters, "received"), nullptr);
 }
 
+// RFC 3261 §18.2.1: received is added to a name [received]
 TEST_F(EndpointServer, ReceivedIsWrittenForAHostName) {
   open("OPTIONS", {.via = "SIP/2.0/UDP client.example.test;branch=z9hG4bKone"});
   EXPECT_EQ(parameter_value(top_via(request_).parameters, "received"), "192.0.2.10");
   EXPECT_EQ(find_parameter(top_via(request_).parameters, "rport"), nullptr);
 }
 
+// RFC 3261 §18.2.1: received of the peer is overwritten [received]
 TEST_F(EndpointServer, ForgedReceivedIsOverwritten) {
   open("OPTIONS", {.via = "SIP/2.0/UDP 192.0.2.10:5060;branch=z9hG4bKone;received=203.0.113.9"});
   EXPECT_EQ(parameter_value(top_via(request_).parameters, "received"), "192.0.2.10");
 }
 
+// RFC 3581 §4: with rport the response goes to the source [rport]
 TEST_F(EndpointServer, UdpResponseWithRportGoesToTheSource) {
   const Target natted{Transport::udp, address("203.0.113.5:31000"), FlowId{1}};
   open("OPTIONS", {}, natted);
@@ -81,6 +88,7 @@ TEST_F(EndpointServer, UdpResponseWithRportGoesToTheSource) {
   EXPECT_EQ(last<SendBytes>(out_.transmissions)->target, natted);
 }
 
+// RFC 3261 §18.2.2: without rport it goes to the port of sent-by [reply-route]
 TEST_F(EndpointServer, UdpResponseWithoutRportGoesToTheSentByPort) {
   open("OPTIONS", {.via = "SIP/2.0/UDP client.example.test:5088;branch=z9hG4bKone"},
        {Transport::udp, address("203.0.113.5:31000"), FlowId{1}});
@@ -89,6 +97,8 @@ TEST_F(EndpointServer, UdpResponseWithoutRportGoesToTheSentByPort) {
             (Target{Transport::udp, address("203.0.113.5:5088"), FlowId{1}}));
 }
 
+// RFC 3261 §18.2.2: a response goes back on its connection [reply-route]
+// RFC 7118 §5.2.1: a sent-by of .invalid is never looked up [ws-via]
 TEST_F(EndpointServer, ResponseOnAConnectionGoesDownItsFlow) {
   open("OPTIONS", {.via = "SIP/2.0/WSS df7jal23ls0d.invalid;branch=z9hG4bKone"}, websocket());
   respond(200);
@@ -103,6 +113,7 @@ TEST_F(EndpointServer, ResponseTakesTheWholeViaListFromTheRequest) {
   EXPECT_EQ(sent().count(HeaderName::via), 2u);
 }
 
+// RFC 3261 §8.1.1.5: CSeq of another method gets 400 [cseq-method]
 TEST_F(EndpointServer, MismatchOfCSeqMethodIs400) {
   std::string text = request_text("OPTIONS");
   text.replace(text.find("1 OPTIONS"), 9, "1 INVITE");
@@ -112,6 +123,7 @@ TEST_F(EndpointServer, MismatchOfCSeqMethodIs400) {
   EXPECT_EQ(endpoint_.transactions(), 0u);
 }
 
+// RFC 3261 §21.5.2: an unknown method gets 501 and Allow [method-501]
 TEST_F(EndpointServer, UnknownMethodIs501WithAllow) {
   receive(request_text("NEWMETHOD"));
   EXPECT_THAT(out_.events, IsEmpty());
@@ -127,6 +139,7 @@ TEST_F(EndpointServer, StatelessAnswerToACopyIsACopy) {
   EXPECT_EQ(last<SendBytes>(out_.transmissions)->bytes, first);
 }
 
+// RFC 3261 §8.2.2.2: the same request by another path gets 482 [merged-request]
 TEST_F(EndpointServer, MergedRequestIs482) {
   open("INVITE");
   receive(request_text("INVITE", {.via = "SIP/2.0/UDP client.example.test;branch=z9hG4bKtwo"}));
@@ -149,6 +162,7 @@ TEST_F(EndpointServer, RequestInADialogIsNeverMerged) {
   EXPECT_EQ(count<RequestReceived>(out_.events), 1u);
 }
 
+// RFC 3261 §8.2.2.2: another From tag is another request [merged-request]
 TEST_F(EndpointServer, SameCSeqWithAnotherFromTagIsNotMerged) {
   open("INVITE");
   std::string other =
@@ -158,6 +172,7 @@ TEST_F(EndpointServer, SameCSeqWithAnotherFromTagIsNotMerged) {
   EXPECT_EQ(count<RequestReceived>(out_.events), 1u);
 }
 
+// RFC 3261 §17.2.3: sent-by is a part of the transaction [server-matching]
 TEST_F(EndpointServer, SameBranchOfAnotherSentByIsAnotherTransaction) {
   open("OPTIONS");
   receive(request_text("OPTIONS", {.via = "SIP/2.0/UDP other.example.test:5060;branch=z9hG4bKone",
@@ -165,6 +180,7 @@ TEST_F(EndpointServer, SameBranchOfAnotherSentByIsAnotherTransaction) {
   EXPECT_EQ(count<RequestReceived>(out_.events), 1u);
 }
 
+// RFC 3261 §17.2.3: without the cookie the old rules hold [server-matching]
 TEST_F(EndpointServer, WithoutTheCookieTheRulesOfRfc2543Hold) {
   const std::string via = "SIP/2.0/UDP 192.0.2.10:5060;branch=1";
   open("INVITE", {.via = via});
@@ -185,6 +201,7 @@ TEST_F(EndpointServer, WithoutTheCookieAnotherViaIsAnotherTransaction) {
   EXPECT_EQ(count<RequestReceived>(out_.events), 1u);
 }
 
+// RFC 3261 §21.5.4: too many transactions get 503 with Retry-After [overload]
 TEST_F(EndpointServer, BeyondTheLimitRequestsGet503WithRetryAfter) {
   Endpoint small({.max_transactions = 1}, random_);
   Effects out;
@@ -229,6 +246,7 @@ TEST_F(EndpointServer, LateResponseDoesNotChangeWhichAckIsOurs) {
   EXPECT_EQ(count<AckReceived>(out_.events), 1u);
 }
 
+// RFC 3261 §13.3.1.4: a 2xx is repeated on a WebSocket too [2xx-retransmission]
 TEST_F(EndpointServer, SuccessWithoutAckIsRepeatedOnAWebSocketAndReported) {
   open("INVITE", {.via = "SIP/2.0/WSS a.invalid;branch=z9hG4bKone"}, websocket());
   respond(200);
@@ -248,6 +266,8 @@ TEST_F(EndpointServer, FailureWithoutAckIsReported) {
   EXPECT_EQ(metric("trunkline_sip_transaction_timeouts_total{timer=H}"), 1);
 }
 
+// RFC 3261 §17.2.3: the ACK of a refusal belongs to its INVITE [server-matching]
+// RFC 3261 §17: it is no request of its own [race-ack-answered]
 TEST_F(EndpointServer, AckOfAFailureIsNoEvent) {
   open("INVITE");
   respond(486);
@@ -258,6 +278,8 @@ TEST_F(EndpointServer, AckOfAFailureIsNoEvent) {
   EXPECT_EQ(endpoint_.transactions(), 0u);
 }
 
+// RFC 3261 §17: nothing is answered to an ACK [ack-unanswered]
+// RFC 3261 §12.2.2: an ACK of nothing that we know is dropped [strays]
 TEST_F(EndpointServer, StrayAckIsNeverAnswered) {
   receive(ack("z9hG4bKnone", "gateway"));
   EXPECT_TRUE(out_.empty());
@@ -269,7 +291,7 @@ TEST_F(EndpointServer, StrayAckIsNeverAnswered) {
   EXPECT_TRUE(out_.empty());
 }
 
-// RFC 3261 §9.2: the 200 to CANCEL has the To tag of the INVITE
+// RFC 3261 §9.2: the 200 to CANCEL has the To tag of the INVITE [cancel-answered]
 TEST_F(EndpointServer, CancelIsAnsweredWithTheTagOfTheInviteAndReported) {
   open("INVITE");
   respond(180);
@@ -300,7 +322,8 @@ TEST_F(EndpointServer, CopyOfACancelGetsTheSameAnswerOnceTheInviteHasATag) {
   EXPECT_EQ(to_of(sent()).tag(), tag);
 }
 
-// RFC 3261 §9.2: a CANCEL after the final response changes nothing
+// RFC 3261 §9.2: a CANCEL after the final response changes nothing [race-cancel-after-200]
+// RFC 3261 §9.2: it still gets its 200 [cancel-answered]
 TEST_F(EndpointServer, CancelAfterTheFinalIsAnsweredAndHasNoEffect) {
   open("INVITE");
   respond(200);
@@ -309,7 +332,7 @@ TEST_F(EndpointServer, CancelAfterTheFinalIsAnsweredAndHasNoEffect) {
   EXPECT_THAT(out_.events, IsEmpty());
 }
 
-// RFC 3261 §9.2: a CANCEL that matches nothing gets 481
+// RFC 3261 §9.2: a CANCEL that matches nothing gets 481 [cancel-unknown]
 TEST_F(EndpointServer, CancelWithoutInviteIs481) {
   receive(cancel());
   EXPECT_EQ(sent().status(), 481);
@@ -322,6 +345,7 @@ TEST_F(EndpointServer, CancelOfAnotherMethodIs481) {
   EXPECT_EQ(sent().status(), 481);
 }
 
+// RFC 3261 §9.2: a CANCEL from behind a NAT finds its INVITE [race-cancel-nat]
 TEST_F(EndpointServer, CancelWithAChangedSentByStillMatches) {
   open("INVITE");
   receive(cancel("198.51.100.77:9999"));
@@ -334,6 +358,7 @@ TEST_F(EndpointServer, CancelOfAnotherBranchDoesNotMatch) {
   EXPECT_EQ(sent().status(), 481);
 }
 
+// RFC 3261 §21.5.6: another version gets 505 [version-505]
 TEST_F(EndpointServer, UnparsableRequestIsAnsweredStatelesslyAndCounted) {
   std::string text = request_text("OPTIONS");
   text.replace(text.find("SIP/2.0\r\n"), 7, "SIP/7.0");
@@ -359,6 +384,7 @@ TEST_F(EndpointServer, GarbageIsDroppedAndCounted) {
   EXPECT_EQ(metric("trunkline_sip_parse_errors_total{transport=udp,reason=start_line}"), 1);
 }
 
+// RFC 3261 §18.3: lost framing gets 400 and closes the stream [length-stream]
 TEST_F(EndpointServer, LostFramingIsAnsweredAndTheFlowClosed) {
   std::string text = request_text("OPTIONS");
   text.erase(text.find("Content-Length: 0\r\n"), 19);
@@ -369,6 +395,7 @@ TEST_F(EndpointServer, LostFramingIsAnsweredAndTheFlowClosed) {
   EXPECT_EQ(metric("trunkline_sip_parse_errors_total{transport=tcp,reason=content_length}"), 1);
 }
 
+// RFC 3261 §21.5.7: a message too large for a stream gets 513 [size-limits]
 TEST_F(EndpointServer, MessageTooLargeForAStreamIs513) {
   std::string text = request_text("MESSAGE");
   text.replace(text.find("Content-Length: 0"), 17, "Content-Length: 9999999");
@@ -383,6 +410,9 @@ TEST_F(EndpointServer, LostFramingBeyondReadingOnlyClosesTheFlow) {
   EXPECT_EQ(count<CloseFlow>(out_.transmissions), 1u);
 }
 
+// RFC 5626 §3.5.1: a ping is answered with one line end [flow-keepalive]
+// RFC 7118 §6: a ping on a WebSocket, too [ws-keepalive]
+// RFC 7118 §6: a double line end is a ping [race-websocket-messages]
 TEST_F(EndpointServer, PingOnAWebSocketIsAnsweredWithOneCrlf) {
   receive("\r\n\r\n", websocket());
   ASSERT_EQ(count<SendBytes>(out_.transmissions), 1u);
@@ -399,12 +429,14 @@ TEST_F(EndpointServer, PongAndDatagramKeepAlivesAreIgnored) {
   EXPECT_TRUE(out_.empty());
 }
 
+// RFC 4320 §4.2: no 408 to other requests than INVITE [non-invite-408]
 TEST_F(EndpointServer, TimeoutIsNotSentToANonInvite) {
   open("MESSAGE");
   respond(408);
   EXPECT_THAT(out_.transmissions, IsEmpty());
 }
 
+// RFC 4320 §4.1: 100 when Timer E is T2 [non-invite-provisional]
 TEST_F(EndpointServer, LateTryingToANonInvite) {
   open("MESSAGE");
   run(3400ms);
@@ -430,12 +462,14 @@ TEST_F(EndpointServer, ClosedFlowEndsItsServerTransactionsThenIsReported) {
   EXPECT_EQ(endpoint_.deadline(), kNever);
 }
 
+// RFC 3261 §20.35: Server names the product [product-names]
 TEST_F(EndpointServer, ServerNamesItself) {
   open("OPTIONS");
   respond(200);
   EXPECT_EQ(sent().header(HeaderName::server), "Trunkline");
 }
 
+// RFC 3261 §8.2.6.2: a response copies Via, From, Call-ID and CSeq [response-fields]
 TEST_F(EndpointServer, ResponseCopiesWhatRfc3261Lists) {
   const Message request = parsed(request_text("INVITE", {.extra = "Timestamp: 1\r\n"}));
   const Message response = make_response(request, 200, "mine");
@@ -448,6 +482,7 @@ TEST_F(EndpointServer, ResponseCopiesWhatRfc3261Lists) {
   EXPECT_EQ(make_response(request, 486, "mine", "Nope").reason(), "Nope");
 }
 
+// RFC 3261 §8.2.6.2: in a dialog the To tag stays [response-fields]
 TEST_F(EndpointServer, ResponseInADialogKeepsItsTag) {
   const Message request = parsed(request_text("BYE", {.to_tag = "theirs"}));
   EXPECT_EQ(to_of(make_response(request, 200, "mine")).tag(), "theirs");

@@ -97,6 +97,8 @@ TEST(Via, IsWrittenAsOneLine) {
             "SIP/2.0/WSS x.invalid;branch=z9hG4bK1;rport");
 }
 
+// RFC 3261 §19.1.1: an IPv6 sent-by is in brackets [ipv6-reference]
+// RFC 5118 §4.5: received has an IPv6 address with or without brackets [ipv6-received]
 TEST(Via, TakesIpv6InSentByAndReceived) {
   const Via parsed =
       via("SIP/2.0/UDP [2001:DB8::9:1]:5070;received=2001:db8::9:255;branch=z9hG4bKas3");

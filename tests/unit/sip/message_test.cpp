@@ -17,6 +17,7 @@ using ::testing::HasSubstr;
 using ::testing::Not;
 using ::testing::StartsWith;
 
+// RFC 3261 §7.3.1: names of fields are known in any case [header-names]
 TEST(HeaderNames, EveryCanonicalSpellingIsFoundInAnyCase) {
   for (int i = 1; i < static_cast<int>(HeaderName::count_); ++i) {
     const auto name = static_cast<HeaderName>(i);
@@ -29,6 +30,7 @@ TEST(HeaderNames, EveryCanonicalSpellingIsFoundInAnyCase) {
   }
 }
 
+// RFC 3261 §7.3.3: compact names are known [header-names]
 TEST(HeaderNames, CompactFormsAreFound) {
   const std::pair<char, HeaderName> compact[] = {{'b', HeaderName::referred_by},
                                                  {'c', HeaderName::content_type},
@@ -182,6 +184,7 @@ TEST(Message, IsCopiedAndMovedWhole) {
   EXPECT_EQ(moved.request_uri(), "sip:a@b");
 }
 
+// RFC 3261 §7.3.1: no value becomes another field [header-injection]
 TEST(Message, AValueCannotForgeAField) {
   Message message = Message::response(200, "OK\r\nX-Forged: 1");
   message.add(HeaderName::subject, "a\r\nX-Forged: 2\nb\rc");
@@ -190,6 +193,7 @@ TEST(Message, AValueCannotForgeAField) {
   EXPECT_THAT(message.serialize(), HasSubstr("Subject: a  X-Forged: 2 b c\r\nSubject: d e\r\n"));
 }
 
+// RFC 3261 §7.3.1: no name becomes another field [header-injection]
 TEST(Message, ANameCannotForgeAField) {
   Message message = Message::request(Method::info, "sip:a@b");
   message.add("X: 1\r\nX-Forged", "2");
@@ -197,6 +201,7 @@ TEST(Message, ANameCannotForgeAField) {
   EXPECT_EQ(message.serialize(), "INFO sip:a@b SIP/2.0\r\nContent-Length: 0\r\n\r\n");
 }
 
+// RFC 3261 §7.3.1: no Request-URI becomes another field [header-injection]
 TEST(Message, ARequestUriCannotEndTheStartLine) {
   Message message = Message::request(Method::info, "sip:a@b SIP/2.0\r\nX-Forged: 1\r\n\r\n");
   EXPECT_THAT(message.serialize(),

@@ -94,10 +94,12 @@ TEST(Parser, KeepsTheOctetsItWasGiven) {
   EXPECT_LT(message.request_uri().data(), octets + 100);
 }
 
+// RFC 3261 §7.5: line ends before the start line are passed over [line-ends-before-start]
 TEST(Parser, IgnoresLineEndsBeforeTheStartLine) {
   EXPECT_EQ(parsed("\r\n\r\n" + options()).method(), Method::options);
 }
 
+// RFC 3261 §7.3.1: folded lines are one [folded-lines]
 TEST(Parser, JoinsFoldedLines) {
   const Message message =
       parsed(options("Subject: one\r\n two\r\n\tthree\r\nX-Empty:\r\n \r\nX-Last: z\r\n"));
@@ -110,6 +112,7 @@ TEST(Parser, DoesNotFoldTheBodyIntoTheHeader) {
   EXPECT_EQ(parsed(options("", " starts with a space")).body(), " starts with a space");
 }
 
+// RFC 3261 §7.3.1: values behind commas are fields [comma-lists]
 TEST(Parser, SplitsListsOutsideQuotesAndBrackets) {
   const Message message = parsed(
       options("Contact: \"a, b\" <sip:c,d@e>;q=1 ,<sip:f>;x=\"y,\\\",z\"\r\nSupported: a,b ,, c\r\n"
@@ -120,6 +123,7 @@ TEST(Parser, SplitsListsOutsideQuotesAndBrackets) {
   EXPECT_EQ(message.count(HeaderName::allow), 2U);
 }
 
+// RFC 3261 §7.3.1: not so in challenges and credentials [comma-lists]
 TEST(Parser, DoesNotSplitWhatIsNoList) {
   const Message message = parsed(options(
       "WWW-Authenticate: Digest realm=\"a\", nonce=\"b\"\r\nAuthorization: Digest a=b, c=d\r\n"
@@ -155,6 +159,7 @@ TEST(Parser, AnswersABadRequestLineWith400) {
   }
 }
 
+// RFC 3261 §21.5.6: another version gets 505 [version-505]
 TEST(Parser, AnswersAnotherVersionWith505) {
   for (std::string_view version : {"SIP/3.0", "SIP/1.0", "sip/2.1", "SIP/22.0"}) {
     expect_refused(std::string("OPTIONS sip:b@b ")
@@ -206,6 +211,7 @@ TEST(Parser, AnswersAMissingEmptyLineWith400) {
   expect_refused(text, ParseErrorReason::header_syntax, 400);
 }
 
+// RFC 3261 §25.1: bare line ends in a field get 400 [control-characters]
 TEST(Parser, AnswersControlCharactersWith400AndBlanksThem) {
   for (std::string_view value : {"a\nX-Forged: 1", "a\rb", "a\x01", "a\x7f"}) {
     expect_refused(options(std::string("Subject: ").append(value).append("\r\n")),
@@ -216,6 +222,7 @@ TEST(Parser, AnswersControlCharactersWith400AndBlanksThem) {
   EXPECT_EQ(error.request->header(HeaderName::from), "\"x X-Forged: 1\" <sip:a@a.example>;tag=1");
 }
 
+// RFC 3261 §25.1: NUL stands in a quoted pair only [control-characters]
 TEST(Parser, TakesANulOnlyAsQuotedPair) {
   const std::string quoted = options_with("To", "To: \"a\\\0b\" <sip:b@b>"s);
   EXPECT_EQ(to_of(parsed(quoted)).display_name, "a\0b"s);
@@ -235,12 +242,14 @@ TEST(Parser, BareLineFeedsAreNoLineEnds) {
   expect_refused(text, ParseErrorReason::control_character, 0);
 }
 
+// RFC 3261 §8.1.1: without a mandatory field nothing can be answered [mandatory-fields]
 TEST(Parser, DropsARequestThatCannotBeAnswered) {
   for (std::string_view name : {"Via", "From", "To", "Call-ID", "CSeq"}) {
     expect_refused(options_with(name, "X-Gone: 1"), ParseErrorReason::missing_header, 0);
   }
 }
 
+// RFC 3261 §8.1.1: malformed mandatory fields get 400 [mandatory-fields]
 TEST(Parser, AnswersMalformedMandatoryFieldsWith400) {
   expect_refused(options_with("From", "From: sip:"), ParseErrorReason::header_syntax, 400);
   expect_refused(options_with("From", "From: *"), ParseErrorReason::header_syntax, 400);
@@ -283,6 +292,7 @@ TEST(Parser, AnswersAnEmptyViaElementWith400) {
   expect_refused(options("Via: SIP/2.0/UDP h,,SIP/2.0/UDP i\r\n"), ParseErrorReason::via, 400);
 }
 
+// RFC 3261 §8.1.1: doubled mandatory fields get 400 [mandatory-fields]
 TEST(Parser, AnswersDoubledSingleFieldsWith400) {
   for (std::string_view line : {"f: <sip:x@y>;tag=2", "To: <sip:x@y>", "i: 2", "CSeq: 2 OPTIONS",
                                 "Max-Forwards: 1\r\nMax-Forwards: 2", "l: 0\r\nContent-Length: 0",
@@ -294,6 +304,7 @@ TEST(Parser, AnswersDoubledSingleFieldsWith400) {
   }
 }
 
+// RFC 3261 §17: nothing is answered to an ACK [ack-unanswered]
 TEST(Parser, NeverAnswersAnAck) {
   std::string text = options("Content-Length: nine\r\n");
   text.replace(0, 7, "ACK");
@@ -316,12 +327,15 @@ TEST(Parser, DatagramBodyWithoutLengthGoesToItsEnd) {
   EXPECT_EQ(parsed(options("", "all of it")).body(), "all of it");
 }
 
+// RFC 3261 §18.3: what follows Content-Length is dropped [length-datagram]
 TEST(Parser, LongerBodyIsCut) {
   for (Framing framing : {Framing::datagram, Framing::websocket, Framing::stream}) {
     EXPECT_EQ(parsed(options("l: 3\r\n", "cut here"), framing).body(), "cut");
   }
 }
 
+// RFC 3261 §18.3: a body that is too short gets 400 [length-datagram]
+// RFC 7118 §5: a length that is too large gets 400 [ws-length]
 TEST(Parser, ShorterBodyIsAnsweredWith400) {
   for (Framing framing : {Framing::datagram, Framing::websocket, Framing::stream}) {
     const ParseError error = refused(options("l: 9\r\n", "short"), framing);
@@ -330,10 +344,12 @@ TEST(Parser, ShorterBodyIsAnsweredWith400) {
   }
 }
 
+// RFC 7118 §5: a WebSocket message needs no Content-Length [ws-length]
 TEST(Parser, WebSocketNeedsNoLength) {
   EXPECT_EQ(parsed(options("", "body"), Framing::websocket).body(), "body");
 }
 
+// RFC 3261 §18.3: a stream without Content-Length gets 400 [length-stream]
 TEST(Parser, StreamNeedsALength) {
   const ParseError error = refused(options(), Framing::stream);
   EXPECT_EQ(error.reason, ParseErrorReason::content_length);
@@ -347,6 +363,7 @@ TEST(Parser, LengthIsDigitsOnly) {
   }
 }
 
+// RFC 3261 §7.4: each octet of a body is kept [body-octets]
 TEST(Parser, BodyOctetsAreUntouched) {
   std::string body;
   for (int c = 0; c < 256; ++c)
@@ -357,6 +374,7 @@ TEST(Parser, BodyOctetsAreUntouched) {
 // -------------------------------------------------------------------------------------------------------------
 // limits
 
+// RFC 3261 §21.5.7: a message that is too large gets 513 [size-limits]
 TEST(ParserLimits, MessageSize) {
   const std::string text = options("l: 0\r\n");
   EXPECT_TRUE(Parser({.message_size = text.size()}).parse(text, Framing::datagram));
@@ -380,6 +398,7 @@ TEST(ParserLimits, FieldSize) {
   EXPECT_EQ(error.status, 513);
 }
 
+// RFC 3261 §21.4.12: a Request-URI that is too long gets 414 [size-limits]
 TEST(ParserLimits, RequestLineSize) {
   std::string text = options();
   text.insert(text.find(" SIP/2.0"), std::string(100, 'x'));
@@ -388,6 +407,7 @@ TEST(ParserLimits, RequestLineSize) {
   EXPECT_EQ(error.status, 414);
 }
 
+// RFC 3261 §21.5.7: too many fields get 513 [size-limits]
 TEST(ParserLimits, FieldCountIncludesListElements) {
   EXPECT_TRUE(Parser({.header_count = 8}).parse(options("Allow: A,B,C\r\n"), Framing::datagram));
   const ParseError error =

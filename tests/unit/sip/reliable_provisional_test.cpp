@@ -76,6 +76,7 @@ TEST_F(ReliableSender, TheInviteSaysWhatItTakes) {
 }
 
 // RFC 3262 §3: an INVITE that requires 100rel gets each 101-199 reliably, with Require and RSeq
+// [rel100-required]
 TEST_F(ReliableSender, RequiredEachProvisionalIsReliableButThe100) {
   take(kRequire);
   respond(100);
@@ -100,7 +101,7 @@ TEST_F(ReliableSender, SupportedOnlyADescriptionIsWorthIt) {
   EXPECT_EQ(out_[0].header(HeaderName::require), "100rel");
 }
 
-// RFC 3262 §3: the first RSeq is chosen from 1 to 2^31-1, each next one is one higher
+// RFC 3262 §3: the first RSeq is chosen from 1 to 2^31-1, each next one is one higher [rel100-rseq]
 TEST_F(ReliableSender, RSeqBeginsAnywhereAndRisesByOne) {
   std::set<std::uint32_t> firsts;
   for (std::uint64_t seed = 1; seed <= 100; ++seed) {
@@ -119,6 +120,7 @@ TEST_F(ReliableSender, RSeqBeginsAnywhereAndRisesByOne) {
 }
 
 // RFC 3262 §3: copies at T1, doubling without T2, and after 64*T1 the INVITE gets a 5xx
+// [rel100-retransmission]
 TEST_F(ReliableSender, CopiesDoubleWithoutBoundUntil64T1) {
   take(kRequire);
   respond(180);
@@ -159,7 +161,7 @@ TEST_F(ReliableSender, APrackEndsTheCopies) {
   EXPECT_THAT(run(40s), IsEmpty());
 }
 
-// RFC 3262 §3: the next reliable provisional waits for the PRACK of the one before
+// RFC 3262 §3: the next reliable provisional waits for the PRACK of the one before [rel100-order]
 TEST_F(ReliableSender, TheNextWaitsForThePrackOfTheOneBefore) {
   take(kRequire);
   respond(180);
@@ -195,6 +197,7 @@ TEST_F(ReliableSender, WhatWaitsIsBoundedAndKeepsItsDescription) {
 }
 
 // RFC 3262 §3: a 2xx waits for the PRACK of a reliable provisional with a session description
+// [rel100-order]
 TEST_F(ReliableSender, A2xxWaitsForThePrackOfADescription) {
   take(kSupport);
   respond(183, "v=0");
@@ -256,7 +259,7 @@ TEST_F(ReliableSender, ADescriptionThatCameReliablyIsNotRepeated) {
   EXPECT_FALSE(out_[0].header(HeaderName::content_type));
 }
 
-// RFC 3262 §3: a PRACK matches by RSeq, CSeq number and method of its RAck, once
+// RFC 3262 §3: a PRACK matches by RSeq, CSeq number and method of its RAck, once [rel100-rack]
 TEST_F(ReliableSender, APrackMatchesByItsWholeRAckAndOnce) {
   take(kRequire);
   EXPECT_FALSE(prack(1)) << "nothing was sent";
@@ -278,7 +281,7 @@ Message reliable(int status, std::string_view rseq, std::string_view require = "
   return response;
 }
 
-// RFC 3262 §4: each RSeq in order is acknowledged once, a copy not again
+// RFC 3262 §4: each RSeq in order is acknowledged once, a copy not again [prack-sent]
 TEST(ReliableOrder, EachInOrderIsAcknowledgedOnce) {
   ReliableOrder order;
   EXPECT_EQ(order.receive(reliable(180, "4000000000")), Verdict::next);
@@ -288,6 +291,7 @@ TEST(ReliableOrder, EachInOrderIsAcknowledgedOnce) {
 }
 
 // RFC 3262 §4: one out of order is neither acknowledged nor processed, until the missing one came
+// [prack-sent]
 TEST(ReliableOrder, OneOutOfOrderIsNotAcknowledged) {
   ReliableOrder order;
   EXPECT_EQ(order.receive(reliable(180, "1")), Verdict::next);
@@ -306,7 +310,7 @@ TEST(ReliableOrder, WithoutRequireOrAReadableRSeqItIsUnreliable) {
   EXPECT_EQ(order.receive(reliable(200, "1")), Verdict::unreliable);
 }
 
-// RFC 3262 §7.2: RAck names the RSeq and the CSeq of the response
+// RFC 3262 §7.2: RAck names the RSeq and the CSeq of the response [prack-challenged]
 TEST(ReliableOrder, TheRAckNamesTheResponse) {
   EXPECT_EQ(ReliableOrder::rack_of(reliable(183, "776656")).text(), "776656 12 INVITE");
 }

@@ -40,6 +40,8 @@ class InviteServer : public ::testing::Test {
   Message invite_ = parsed(request_text("INVITE", {.extra = "Timestamp: 54\r\n"}));
 };
 
+// RFC 3261 §17.2.1: 100 within 200 ms, without a To tag [trying]
+// RFC 3261 §8.2.6.1: 100 has the Timestamp of the request [trying-timestamp]
 TEST_F(InviteServer, SendsTryingAfter200Milliseconds) {
   InviteServerTransaction machine = start();
   EXPECT_THAT(run(machine, 10s), ElementsAre(200));
@@ -57,6 +59,7 @@ TEST_F(InviteServer, SendsNoTryingIfAResponseWasFaster) {
   EXPECT_THAT(run(machine, 10s), IsEmpty());
 }
 
+// RFC 3261 §17.2.1: a copy gets the last provisional response [invite-copy]
 TEST_F(InviteServer, CopyInProceedingGetsTheLastProvisional) {
   InviteServerTransaction machine = start();
   receive(machine, Method::invite);
@@ -69,6 +72,7 @@ TEST_F(InviteServer, CopyInProceedingGetsTheLastProvisional) {
   EXPECT_TRUE(last<Transmit>(out_)->again);
 }
 
+// RFC 3261 §17.2.1: Timer G repeats a refusal until Timer H [timer-g-h]
 TEST_F(InviteServer, FailureIsRepeatedByTimerGUntilTimerH) {
   InviteServerTransaction machine = start();
   respond(machine, 486);
@@ -81,6 +85,7 @@ TEST_F(InviteServer, FailureIsRepeatedByTimerGUntilTimerH) {
   EXPECT_EQ(machine.state(), State::terminated);
 }
 
+// RFC 3261 §17.2.1: over reliable transports there is no Timer G [timer-g-h]
 TEST_F(InviteServer, ReliableTransportHasTimerHButNoTimerG) {
   InviteServerTransaction machine = start(tcp());
   respond(machine, 486);
@@ -89,6 +94,7 @@ TEST_F(InviteServer, ReliableTransportHasTimerHButNoTimerG) {
   EXPECT_EQ(count<Unacknowledged>(out_), 1u);
 }
 
+// RFC 3261 §17.2.1: a copy after a refusal gets it again [invite-copy]
 TEST_F(InviteServer, CopyInCompletedGetsTheFinal) {
   InviteServerTransaction machine = start();
   respond(machine, 486);
@@ -96,6 +102,7 @@ TEST_F(InviteServer, CopyInCompletedGetsTheFinal) {
   EXPECT_EQ(last<Transmit>(out_)->status, 486);
 }
 
+// RFC 3261 §17.2.1: Timer I absorbs copies of the ACK [timer-i]
 TEST_F(InviteServer, AckOfAFailureStopsItAndTimerIAbsorbsCopies) {
   InviteServerTransaction machine = start();
   respond(machine, 486);
@@ -119,6 +126,7 @@ TEST_F(InviteServer, TimerIIsZeroOverReliableTransport) {
 }
 
 // RFC 3261 §13.3.1.4: a 2xx is repeated on every transport until its ACK, at most 64*T1
+// [2xx-retransmission]
 TEST_F(InviteServer, SuccessIsRepeatedOnEveryTransportUntilTimerL) {
   for (const Target& reply : {udp(), tcp(), websocket()}) {
     now_ = kStart;
@@ -134,6 +142,7 @@ TEST_F(InviteServer, SuccessIsRepeatedOnEveryTransportUntilTimerL) {
   }
 }
 
+// RFC 3261 §13.3.1.4: the ACK ends the copies of a 2xx [race-2xx-rhythm]
 TEST_F(InviteServer, AckOfASuccessIsPassedOnceAndStopsTheCopies) {
   InviteServerTransaction machine = start();
   respond(machine, 200);
@@ -149,6 +158,7 @@ TEST_F(InviteServer, AckOfASuccessIsPassedOnceAndStopsTheCopies) {
   EXPECT_EQ(count<Unacknowledged>(out_), 0u);
 }
 
+// RFC 6026 §7.1: a copy of an INVITE after its 2xx is absorbed [timer-l]
 TEST_F(InviteServer, CopyInAcceptedIsAbsorbed) {
   InviteServerTransaction machine = start();
   respond(machine, 200);
@@ -223,6 +233,7 @@ TEST_F(NonInviteServer, CopiesBeforeTheAnswerAreDiscarded) {
   EXPECT_THAT(out_, IsEmpty());
 }
 
+// RFC 4320 §4.1: 100 not before Timer E is T2 [non-invite-provisional]
 TEST_F(NonInviteServer, TryingComesOnlyWhenTheClientsTimerEIsT2) {
   NonInviteServerTransaction machine = start();
   EXPECT_THAT(run(machine, 20s), ElementsAre(3500));
@@ -232,6 +243,7 @@ TEST_F(NonInviteServer, TryingComesOnlyWhenTheClientsTimerEIsT2) {
   EXPECT_EQ(last<Transmit>(out_)->status, 100);
 }
 
+// RFC 4320 §4.1: an early 100 is held back over UDP [non-invite-provisional]
 TEST_F(NonInviteServer, EarlyTryingOfTheUserIsHeldBackOverUdp) {
   NonInviteServerTransaction machine = start();
   respond(machine, 100);
@@ -246,12 +258,14 @@ TEST_F(NonInviteServer, EarlyTryingOfTheUserMayLeaveOverReliableTransport) {
   EXPECT_THAT(run(machine, 10s), IsEmpty());
 }
 
+// RFC 4320 §4.1: no other provisional response [non-invite-provisional]
 TEST_F(NonInviteServer, OtherProvisionalsAreNeverSent) {
   NonInviteServerTransaction machine = start(tcp());
   respond(machine, 183);
   EXPECT_THAT(out_, IsEmpty());
 }
 
+// RFC 3261 §17.2.2: copies get the final response until Timer J [timer-j]
 TEST_F(NonInviteServer, FinalIsKeptForCopiesUntilTimerJ) {
   NonInviteServerTransaction machine = start();
   now_ += 1s;
@@ -266,12 +280,14 @@ TEST_F(NonInviteServer, FinalIsKeptForCopiesUntilTimerJ) {
   EXPECT_EQ(count<Terminated>(out_), 1u);
 }
 
+// RFC 3261 §17.2.2: Timer J is 0 over reliable transports [timer-j]
 TEST_F(NonInviteServer, TimerJIsZeroOverReliableTransport) {
   NonInviteServerTransaction machine = start(websocket());
   respond(machine, 200);
   EXPECT_EQ(count<Terminated>(out_), 1u);
 }
 
+// RFC 4320 §4.2: no 408 to other requests than INVITE [non-invite-408]
 TEST_F(NonInviteServer, TimeoutIsNeverSentAndCopiesStayUnanswered) {
   NonInviteServerTransaction machine = start();
   respond(machine, 408);

@@ -36,6 +36,7 @@ StreamFramer::Frame broken_by(std::string_view bytes, ParserLimits limits = {}) 
   return frame;
 }
 
+// RFC 3261 §18.3: several messages of a segment are cut [stream-segments]
 TEST(StreamFramer, CutsSeveralMessagesOfOneSegment) {
   StreamFramer framer;
   framer.push(kFirst + kSecond + kFolded);
@@ -43,6 +44,8 @@ TEST(StreamFramer, CutsSeveralMessagesOfOneSegment) {
   EXPECT_EQ(framer.pending(), 0U);
 }
 
+// RFC 3261 §18.3: a message of many segments is joined [stream-segments]
+// RFC 3261 §18.3: wherever the stream is cut, the same comes out [race-stream-cuts]
 TEST(StreamFramer, JoinsAMessageOfManySegments) {
   const std::string stream = kFirst + "\r\n\r\n" + kSecond + "\r\n" + kFolded + kFirst;
   for (std::size_t step = 1; step <= stream.size(); ++step) {
@@ -64,12 +67,14 @@ TEST(StreamFramer, FindsPingsBetweenMessages) {
   EXPECT_EQ(drain(framer), (std::vector<std::string>{"<ping>", "<ping>", kSecond, "<ping>"}));
 }
 
+// RFC 3261 §7.5: a line end between messages is passed over [line-ends-before-start]
 TEST(StreamFramer, IgnoresASinglePairOfLineEnds) {
   StreamFramer framer;
   framer.push("\r\n" + kSecond + "\n\r" + kSecond);
   EXPECT_EQ(drain(framer), (std::vector<std::string>{kSecond, kSecond}));
 }
 
+// RFC 5626 §3.5.1: a ping may come in pieces [crlf-ping]
 TEST(StreamFramer, APingSplitOverReadsIsFound) {
   StreamFramer framer;
   for (std::string_view part : {"\r", "\n\r"}) {
@@ -80,6 +85,7 @@ TEST(StreamFramer, APingSplitOverReadsIsFound) {
   EXPECT_EQ(drain(framer), std::vector<std::string>{"<ping>"});
 }
 
+// RFC 5626 §3.5.1: line ends inside a message are no ping [crlf-ping]
 TEST(StreamFramer, LineEndsInsideAMessageAreNoPing) {
   StreamFramer framer;
   framer.push("INFO sip:a SIP/2.0\r\nl: 8\r\n\r\n");
@@ -97,10 +103,12 @@ TEST(StreamFramer, CountsWhatIsPending) {
   EXPECT_EQ(framer.pending(), 3U);
 }
 
+// RFC 3261 §18.3: a stream needs Content-Length [length-stream]
 TEST(StreamFramer, BreaksWithoutALength) {
   EXPECT_EQ(broken_by("BYE sip:a SIP/2.0\r\n\r\n").reason, ParseErrorReason::content_length);
 }
 
+// RFC 3261 §18.3: a bad Content-Length ends the framing [length-stream]
 TEST(StreamFramer, BreaksOnABadLength) {
   for (std::string_view value : {"-1", "5 5", "", "1\r\n 2", "99999999999"}) {
     EXPECT_EQ(
@@ -111,16 +119,19 @@ TEST(StreamFramer, BreaksOnABadLength) {
   }
 }
 
+// RFC 3261 §18.3: two of Content-Length end the framing [length-stream]
 TEST(StreamFramer, BreaksOnTwoLengths) {
   EXPECT_EQ(broken_by("BYE sip:a SIP/2.0\r\nl: 0\r\nContent-Length: 0\r\n\r\n").reason,
             ParseErrorReason::duplicate_header);
 }
 
+// RFC 3261 §18.3: the framer sees the length that the parser sees [length-one]
 TEST(StreamFramer, ALengthBehindABareLineFeedDoesNotCount) {
   EXPECT_EQ(broken_by("BYE sip:a SIP/2.0\r\nSubject: x\nContent-Length: 0\r\n\r\n").reason,
             ParseErrorReason::content_length);
 }
 
+// RFC 3261 §18.3: a length in a folded line is none [length-one]
 TEST(StreamFramer, ALengthInAFoldedLineDoesNotCount) {
   EXPECT_EQ(broken_by("BYE sip:a SIP/2.0\r\nSubject: x\r\n Content-Length: 0\r\n\r\n").reason,
             ParseErrorReason::content_length);
@@ -150,6 +161,7 @@ TEST(StreamFramer, StaysBroken) {
   EXPECT_EQ(framer.pending(), 0U);
 }
 
+// RFC 3261 §18.3: what ends the framing gets 400 or 513 [length-stream]
 TEST(StreamFramer, WhatItBreaksOnIsAnsweredByTheParser) {
   const std::string request =
       "BYE sip:a SIP/2.0\r\nVia: SIP/2.0/TCP h;branch=z9hG4bK1\r\nFrom: <sip:a>;tag=1\r\nTo: "

@@ -109,6 +109,7 @@ const std::map<std::string, Verdict>& verdicts() {
 
 class TortureTest : public ::testing::TestWithParam<std::string> {};
 
+// RFC 4475 §3: each message is taken, refused or dropped as it should be
 TEST_P(TortureTest, HasItsVerdict) {
   const Verdict& verdict = verdicts().at(GetParam());
   const auto result = parse(GetParam());
@@ -190,6 +191,7 @@ TEST(TortureTable, AgreesWithTheExpectationsOfTheWholeGateway) {
 // ------------------------------------------------------------------------------------------------ 3.1.1
 // valid messages
 
+// RFC 3261 §7.3.1: folding and spaces are read through [folded-lines]
 TEST(TortureContent, WsinvIsReadThroughFoldingAndSpaces) {
   const Message message = parsed("wsinv.dat");
   EXPECT_EQ(to_of(message).tag(), "1918181833n");
@@ -227,6 +229,7 @@ TEST(TortureContent, IntmethKeepsTheQuotedNulAndTheMethodAsWritten) {
   EXPECT_THAT(message.serialize(), HasSubstr("NUL:\\\0 DEL:\\\x7f\" <sip:"s));
 }
 
+// RFC 3261 §19.1.2: escapes are undone once [uri-escapes]
 TEST(TortureContent, Esc01UnescapesOnce) {
   const Message message = parsed("esc01.dat");
   const auto uri = Uri::parse(message.request_uri());
@@ -240,6 +243,7 @@ TEST(TortureContent, Esc01UnescapesOnce) {
       contact->uri.equivalent(*Uri::parse("sip:caller@host5.example.net;lr;name=value%2541")));
 }
 
+// RFC 3261 §19.1.2: an escaped NUL ends no user part [uri-escapes]
 TEST(TortureContent, EscnullGivesUsersWithNul) {
   const Message message = parsed("escnull.dat");
   EXPECT_EQ(to_of(message).uri.unescaped_user(), "null-\0-null"s);
@@ -290,6 +294,7 @@ TEST(TortureContent, DblreqStreamHoldsBoth) {
   EXPECT_EQ(Parser().parse(second.text, Framing::stream)->method(), Method::invite);
 }
 
+// RFC 3261 §19.1.1: the user part ends at the @ [uri-user]
 TEST(TortureContent, SemiuriHasTheSemicolonInTheUser) {
   const Message message = parsed("semiuri.dat");
   const auto uri = Uri::parse(message.request_uri());
@@ -307,6 +312,7 @@ TEST(TortureContent, TransportsKeepsUnknownOnesBelowTheTop) {
   EXPECT_THAT(transports, ElementsAre("UDP", "SCTP", "TLS", "UNKNOWN", "TCP"));
 }
 
+// RFC 3261 §7.4: a binary body is kept [body-octets]
 TEST(TortureContent, Mpart01KeepsItsBinaryBody) {
   const Message message = parsed("mpart01.dat");
   EXPECT_EQ(message.body().size(), 553U);
@@ -374,6 +380,7 @@ TEST(TortureContent, ClerrWaitsOnAStream) {
   EXPECT_EQ(framer.next().kind, StreamFramer::Frame::Kind::need_more);
 }
 
+// RFC 7118 §5: a length that is too large gets 400 [ws-length]
 TEST(TortureContent, ClerrIsRejectedOnAWebSocket) {
   EXPECT_EQ(parse("clerr.dat", Framing::websocket).error().status, 400);
 }

@@ -49,12 +49,14 @@ TEST(UriParse, TakesASchemeInAnyCase) {
   EXPECT_EQ(uri("Tel:123").scheme, Uri::Scheme::tel);
 }
 
+// RFC 3261 §19.1.1: an IPv6 address stands in brackets [ipv6-reference]
 TEST(UriParse, TakesAnIpv6Reference) {
   const Uri parsed = uri("sip:user@[2001:db8::10]:5070;transport=udp");
   EXPECT_EQ(parsed.host, "[2001:db8::10]");
   EXPECT_EQ(parsed.port, 5070);
 }
 
+// RFC 3261 §19.1.1: the user part may hold ; and ? [uri-user]
 TEST(UriParse, TakesSemicolonAndQuestionMarkInTheUser) {
   const Uri parsed = uri("sip:a;b?c=d/e@host;p");
   EXPECT_EQ(parsed.user, "a;b?c=d/e");
@@ -97,6 +99,7 @@ TEST(UriParse, RefusesMoreParametersThanCanBeCompared) {
   EXPECT_FALSE(Uri::parse(text).has_value());
 }
 
+// RFC 3261 §19.1.2: escapes are undone once [uri-escapes]
 TEST(UriUser, IsUnescapedOnce) {
   EXPECT_EQ(uri("sip:%2525@h").unescaped_user(), "%25");
   EXPECT_EQ(uri("sip:a%00b@h").unescaped_user(), "a\0b"s);
@@ -109,6 +112,7 @@ TEST(UriUser, IsEscapedWhereNeeded) {
   EXPECT_EQ(escape_user("a-_.!~*'()&=+$,;?/"), "a-_.!~*'()&=+$,;?/");
 }
 
+// RFC 3261 §19.1.2: what is reserved is escaped [uri-escapes]
 TEST(UriUser, SurvivesEscapingAndParsing) {
   std::string all;
   for (int c = 0; c < 256; ++c)
@@ -121,6 +125,7 @@ TEST(UriSip, PutsBracketsAroundIpv6) {
   EXPECT_EQ(Uri::sip("", "h").text(), "sip:h");
 }
 
+// RFC 3261 §19.1.4: the equal pairs of the RFC are equal [uri-comparison]
 TEST(UriEquivalence, HoldsForThePairsOfTheRfc) {
   EXPECT_TRUE(
       equivalent("sip:%61lice@atlanta.com;transport=TCP", "sip:alice@AtLanTa.CoM;Transport=tcp"));
@@ -132,6 +137,7 @@ TEST(UriEquivalence, HoldsForThePairsOfTheRfc) {
                          "sip:alice@atlanta.com?priority=urgent&subject=project%20x"));
 }
 
+// RFC 3261 §19.1.4: the other pairs of the RFC are not [uri-comparison]
 TEST(UriEquivalence, FailsForThePairsOfTheRfc) {
   EXPECT_FALSE(
       equivalent("SIP:ALICE@AtLanTa.CoM;Transport=udp", "sip:alice@AtLanTa.CoM;Transport=UDP"));
@@ -142,17 +148,20 @@ TEST(UriEquivalence, FailsForThePairsOfTheRfc) {
   EXPECT_FALSE(equivalent("sip:bob@phone21.boxesbybob.com", "sip:bob@192.0.2.4"));
 }
 
+// RFC 3261 §19.1.4: equality of URIs is not transitive [uri-comparison]
 TEST(UriEquivalence, IsNotTransitive) {
   EXPECT_FALSE(
       equivalent("sip:carol@chicago.com;security=on", "sip:carol@chicago.com;security=off"));
 }
 
+// RFC 3261 §19.1.4: a reserved character and its escape differ [uri-comparison]
 TEST(UriEquivalence, DistinguishesAnEscapedReservedCharacter) {
   EXPECT_FALSE(equivalent("sip:a%3Bb@h", "sip:a;b@h"));
   EXPECT_TRUE(equivalent("sip:a%3bb@h", "sip:a%3Bb@h"));
   EXPECT_FALSE(equivalent("sip:%2541@h", "sip:A@h"));
 }
 
+// RFC 3261 §19.1.4: four parameters always count [uri-comparison]
 TEST(UriEquivalence, NeverIgnoresMaddrUserTtlOrMethod) {
   for (std::string_view parameter :
        {";maddr=192.0.2.1", ";user=phone", ";ttl=1", ";method=INVITE"}) {
