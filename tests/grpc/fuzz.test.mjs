@@ -102,7 +102,9 @@ describe('a fuzzed request', () => {
     for (let at = 0; at < 40; at += 1) {
       const peer = await carrier.call('1001');
       const { call: number } = await stage.alice.event('incoming');
-      const { calls: [{ call_id }] } = await api.must('listCalls', {});
+      let calls;
+      await until(async () => ({ calls } = await api.must('listCalls', {})).calls.length === 1, 'the call to be listed');
+      const [{ call_id }] = calls;
       const reason = nasty();
       const method = pick(['rejectCall', 'hangupCall']);
       const { error } = await api[method]({ call_id, sip_code: 486, reason });
