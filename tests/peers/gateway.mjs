@@ -12,9 +12,9 @@ export const build = resolve(repository, process.env.TRUNKLINE_BUILD ?? 'build/r
 
 export class Gateway {
   // `extra` is put over the default configuration, section by section. `trunks` and `routes` are YAML, or functions that
-  // are given the gateway, whose ports they may need. A call on a trunk takes two of the `rtpPorts`. `grpc` is more YAML for
-  // listen.grpc: ", tokens: [...]".
-  static async start({ trunks, routes, users, extra = '', codecs = '[PCMU, PCMA]', trunkExtra = '', grpc = '', rtpPorts = 200, workers = 1, log = '{ level: debug, format: json }' } = {}) {
+  // are given the gateway, whose ports they may need. A call on a trunk takes two of the `rtpPorts`, which begin at
+  // `rtpFirst` where so many are wanted that there is no choice. `grpc` is more YAML for listen.grpc: ", tokens: [...]".
+  static async start({ trunks, routes, users, extra = '', codecs = '[PCMU, PCMA]', trunkExtra = '', grpc = '', rtpPorts = 200, rtpFirst, workers = 1, log = '{ level: debug, format: json }' } = {}) {
     const gateway = new Gateway();
     gateway.wsPort = await freePort();
     gateway.adminPort = await freePort();
@@ -22,7 +22,7 @@ export class Gateway {
     gateway.carrierPort = await freePort();
     gateway.grpcPort = await freePort();
     gateway.webrtcPort = await freePorts(workers);
-    gateway.rtpFirst = await freePorts(rtpPorts);
+    gateway.rtpFirst = rtpFirst ?? (await freePorts(rtpPorts));
     if (typeof trunks === 'function') trunks = trunks(gateway);
     if (typeof routes === 'function') routes = routes(gateway);
     gateway.folder = mkdtempSync(join(tmpdir(), 'trunkline-'));

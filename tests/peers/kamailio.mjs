@@ -1,5 +1,5 @@
-// Debian's Kamailio as a carrier with which the gateway registers: it asks for a password, keeps the binding, and sends
-// on there what is dialled.
+// Debian's Kamailio: by default a carrier with which the gateway registers. It asks for a password, keeps the binding, and
+// sends on there what is dialled.
 import { spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -10,7 +10,7 @@ import { until } from './until.mjs';
 
 const PROGRAM = ['/usr/sbin/kamailio', '/sbin/kamailio'].find((path) => existsSync(path)) ?? 'kamailio';
 
-const configuration = (port) => `
+const carrier = ({ port }) => `
 #!KAMAILIO
 debug=1
 log_stderror=yes
@@ -61,13 +61,14 @@ request_route {
 `;
 
 export class Kamailio {
-  static async start() {
+  // `configuration` is given the Kamailio, whose port it needs; memory is in MiB: of all processes together, of each.
+  static async start({ configuration = carrier, sharedMemory = 64, ownMemory = 8 } = {}) {
     const kamailio = new Kamailio();
     kamailio.port = await freePort();
     kamailio.folder = mkdtempSync(join(tmpdir(), 'kamailio-'));
     const file = join(kamailio.folder, 'kamailio.cfg');
-    writeFileSync(file, configuration(kamailio.port).trimStart());
-    kamailio.process = spawn(PROGRAM, ['-f', file, '-DD', '-E', '-m', '64', '-M', '8', '-Y', kamailio.folder, '-P', join(kamailio.folder, 'pid')], { stdio: ['ignore', 'ignore', 'pipe'] });
+    writeFileSync(file, configuration(kamailio).trimStart());
+    kamailio.process = spawn(PROGRAM, ['-f', file, '-DD', '-E', '-m', String(sharedMemory), '-M', String(ownMemory), '-Y', kamailio.folder, '-P', join(kamailio.folder, 'pid')], { stdio: ['ignore', 'ignore', 'pipe'] });
     kamailio.said = '';
     kamailio.process.stderr.on('data', (text) => (kamailio.said += text));
     kamailio.process.stderr.unref();
