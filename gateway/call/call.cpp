@@ -243,6 +243,24 @@ void Call::final_response(Turn& turn, Leg& leg, const sip::ResponseReceived& eve
   }
 }
 
+namespace {
+
+/// Why a request to a trunk had no answer.
+EndReason trunk_failure(sip::RequestFailed::Cause cause) {
+  switch (cause) {
+    case sip::RequestFailed::Cause::timeout:
+      return EndReason::no_response;
+    case sip::RequestFailed::Cause::tls:
+      return EndReason::trunk_tls;
+    case sip::RequestFailed::Cause::transport:
+    case sip::RequestFailed::Cause::flow_closed:
+      break;
+  }
+  return EndReason::trunk_unreachable;
+}
+
+}  // namespace
+
 void Call::receive(Turn& turn, LegId id, const sip::RequestFailed& event) {
   Leg* leg = find(id);
   if (leg == nullptr) return;
@@ -253,10 +271,9 @@ void Call::receive(Turn& turn, LegId id, const sip::RequestFailed& event) {
   if (purpose == Leg::Purpose::notify) return leg->report_answered(turn, 0);
   if (purpose == Leg::Purpose::carried) carried_failed(turn, event);
   if (!leg->alive() || purpose == Leg::Purpose::prack || sent->second.abandoned) return;
-  const bool timeout = event.cause == sip::RequestFailed::Cause::timeout;
   if (purpose == Leg::Purpose::invite) {
-    EndReason reason = timeout ? EndReason::no_response : EndReason::trunk_unreachable;
-    if (leg->kind == Leg::Kind::browser) reason = EndReason::not_registered;
+    const EndReason reason =
+        leg->kind == Leg::Kind::browser ? EndReason::not_registered : trunk_failure(event.cause);
     Failure failure = Failure::local(reason);
     if (redirected(turn, *leg, sent->second, nullptr, failure)) return;
     if (tried_elsewhere(turn, *leg, sent->second, nullptr, failure)) return;
@@ -266,11 +283,11 @@ void Call::receive(Turn& turn, LegId id, const sip::RequestFailed& event) {
   if (purpose == Leg::Purpose::refer) {
     // A peer that does not know the method, and says nothing, may still be there.
     refer_over(*leg, sent->second.request);
+    const bool timeout = event.cause == sip::RequestFailed::Cause::timeout;
     if (transfer_ && transfer_->refer == event.transaction)
-      refer_failed(
-          turn, Failure::local(timeout                           ? EndReason::no_response
-                               : leg->kind == Leg::Kind::browser ? EndReason::browser_lost
-                                                                 : EndReason::trunk_unreachable));
+      refer_failed(turn, Failure::local(leg->kind == Leg::Kind::browser && !timeout
+                                            ? EndReason::browser_lost
+                                            : trunk_failure(event.cause)));
     return;
   }
   failed_in_dialog(turn, *leg, event.cause, event.transaction);
@@ -288,10 +305,8 @@ void Call::failed_in_dialog(Turn& turn, Leg& leg, sip::RequestFailed::Cause caus
   const bool goes_on =
       browser ? leg.reconnect_by != kNever : cause == sip::RequestFailed::Cause::flow_closed;
   // For others silence in a dialog ends it (RFC 5057 §5.1).
-  if (!goes_on)
-    return lost(turn, leg, timeout ? EndReason::dialog_lost : EndReason::trunk_unreachable);
-  const Failure failure =
-      Failure::local(browser ? EndReason::browser_lost : EndReason::trunk_unreachable);
+  if (!goes_on) return lost(turn, leg, timeout ? EndReason::dialog_lost : trunk_failure(cause));
+  const Failure failure = Failure::local(browser ? EndReason::browser_lost : trunk_failure(cause));
   if (reoffer_ && reoffer_->client == transaction) return reoffer_refused(turn, leg, failure);
   if (digits_ && digits_->info == transaction) {
     fail(turn, digits_->request, failure);
@@ -372,16 +387,19 @@ void Call::flow_closed(Turn& turn, FlowId flow) {
     Leg& leg = *owned;
     if (leg.target.flow != flow) continue;
     const bool browser = leg.kind == Leg::Kind::browser;
-    if (!browser)
-      leg.target.flow = {};  // the next request opens a connection to the peer's address
+    if (!browser) {
+      // The next request, and what is still to be answered, opens a connection (RFC 3261 §18.2.2).
+      leg.target.flow = {};
+      if (std::exchange(leg.bye_waits_for_ack, false)) leg.send_bye(turn, leg.bye_reason);
+      continue;
+    }
     if (leg.state == Leg::State::invited || leg.holds_answer()) {
-      Failure failure =
-          Failure::local(browser ? EndReason::browser_lost : EndReason::trunk_unreachable);
+      Failure failure = Failure::local(EndReason::browser_lost);
       failure.ended_by = EndedBy::caller;
       return end(turn, failure, &leg);
     }
     // Our INVITE's own transaction fails and says so.
-    if (!leg.alive() || leg.state == Leg::State::inviting || !browser) continue;
+    if (!leg.alive() || leg.state == Leg::State::inviting) continue;
     leg.reconnect_by = turn.at.now + turn.node.settings.reconnect_grace;
     // The page may be back already, long before the old connection was found dead.
     for (const Binding& binding : turn.node.registrar.find(leg.peer, turn.at.now))

@@ -88,8 +88,8 @@ class Call {
   void receive(Turn& turn, LegId leg, const sip::AckMissing& event);
   void receive(Turn& turn, LegId leg, const sip::TransactionEnded& event);
   void receive(Turn& turn, const media::Event& event);
-  /// A connection is gone: a caller that has no answer yet, or a trunk, is lost with it; a browser
-  /// in a call gets the grace time.
+  /// A connection is gone: a browser that has no answer yet is lost with it, one in a call gets the
+  /// grace time. To a trunk another one is made when there is something to say.
   void flow_closed(Turn& turn, FlowId flow);
   /// A user registered: legs of that user whose flow is gone go on over this one.
   void flow_restored(Turn& turn, const Binding& binding);
@@ -158,7 +158,7 @@ class Call {
   Result<Callee, Failure> at_trunk(Turn& turn, const std::string& trunk, const std::string& number,
                                    Side side, std::size_t worker);
   /// Those of a user's devices that are registered, or the one that is meant.
-  static std::vector<Binding> devices(Turn& turn, const Destination& user);
+  std::vector<Binding> devices(Turn& turn, const Destination& user) const;
   /// A new leg to one device of a user's.
   Callee at_device(Turn& turn, const Binding& binding, const std::string& user, Side side,
                    std::size_t worker);
@@ -439,6 +439,7 @@ class Call {
   std::optional<Service> service_;
   std::optional<sdp::RemoteMedia> caller_offer_;  ///< nothing: the INVITE came without an offer
   std::vector<std::string> admitted_;             ///< trunks on which the call takes a place
+  bool secure_ = false;  ///< the caller asked for a sips URI: who is called is reached by TLS
   bool held_ = false;
   int last_provisional_ = 0;
   std::optional<Failure> best_refusal_;  ///< of those that are rung now

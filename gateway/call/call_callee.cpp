@@ -12,6 +12,11 @@ Result<Callee, Failure> Call::at_trunk(Turn& turn, const std::string& name,
   Trunk* trunk = turn.node.trunks.find(name);
   auto targets = trunk != nullptr ? Trunks::order(*trunk, turn.node.random, turn.at.now)
                                   : std::vector<sip::Target>{};
+  if (secure_) {
+    std::erase_if(
+        targets, [](const sip::Target& target) { return target.transport != sip::Transport::tls; });
+    if (targets.empty()) return trunkline::fail(Failure::ordered(480, "SIPS Not Allowed"));
+  }
   if (targets.empty()) {
     const auto rest = trunk != nullptr ? Trunks::rests(*trunk, turn.at.now) : std::nullopt;
     Failure failure = Failure::local(rest ? EndReason::limit : EndReason::trunk_unreachable);
@@ -34,14 +39,24 @@ Result<Callee, Failure> Call::at_trunk(Turn& turn, const std::string& name,
   Callee callee{&leg, trunk->settings.uri, {}};
   callee.request_uri.user = sip::escape_user(number);
   callee.to.uri = sip::Uri::sip(number, trunk->settings.uri.host, trunk->settings.uri.port);
+  if (secure_) {
+    callee.request_uri.scheme = callee.to.uri.scheme = sip::Uri::Scheme::sips;
+    std::erase_if(callee.request_uri.parameters,
+                  [](const sip::Parameter& one) { return one.name == "transport"; });
+  }
   return callee;
 }
 
-std::vector<Binding> Call::devices(Turn& turn, const Destination& user) {
+std::vector<Binding> Call::devices(Turn& turn, const Destination& user) const {
   auto bindings = turn.node.registrar.find(user.name, turn.at.now);
   if (!user.instance.empty()) {
     std::erase_if(bindings,
                   [&](const Binding& binding) { return binding.instance != user.instance; });
+  }
+  if (secure_) {
+    std::erase_if(bindings, [](const Binding& binding) {
+      return binding.target.transport != sip::Transport::wss;
+    });
   }
   return bindings;
 }

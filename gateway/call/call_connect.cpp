@@ -105,6 +105,7 @@ void Call::start(Turn& turn, const sip::RequestReceived& event) {
     return end(turn, failure);
   }
   leg.dialog = *dialog;
+  secure_ = leg.secure;
   Trunk* from = leg.kind == Leg::Kind::trunk ? turn.node.trunks.find(leg.peer) : nullptr;
   if (from != nullptr) {
     if (from->calls >= from->settings.max_calls) return end(turn, Failure::local(EndReason::limit));

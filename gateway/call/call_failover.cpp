@@ -10,9 +10,10 @@ namespace {
 
 /// A transport error, silence, or a response that says that this server can't.
 bool is_about_target(const Failure& failure, const TrunkSettings& trunk) {
-  if (!failure.remote)
+  if (!failure.remote) {
     return failure.reason == EndReason::trunk_unreachable ||
-           failure.reason == EndReason::no_response;
+           failure.reason == EndReason::trunk_tls || failure.reason == EndReason::no_response;
+  }
   return std::ranges::find(trunk.failover_codes, failure.sip_code) != trunk.failover_codes.end();
 }
 

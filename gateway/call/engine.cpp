@@ -8,8 +8,24 @@
 namespace trunkline::call {
 
 namespace {
+
 constexpr std::size_t kSecretLength = 43;  // 256 bits
+
+/// For the operator, of a trunk that was asked for something.
+std::string_view why_failed(sip::RequestFailed::Cause cause) {
+  switch (cause) {
+    case sip::RequestFailed::Cause::timeout:
+      return "no answer";
+    case sip::RequestFailed::Cause::tls:
+      return "TLS failed";
+    case sip::RequestFailed::Cause::transport:
+    case sip::RequestFailed::Cause::flow_closed:
+      break;
+  }
+  return "unreachable";
 }
+
+}  // namespace
 
 Engine::Engine() = default;
 Engine::~Engine() = default;
@@ -282,8 +298,7 @@ void Engine::Impl::receive(Turn& turn, const sip::ResponseReceived& event) {
   to_call(turn, event);
 }
 void Engine::Impl::receive(Turn& turn, const sip::RequestFailed& event) {
-  const bool timeout = event.cause == sip::RequestFailed::Cause::timeout;
-  const std::string_view why = timeout ? "no answer" : "unreachable";
+  const std::string_view why = why_failed(event.cause);
   probed(turn, event.transaction, 0, why);
   registered(turn, event.transaction, nullptr, why);
   exchanges.receive(turn, event);

@@ -12,7 +12,8 @@ std::optional<Caller> Engine::Impl::source_of(std::string_view text) {
     return Caller{Caller::Kind::trunk, trunk->settings.name};
   }
   const auto address = SocketAddress::parse(text);
-  const Trunk* trunk = address ? node.trunks.identify(*address) : nullptr;
+  const Trunk* trunk =
+      address ? node.trunks.identify({sip::Transport::udp, *address, {}}) : nullptr;
   if (trunk == nullptr) return std::nullopt;
   return Caller{Caller::Kind::trunk, trunk->settings.name};
 }

@@ -88,6 +88,7 @@ struct Engine::Impl final : MetricSource {
   void invite(Turn& turn, const sip::RequestReceived& event, const Caller& caller);
   /// Refuses an INVITE that no call could be made of, whoever sends it; true if it did.
   bool unacceptable(Turn& turn, const sip::RequestReceived& event);
+  bool without_tls(Turn& turn, const sip::RequestReceived& event);
   void refuse(Turn& turn, const sip::RequestReceived& event, int status, std::string_view reason,
               std::string detail = {},
               const std::vector<std::pair<sip::HeaderName, std::string>>& headers = {});

@@ -139,7 +139,7 @@ void Engine::Impl::in_subscription(Turn& turn, const sip::RequestReceived& event
   if (sip::is_websocket(event.source.transport) != (end.party.kind == Caller::Kind::user))
     return refuse(turn, event, 403, "acl", "not the transport of " + end.party.name);
   if (end.party.kind == Caller::Kind::trunk) {
-    const Trunk* trunk = node.trunks.identify(event.source.remote);
+    const Trunk* trunk = node.trunks.identify(event.source);
     if (trunk == nullptr || trunk->settings.name != end.party.name)
       return refuse(turn, event, 403, "acl", "not an address of trunk " + end.party.name);
   } else if (event.source.flow != end.target.flow) {

@@ -23,7 +23,8 @@ sip::Message make_probe(Node& node, const Trunk& trunk, const sip::Target& targe
   request.add(HeaderName::to, "<" + uri + ">");
   request.add(HeaderName::call_id, node.random.token(24));
   request.add(HeaderName::cseq, "1 OPTIONS");
-  request.add(HeaderName::contact, node.contact(target));
+  const bool secure = trunk.settings.uri.scheme == sip::Uri::Scheme::sips;
+  request.add(HeaderName::contact, node.contact(target, secure));
   request.add(HeaderName::accept, "application/sdp");
   return request;
 }

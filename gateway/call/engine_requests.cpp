@@ -28,6 +28,14 @@ bool accepts_sdp(const sip::Message& request) {
   return false;
 }
 
+/// RFC 3261 §26.2.2: whoever asks for a sips URI wants TLS on every hop, this one included.
+bool breaks_sips(const sip::RequestReceived& event) {
+  const auto uri = sip::Uri::parse(event.request.request_uri());
+  if (!uri || uri->scheme != sip::Uri::Scheme::sips) return false;
+  return event.source.transport != sip::Transport::tls &&
+         event.source.transport != sip::Transport::wss;
+}
+
 }  // namespace
 
 void Engine::Impl::refuse(Turn& turn, const sip::RequestReceived& event, int status,
@@ -45,6 +53,14 @@ void Engine::Impl::refuse(Turn& turn, const sip::RequestReceived& event, int sta
   refused.detail = std::move(detail);
   refused.code = status;
   turn.observe(std::move(refused));
+}
+
+/// True: it was refused (RFC 5630 §6.1).
+bool Engine::Impl::without_tls(Turn& turn, const sip::RequestReceived& event) {
+  if (!breaks_sips(event)) return false;
+  refuse(turn, event, 480, "transport", "a sips URI without TLS",
+         {{HeaderName::warning, "380 " + node.settings.domain + " \"SIPS Not Allowed\""}});
+  return true;
 }
 
 void Engine::Impl::receive(Turn& turn, const sip::RequestReceived& event) {
@@ -78,11 +94,12 @@ void Engine::Impl::in_dialog(Turn& turn, const sip::RequestReceived& event, LegI
     leg->come_back(event.source, turn.at.now);
   } else if (leg->kind == Leg::Kind::trunk && event.source.remote != leg->target.remote) {
     // Who the call was made with stays in it, even if the trunk's name has other addresses by now.
-    const Trunk* trunk = node.trunks.identify(event.source.remote);
+    const Trunk* trunk = node.trunks.identify(event.source);
     if (trunk == nullptr || trunk->settings.name != leg->peer) {
       return refuse(turn, event, 403, "acl", "not an address of trunk " + leg->peer);
     }
   }
+  if (without_tls(turn, event)) return;
   if (event.request.method() == Method::refer) return refer(turn, event, *call, *leg);
   call->receive(turn, id, event);
   settle(*call);
@@ -104,7 +121,7 @@ void Engine::Impl::from_browser(Turn& turn, const sip::RequestReceived& event) {
 }
 
 void Engine::Impl::from_trunk(Turn& turn, const sip::RequestReceived& event) {
-  const Trunk* trunk = node.trunks.identify(event.source.remote);
+  const Trunk* trunk = node.trunks.identify(event.source);
   if (trunk == nullptr) return refuse(turn, event, 403, "acl", "source is in no trunk's allow");
   if (event.request.method() == Method::register_) {
     return refuse(turn, event, 403, "method", "REGISTER is taken on WebSocket listeners only");
@@ -149,6 +166,7 @@ void Engine::Impl::out_of_dialog(Turn& turn, const sip::RequestReceived& event,
   const auto uri = sip::Uri::parse(event.request.request_uri());
   if (!uri || uri->scheme == sip::Uri::Scheme::other)
     return refuse(turn, event, 416, "no_route", "unknown URI scheme");
+  if (without_tls(turn, event)) return;
   if (const auto missing = unsupported_options(event.request); !missing.empty()) {
     return refuse(turn, event, 420, "extension", missing, {{HeaderName::unsupported, missing}});
   }

@@ -56,7 +56,8 @@ void Engine::Impl::aim(Turn& turn, const Trunk& trunk, Registering& one) {
     if (one.order.empty()) one.order = {trunk.targets.front().place()};  // all of them rest
     one.at = 0;
   }
-  one.machine.set_contact(node.contact_uri(one.order[one.at], trunk.settings.username));
+  const bool secure = trunk.settings.uri.scheme == sip::Uri::Scheme::sips;
+  one.machine.set_contact(node.contact_uri(one.order[one.at], trunk.settings.username, secure));
 }
 
 void Engine::Impl::registered(Turn& turn, sip::TransactionId transaction,

@@ -49,6 +49,8 @@ constexpr auto kFaces = std::to_array<EndFaces>({
     // RFC 3261 §8.1.3.1 makes a transport error a 503, and §16.7 keeps a 503 from the caller.
     {EndReason::trunk_unreachable, "trunk_unreachable", 503, 500, Fault::upstream,
      Grpc::unavailable, "TRUNK_UNREACHABLE", "Q.850;cause=38;text=\"Network out of order\""},
+    {EndReason::trunk_tls, "trunk_tls", 503, 500, Fault::upstream, Grpc::failed_precondition,
+     "TRUNK_TLS", "Q.850;cause=38;text=\"TLS with the trunk failed\""},
     {EndReason::not_registered, "not_registered", 480, 480, Fault::user, Grpc::not_found,
      "USER_NOT_REGISTERED", "Q.850;cause=20;text=\"Subscriber absent\""},
     {EndReason::no_route, "no_route", 404, 404, Fault::client, Grpc::not_found, "NO_ROUTE",
@@ -266,6 +268,7 @@ bool Failure::allows_failover(bool rang) const {
     case EndReason::no_response:
       return !rang;
     case EndReason::trunk_unreachable:
+    case EndReason::trunk_tls:
     case EndReason::trunk_disabled:
     case EndReason::limit:
     case EndReason::not_registered:

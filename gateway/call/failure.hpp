@@ -70,6 +70,7 @@ enum class EndReason : std::uint8_t {
   ring_timeout,
   no_response,
   trunk_unreachable,
+  trunk_tls,  ///< its certificate was refused, or ours by it, or both agree on no TLS
   not_registered,
   no_route,
   no_codec,

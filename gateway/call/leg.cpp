@@ -80,7 +80,7 @@ void Leg::take_credentials(const TrunkSettings& trunk, Random& random) {
 }
 
 std::string Leg::contact(const Node& node) const {
-  return node.contact(target);
+  return node.contact(target, secure);
 }
 
 void Leg::add_session_request(Node& node, sip::Message& request) const {
@@ -102,6 +102,8 @@ void Leg::invited_by(Turn& turn, const sip::RequestReceived& event) {
   target = event.source;
   call_id = sip::call_id_of(event.request);
   local_tag = turn.node.random.token(12);
+  const auto asked = sip::Uri::parse(event.request.request_uri());
+  secure = asked && asked->scheme == sip::Uri::Scheme::sips;
   invite = event.transaction;
   invite_request = event.request;
   peer_updates = sip::has_token(event.request, HeaderName::allow, "UPDATE");
@@ -109,7 +111,10 @@ void Leg::invited_by(Turn& turn, const sip::RequestReceived& event) {
   if (sip::reliable_demand(event.request) != sip::ReliableDemand::none)
     reliable.emplace(event.request, sip::TransactionTimers{}, turn.node.random);
   const Trunk* trunk = kind == Kind::trunk ? turn.node.trunks.find(peer) : nullptr;
-  if (trunk != nullptr) take_credentials(trunk->settings, turn.node.random);
+  if (trunk != nullptr) {
+    take_credentials(trunk->settings, turn.node.random);
+    target.peer = trunk->settings.peer;  // whom a new connection must find
+  }
   turn.node.transactions[event.transaction] = id;
   register_dialog(turn.node);
   if (const auto contact = sip::contact_of(event.request)) contact_user = contact->uri.user;
@@ -125,6 +130,7 @@ void Leg::send_invite(Turn& turn, const sip::Uri& request_uri, const sip::NameAd
                       const sip::NameAddress& to, int max_forwards, std::string_view sdp,
                       const std::vector<HeaderField>& headers) {
   state = State::inviting;
+  secure = request_uri.scheme == sip::Uri::Scheme::sips;
   call_id = turn.node.random.token(24);
   local_tag = turn.node.random.token(12);
   invite_sequence = 1 + turn.node.random.below(65536);

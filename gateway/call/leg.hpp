@@ -143,6 +143,9 @@ class Leg {
   } reports;
   /// Our BYE would cut off what a NOTIFY has to tell: it follows the answer to the last one.
   bool bye_waits_for_notify = false;
+  /// A sips URI was asked for: every hop is TLS, and our Contact is one too (RFC 3261 §8.1.1.8,
+  /// §12.1.1).
+  bool secure = false;
   // -------- the flow of a browser
   std::string instance;  ///< +sip.instance of the binding that the leg belongs to
   std::string contact_user;

@@ -52,16 +52,19 @@ std::optional<SocketAddress> Node::contact_address(sip::Transport transport, boo
   return std::nullopt;
 }
 
-std::string Node::contact(const sip::Target& peer) const {
+std::string Node::contact(const sip::Target& peer, bool secure) const {
   // A browser reaches us by its connection only; the URI names the domain, and no address of ours.
   if (sip::is_websocket(peer.transport))
-    return "<sip:" + std::string(kContactUser) + "@" + settings.domain + ";transport=ws>";
-  return "<" + contact_uri(peer, kContactUser) + ">";
+    return (secure ? "<sips:" : "<sip:") + std::string(kContactUser) + "@" + settings.domain +
+           ";transport=ws>";
+  return "<" + contact_uri(peer, kContactUser, secure) + ">";
 }
 
-std::string Node::contact_uri(const sip::Target& peer, std::string_view user) const {
+std::string Node::contact_uri(const sip::Target& peer, std::string_view user, bool secure) const {
   const auto address = contact_address(peer.transport, peer.remote.ip.is_v6());
   const std::string host = address ? address->text() : settings.domain;
+  // A sips URI means TLS, and has no parameter for it (RFC 5630 §3.1.3).
+  if (secure) return "sips:" + sip::escape_user(user) + "@" + host;
   return "sip:" + sip::escape_user(user) + "@" + host +
          ";transport=" + std::string(sip::transport_label(peer.transport));
 }

@@ -58,9 +58,11 @@ struct Node {
   void give_back_port(std::size_t worker, const SocketAddress& local, TimePoint now);
   /// Our signalling address for a leg over this transport towards a peer of this family.
   std::optional<SocketAddress> contact_address(sip::Transport transport, bool ipv6) const;
-  /// Our URI towards a peer, for Contact.
-  std::string contact(const sip::Target& peer) const;
-  std::string contact_uri(const sip::Target& peer, std::string_view user) const;
+  /// Our URI towards a peer, for Contact. A sip URI that names the transport, over TLS too;
+  /// `secure`: a sips URI, where one was asked for (RFC 5630 §3.1.3).
+  std::string contact(const sip::Target& peer, bool secure = false) const;
+  std::string contact_uri(const sip::Target& peer, std::string_view user,
+                          bool secure = false) const;
 
   Cell ports_used;
 

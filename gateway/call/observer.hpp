@@ -129,7 +129,7 @@ struct CallEnded {
 };
 /// A request was refused before it became a call. `reason` is a metric label: draining, overload,
 /// cps, limit, acl, auth, no_route, no_codec, policy, ports, loop, hops, extension, media_type,
-/// method.
+/// method, transport.
 struct RequestRefused {
   std::string method, reason, source, dialled, detail;
   int code = 0;

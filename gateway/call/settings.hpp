@@ -32,6 +32,7 @@ struct UserSettings {
 /// A SIP trunk (contract: trunks[]).
 struct TrunkSettings {
   std::string name;
+  sip::PeerId peer{};  ///< under which the sockets know its certificate
   sip::Uri uri;
   std::vector<AddressRange> allow;  ///< empty: what `uri` resolves to
   std::string username, password;   ///< empty username: challenges can't be answered

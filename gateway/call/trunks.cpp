@@ -66,11 +66,15 @@ Trunk* Trunks::find(std::string_view name) {
   return found == trunks_.end() ? nullptr : &*found;
 }
 
-Trunk* Trunks::identify(const SocketAddress& source) {
+Trunk* Trunks::identify(const sip::Target& source) {
+  const auto proved = std::ranges::find_if(trunks_, [&](const Trunk& trunk) {
+    return source.peer && trunk.settings.peer == source.peer;
+  });
+  if (proved != trunks_.end()) return &*proved;
   Trunk* best = nullptr;
   std::pair<int, bool> best_fit{-1, false};
   for (Trunk& trunk : trunks_) {
-    const auto this_fit = fit(trunk, source);
+    const auto this_fit = fit(trunk, source.remote);
     if (this_fit <= best_fit) continue;
     best = &trunk;
     best_fit = this_fit;
@@ -87,6 +91,7 @@ void Trunks::located(std::string_view name, const std::vector<ServerTarget>& tar
     if (const TrunkTarget* known = trunk->find({server.transport, server.address, {}}))
       target = *known;
     target.server = server;
+    target.peer = trunk->settings.peer;
     fresh.push_back(target);
   }
   trunk->targets = std::move(fresh);

@@ -33,13 +33,14 @@ std::string_view target_state_label(TargetState state);  ///< "up"
 /// away from another, but a later call knows what an earlier one has met.
 struct TrunkTarget {
   ServerTarget server;
+  sip::PeerId peer{};
   TargetState state = TargetState::unknown;
   TimePoint rests_until{};     ///< a 503 with Retry-After: takes no calls until then
   bool asked_to_wait = false;  ///< it did so by its last answer to a call
   TimePoint suspect_until{};   ///< failed a call: tried after the others until then
   TimePoint probe_at{};        ///< of the next OPTIONS; none yet: it is new
   bool probing = false;        ///< an OPTIONS has no answer yet
-  sip::Target place() const { return {server.transport, server.address, {}}; }
+  sip::Target place() const { return {server.transport, server.address, {}, peer}; }
 };
 
 /// One configured trunk and what is known of it.
@@ -77,9 +78,9 @@ class Trunks {
 
   Trunk* find(std::string_view name);
   std::vector<Trunk>& all() { return trunks_; }
-  /// The trunk whose `allow` (or resolved address) holds this source; the most specific entry wins.
-  /// Null: none.
-  Trunk* identify(const SocketAddress& source);
+  /// The trunk that the source has proved by its certificate to be, else the one whose `allow` (or
+  /// resolved address) holds its address; the most specific entry wins. Null: none.
+  Trunk* identify(const sip::Target& source);
   /// New targets of a trunk. None changes nothing: a resolver's outage does not take down a trunk
   /// that was reachable. What is known of a target stays with it.
   void located(std::string_view name, const std::vector<ServerTarget>& targets);

@@ -16,8 +16,8 @@ class ByteStream {
   using Tls = boost::asio::ssl::stream<Socket&>;
   using executor_type = Socket::executor_type;
 
-  /// `tls`, which must outlive the stream, or null for plain TCP. The TLS handshake is the owner's
-  /// business.
+  /// `tls`, which need not outlive the stream, or null for plain TCP. The TLS handshake is the
+  /// owner's business.
   ByteStream(Socket socket, boost::asio::ssl::context* tls) : socket_(std::move(socket)) {
     if (tls != nullptr) tls_.emplace(socket_, *tls);
   }

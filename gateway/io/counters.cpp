@@ -25,6 +25,8 @@ std::string_view drop_label(IoDrop drop) {
       return "media_command";
     case IoDrop::input_queue:
       return "input_queue";
+    case IoDrop::answer:
+      return "answer";
     case IoDrop::count_:
       break;
   }

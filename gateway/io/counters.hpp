@@ -33,6 +33,7 @@ enum class IoDrop : std::uint8_t {
   stream_full,
   media_command,
   input_queue,
+  answer,  ///< a response whose connection is gone (RFC 3261 §18.2.2)
   count_
 };
 

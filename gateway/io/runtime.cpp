@@ -8,6 +8,8 @@
 #include "io/resolver.hpp"
 #include "io/signalling_loop.hpp"
 #include "io/signalling_sockets.hpp"
+#include "io/tls_contexts.hpp"
+#include "io/tls_reloader.hpp"
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
@@ -59,6 +61,7 @@ struct Runtime::Impl final : SignallingOutput, MetricSource {
   Result<void> make_engine(const std::vector<SignallingSockets::Bound>& bound);
   void start();
   void resolve();
+  void watch_certificates();
   void located(const call::ServerLocator::Found& found);
 
   void send(sip::SendBytes order) override { sockets.send(std::move(order)); }
@@ -92,12 +95,12 @@ struct Runtime::Impl final : SignallingOutput, MetricSource {
   SystemRandom random;
   sip::Endpoint endpoint;
   SignallingLoop loop;
+  TlsContexts tls;
   SignallingSockets sockets;
   std::unique_ptr<call::Engine> engine;
-  /// Of each address the trunks that were found there, and the names in their URIs.
-  std::map<IpAddress, std::map<std::string, std::string>> hosts;
   std::vector<std::string> listening;
   std::unique_ptr<Resolver> resolver;
+  std::unique_ptr<TlsReloader> reloader;
 
   TimePoint armed_for = kNever;
   bool draining = false;
@@ -121,21 +124,14 @@ Runtime::Impl::Impl(RuntimeSettings chosen, std::vector<call::Observer*> watcher
       observers(std::move(watchers)),
       endpoint(settings.sip, random),
       loop(endpoint, *this, counters),
-      sockets(context, settings.io, settings.sip.parser, loop, counters,
-              [this](const IpAddress& peer) {
-                const auto found = hosts.find(peer);
-                std::vector<std::string> names;
-                if (found == hosts.end()) return names;
-                for (const auto& [trunk, name] : found->second)
-                  names.push_back(name);
-                return names;
-              }) {
+      sockets(context, settings.io, settings.sip.parser, loop, counters, tls) {
   last_beat.set(Clock::now().time_since_epoch().count());
 }
 
 Runtime::Impl::~Impl() {
   // Threads first: they post to what goes next.
   resolver.reset();
+  reloader.reset();
   if (workers != nullptr) workers->stop();
 }
 
@@ -146,6 +142,7 @@ Result<void> Runtime::Impl::bind() {
   auto media = MediaWorkers::make(settings.io.media, settings.media, counters);
   if (!media) return fail(media.error());
   workers = std::move(*media);
+  if (const auto trunks = tls.begin(settings.io.tls_peers); !trunks) return fail(trunks.error());
   const auto bound = sockets.listen(settings.io);
   if (!bound) return fail(bound.error());
   for (const SignallingSockets::Bound& one : *bound) {
@@ -185,9 +182,20 @@ void Runtime::Impl::start() {
   wait_for_media();
   sockets.start();
   resolve();
+  watch_certificates();
   beat();
   arm();
   state = NodeState::ready;
+}
+
+void Runtime::Impl::watch_certificates() {
+  reloader = std::make_unique<TlsReloader>(
+      tls.take_watched(), settings.io.certificate_interval,
+      [this](TlsContexts::Slot slot, Result<TlsMaterial, TlsFileError> found, TlsContext made) {
+        boost::asio::post(context, [this, slot, told = std::move(found), made = std::move(made)] {
+          tls.changed(slot, told, made);
+        });
+      });
 }
 
 void Runtime::Impl::resolve() {
@@ -219,17 +227,13 @@ void Runtime::Impl::located(const call::ServerLocator::Found& found) {
              listener.bind.ip.is_v4() == target.address.ip.is_v4();
     });
   });
-  // RFC 5922 §4: a server proves the name that stands in the URI, whatever SRV has made of it.
-  std::string host;
-  for (const call::TrunkSettings& trunk : settings.call.trunks) {
-    if (trunk.name == found.name) host = trunk.uri.host;
-  }
-  if (!usable.empty()) {
-    for (auto& [ip, names] : hosts)
-      names.erase(found.name);
+  const auto trunk =
+      std::ranges::find(settings.call.trunks, found.name, &call::TrunkSettings::name);
+  if (!usable.empty() && trunk != settings.call.trunks.end()) {
+    std::vector<IpAddress> addresses;
     for (const call::ServerTarget& target : usable)
-      hosts[target.address.ip][found.name] = host;
-    std::erase_if(hosts, [](const auto& entry) { return entry.second.empty(); });
+      addresses.push_back(target.address.ip);
+    tls.located(trunk->peer, addresses);
   }
   engine->trunk_located(found.name, usable);
   arm();
@@ -335,6 +339,7 @@ void Runtime::Impl::end() {
   if (state == NodeState::stopped) return;
   state = NodeState::stopped;
   resolver.reset();
+  reloader.reset();
   sockets.stop();
   end_timer.expires_after(kCloseGrace);
   end_timer.async_wait([this](error_code) { context.stop(); });
@@ -345,6 +350,7 @@ void Runtime::Impl::collect(MetricSink& sink) const {
   engine->metrics().collect(sink);
   workers->collect(sink);
   counters.collect(sink);
+  tls.collect(sink);
   const NodeState now = state;
   for (const NodeState one : {NodeState::starting, NodeState::ready, NodeState::draining,
                               NodeState::overloaded, NodeState::stopped}) {
@@ -407,6 +413,13 @@ void Runtime::stop() {
 
 NodeState Runtime::state() const {
   return impl_->state;
+}
+
+void Runtime::reload_certificates() {
+  boost::asio::post(impl_->context, [impl = impl_.get()] {
+    impl->tls.forget_system();
+    if (impl->reloader != nullptr) impl->reloader->look_now();
+  });
 }
 
 void Runtime::add_observer(call::Observer& observer) {

@@ -47,6 +47,9 @@ class Runtime {
   /// `run()` returns.
   void stop();
   NodeState state() const;
+  /// Looks at once whether the PEM files of listeners and trunks have changed, as it does by itself
+  /// every few seconds. What is connected stays.
+  void reload_certificates();
   /// One more observer, which must outlive the runtime; before `run`.
   void add_observer(call::Observer& observer);
   /// Where requests of the API go (call::Control). Lives as long as the runtime.

@@ -1,6 +1,7 @@
 #pragma once
 #include "base/net_address.hpp"
 #include "base/time.hpp"
+#include "base/tls_files.hpp"
 #include "sip/effects.hpp"
 
 #include <cstdint>
@@ -12,21 +13,26 @@
 
 namespace trunkline::io {
 
-/// PEM files of a TLS server (contract: tls).
-struct TlsSettings {
-  std::string certificate, key;
+/// Whom TLS has to find where a trunk is, and how we show ourselves to it (contract: trunks[].tls).
+struct TlsPeerSettings {
+  sip::PeerId id;
+  std::string name;        ///< the trunk's
+  std::string host;        ///< what its certificate must prove
+  bool wildcards = false;  ///< a certificate for *.DOMAIN is taken too
+  TlsFiles files;          ///< without authorities: the system's
+  std::string subject;     ///< what a client's certificate proves that is it; empty: none does
 };
 
 struct WebSocketListener {
   SocketAddress bind;
-  std::optional<TlsSettings> tls;  ///< present: wss
+  std::optional<TlsFiles> tls;  ///< present: wss
 };
 
 struct SipListener {
   sip::Transport transport = sip::Transport::udp;  ///< udp, tcp or tls
   SocketAddress bind;
   std::optional<SocketAddress> advertise;  ///< in Via and Contact; default: bind
-  std::optional<TlsSettings> tls;
+  std::optional<TlsFiles> tls;
 };
 
 struct WebSocketSettings {
@@ -70,6 +76,8 @@ struct Settings {
   StreamSettings stream;
   MediaSettings media;
   std::vector<WebFile> web;  ///< empty: nothing but WebSocket is served
+  std::vector<TlsPeerSettings> tls_peers;
+  Duration certificate_interval = seconds{10};  ///< between two looks at the PEM files
   Duration resolve_interval = seconds{60};
   std::vector<SocketAddress> dns_servers;  ///< empty: the system's
 };

@@ -20,7 +20,7 @@ class SignallingInput {
   /// A connection is gone.
   virtual void closed(FlowId flow) = 0;
   /// A request could not be sent.
-  virtual void send_failed(sip::TransactionId transaction) = 0;
+  virtual void send_failed(sip::TransactionId transaction, sip::Unsent why) = 0;
 };
 
 }  // namespace trunkline::io

@@ -38,8 +38,8 @@ void SignallingLoop::broken(std::string bytes, sip::ParseErrorReason reason,
 void SignallingLoop::closed(FlowId flow) {
   submit(Closed{flow});
 }
-void SignallingLoop::send_failed(sip::TransactionId transaction) {
-  submit(SendFailed{transaction});
+void SignallingLoop::send_failed(sip::TransactionId transaction, sip::Unsent why) {
+  submit(SendFailed{transaction, why});
 }
 void SignallingLoop::media(media::Event event) {
   submit(std::move(event));
@@ -111,7 +111,7 @@ void SignallingLoop::handle(Closed& input) {
 
 void SignallingLoop::handle(SendFailed& input) {
   sip::Effects effects;
-  endpoint_.send_failed(input.transaction, Clock::now(), effects);
+  endpoint_.send_failed(input.transaction, Clock::now(), effects, input.why);
   apply(effects);
 }
 

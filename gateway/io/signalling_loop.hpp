@@ -46,7 +46,7 @@ class SignallingLoop final : public SignallingInput {
   void received(std::string bytes, const sip::Target& source) override;
   void broken(std::string bytes, sip::ParseErrorReason reason, const sip::Target& source) override;
   void closed(FlowId flow) override;
-  void send_failed(sip::TransactionId transaction) override;
+  void send_failed(sip::TransactionId transaction, sip::Unsent why) override;
   void media(media::Event event);
   void control(call::RequestId id, call::Request request);
   void answered(call::QuestionId id, call::PolicyAnswer answer);
@@ -73,6 +73,7 @@ class SignallingLoop final : public SignallingInput {
   };
   struct SendFailed {
     sip::TransactionId transaction;
+    sip::Unsent why;
   };
   struct Control {
     call::RequestId id;

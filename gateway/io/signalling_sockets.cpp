@@ -4,10 +4,11 @@ namespace trunkline::io {
 
 SignallingSockets::SignallingSockets(boost::asio::io_context& context, const Settings& settings,
                                      const sip::ParserLimits& limits, SignallingInput& input,
-                                     Counters& counters, SipStream::HostsOf hosts_of)
+                                     Counters& counters, TlsContexts& tls)
     : datagram_(context, input, counters),
-      stream_(context, settings.stream, limits, flows_, input, counters, std::move(hosts_of)),
-      websocket_(context, settings.websocket_settings, settings.web, flows_, input, counters) {}
+      stream_(context, settings.stream, limits, flows_, input, counters, tls),
+      websocket_(context, settings.websocket_settings, settings.web, flows_, input, counters, tls) {
+}
 
 Result<std::vector<SignallingSockets::Bound>> SignallingSockets::listen(const Settings& settings) {
   std::vector<Bound> all;

@@ -28,7 +28,7 @@ class SignallingSockets {
 
   SignallingSockets(boost::asio::io_context& context, const Settings& settings,
                     const sip::ParserLimits& limits, SignallingInput& input, Counters& counters,
-                    SipStream::HostsOf hosts_of);
+                    TlsContexts& tls);
 
   Result<std::vector<Bound>> listen(const Settings& settings);
   void start();

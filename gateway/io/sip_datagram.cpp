@@ -150,7 +150,7 @@ void SipDatagram::on_unreachable(const SocketAddress& destination) {
   if (log_limit_.allow(now))
     log::warn("peer unreachable", {{"peer", destination.text()}, {"transport", "udp"}});
   for (const sip::TransactionId transaction : recent_.take(destination, now))
-    input_.send_failed(transaction);
+    input_.send_failed(transaction, sip::Unsent::unreachable);
 }
 
 SipDatagram::Listener* SipDatagram::listener_for(const sip::Target& target) {
@@ -190,7 +190,7 @@ void SipDatagram::failed(const sip::SendBytes& order, int error) {
                              {"transport", "udp"},
                              {"why", std::generic_category().message(error)}});
   }
-  if (order.transaction) input_.send_failed(order.transaction);
+  if (order.transaction) input_.send_failed(order.transaction, sip::Unsent::unreachable);
 }
 
 }  // namespace trunkline::io

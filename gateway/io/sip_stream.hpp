@@ -7,13 +7,15 @@
 #include "io/signalling_input.hpp"
 #include "io/stream_connection.hpp"
 #include "io/tcp_listener.hpp"
+#include "io/tls_contexts.hpp"
 
 #include <boost/asio/io_context.hpp>
 
-#include <functional>
 #include <map>
 #include <memory>
-#include <string>
+#include <optional>
+#include <set>
+#include <tuple>
 #include <unordered_map>
 #include <vector>
 
@@ -23,12 +25,10 @@ namespace trunkline::io {
 /// thread.
 class SipStream final : public StreamConnection::Owner {
  public:
-  /// Host names whose certificate a peer at this address may show; none: the address itself.
-  using HostsOf = std::function<std::vector<std::string>(const IpAddress& peer)>;
-
+  /// `tls` outlives it.
   SipStream(boost::asio::io_context& context, const StreamSettings& settings,
             const sip::ParserLimits& limits, IdSequence<FlowId>& flows, SignallingInput& input,
-            Counters& counters, HostsOf hosts_of);
+            Counters& counters, TlsContexts& tls);
   ~SipStream() override;
 
   Result<SocketAddress> listen(const SipListener& listener);
@@ -40,19 +40,26 @@ class SipStream final : public StreamConnection::Owner {
   void stop();
 
  private:
-  using Peer = std::pair<sip::Transport, SocketAddress>;
+  /// Where, and who proves to be there: a connection to one trunk is not another's, though both
+  /// have the same address.
+  using Peer = std::tuple<sip::Transport, SocketAddress, sip::PeerId>;
+  struct Entry {
+    std::shared_ptr<StreamConnection> connection;
+    std::optional<Peer> known_as{};  ///< none: it is sent to on its own flow alone
+  };
 
   void on_open(StreamConnection& connection) override;
   void on_message(StreamConnection& connection, std::string bytes) override;
   void on_broken(StreamConnection& connection, std::string bytes,
                  sip::ParseErrorReason reason) override;
-  void on_unsent(sip::TransactionId transaction) override;
-  void on_gone(StreamConnection& connection, bool was_open, std::string_view why) override;
+  void on_unsent(sip::TransactionId transaction, sip::Unsent why) override;
+  void on_unanswered(sip::SendBytes response) override;
+  void on_gone(StreamConnection& connection, bool was_open, const StreamEnd& end) override;
   void accepted(boost::asio::ip::tcp::socket socket, const SocketAddress& remote,
-                sip::Transport transport, boost::asio::ssl::context* tls);
+                sip::Transport transport, std::optional<TlsContexts::Slot> tls);
+  Peer peer_of(const sip::Target& target) const;
   StreamConnection* find(const sip::Target& target);
-  std::shared_ptr<StreamConnection> connect(const sip::Target& target);
-  Result<boost::asio::ssl::context*> client_tls();
+  std::shared_ptr<StreamConnection> connect(const sip::Target& target, bool hurry);
 
   boost::asio::io_context& context_;
   const StreamSettings settings_;
@@ -60,12 +67,11 @@ class SipStream final : public StreamConnection::Owner {
   IdSequence<FlowId>& flows_;
   SignallingInput& input_;
   Counters& counters_;
-  HostsOf hosts_of_;
-  std::vector<std::unique_ptr<boost::asio::ssl::context>> server_tls_;
-  std::unique_ptr<boost::asio::ssl::context> client_tls_;
+  TlsContexts& tls_;
   std::vector<std::shared_ptr<TcpListener>> listeners_;
-  std::unordered_map<FlowId, std::shared_ptr<StreamConnection>> connections_;
+  std::unordered_map<FlowId, Entry> connections_;
   std::map<Peer, FlowId> by_peer_;
+  std::set<FlowId> answering_;  ///< made for a response, and not open yet
   RateLimit log_limit_{1, 5};
 };
 

@@ -1,7 +1,6 @@
 #include "io/sip_websocket.hpp"
 
 #include "base/log.hpp"
-#include "io/tls_context.hpp"
 
 namespace trunkline::io {
 namespace {
@@ -16,13 +15,14 @@ constexpr std::uint16_t kGoingAway = 1001, kPolicyViolation = 1008;
 
 SipWebSocket::SipWebSocket(boost::asio::io_context& context, const WebSocketSettings& settings,
                            std::vector<WebFile> files, IdSequence<FlowId>& flows,
-                           SignallingInput& input, Counters& counters)
+                           SignallingInput& input, Counters& counters, TlsContexts& tls)
     : context_(context),
       settings_(settings),
       door_(std::move(files), settings.allowed_origins),
       flows_(flows),
       input_(input),
-      counters_(counters) {}
+      counters_(counters),
+      tls_(tls) {}
 
 SipWebSocket::~SipWebSocket() {
   for (const auto& listener : listeners_)
@@ -30,14 +30,13 @@ SipWebSocket::~SipWebSocket() {
 }
 
 Result<SocketAddress> SipWebSocket::listen(const WebSocketListener& listener) {
-  boost::asio::ssl::context* tls = nullptr;
+  std::optional<TlsContexts::Slot> tls;
   if (listener.tls) {
-    auto made = make_server_tls(*listener.tls);
-    if (!made) return fail(made.error());
-    tls_.push_back(std::move(*made));
-    tls = tls_.back().get();
+    const auto added = tls_.add_listener("wss " + listener.bind.text(), *listener.tls);
+    if (!added) return fail(added.error());
+    tls = *added;
   }
-  auto made = TcpListener::make(context_, listener.bind, tls == nullptr ? "ws" : "wss",
+  auto made = TcpListener::make(context_, listener.bind, tls ? "wss" : "ws",
                                 [this, tls](tcp::socket socket, const SocketAddress& remote) {
                                   accepted(std::move(socket), remote, tls);
                                 });
@@ -52,7 +51,7 @@ void SipWebSocket::start() {
 }
 
 void SipWebSocket::accepted(tcp::socket socket, const SocketAddress& remote,
-                            boost::asio::ssl::context* tls) {
+                            std::optional<TlsContexts::Slot> tls) {
   if (connections_.size() >= settings_.max_connections + kToldOff) {
     counters_.handshake_failures[HandshakeFailure::limit].add();
     return;
@@ -60,10 +59,10 @@ void SipWebSocket::accepted(tcp::socket socket, const SocketAddress& remote,
   const std::size_t same_address = ++per_address_[remote.ip];
   const bool crowded = connections_.size() >= settings_.max_connections ||
                        same_address > settings_.max_connections_per_address;
-  const sip::Target self{tls == nullptr ? sip::Transport::ws : sip::Transport::wss, remote,
-                         flows_.next()};
-  const auto connection =
-      make_websocket_connection(std::move(socket), {door_, settings_, tls}, self, crowded, *this);
+  const sip::Target self{tls ? sip::Transport::wss : sip::Transport::ws, remote, flows_.next()};
+  boost::asio::ssl::context* const context = tls ? &tls_.of(*tls) : nullptr;
+  const auto connection = make_websocket_connection(std::move(socket), {door_, settings_, context},
+                                                    self, crowded, *this);
   connections_.emplace(self.flow, Entry{connection, self});
   connection->start();
 }
@@ -72,7 +71,7 @@ void SipWebSocket::send(sip::SendBytes order) {
   const auto found = connections_.find(order.target.flow);
   const auto connection = found == connections_.end() ? nullptr : found->second.connection;
   if (connection != nullptr && connection->send(std::move(order.bytes))) return;
-  if (order.transaction) input_.send_failed(order.transaction);
+  if (order.transaction) input_.send_failed(order.transaction, sip::Unsent::unreachable);
 }
 
 bool SipWebSocket::close(FlowId flow, std::string_view why) {

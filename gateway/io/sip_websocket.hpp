@@ -7,6 +7,7 @@
 #include "io/settings.hpp"
 #include "io/signalling_input.hpp"
 #include "io/tcp_listener.hpp"
+#include "io/tls_contexts.hpp"
 #include "io/websocket_connection.hpp"
 
 #include <boost/asio/io_context.hpp>
@@ -24,7 +25,7 @@ class SipWebSocket final : public WebSocketConnection::Owner {
  public:
   SipWebSocket(boost::asio::io_context& context, const WebSocketSettings& settings,
                std::vector<WebFile> files, IdSequence<FlowId>& flows, SignallingInput& input,
-               Counters& counters);
+               Counters& counters, TlsContexts& tls);
   ~SipWebSocket() override;
 
   Result<SocketAddress> listen(const WebSocketListener& listener);
@@ -47,7 +48,7 @@ class SipWebSocket final : public WebSocketConnection::Owner {
   void on_closed(const sip::Target& self, Disconnect why) override;
   void on_gone(const sip::Target& self, std::optional<HandshakeFailure> why) override;
   void accepted(boost::asio::ip::tcp::socket socket, const SocketAddress& remote,
-                boost::asio::ssl::context* tls);
+                std::optional<TlsContexts::Slot> tls);
 
   boost::asio::io_context& context_;
   const WebSocketSettings settings_;
@@ -55,7 +56,7 @@ class SipWebSocket final : public WebSocketConnection::Owner {
   IdSequence<FlowId>& flows_;
   SignallingInput& input_;
   Counters& counters_;
-  std::vector<std::unique_ptr<boost::asio::ssl::context>> tls_;
+  TlsContexts& tls_;
   std::vector<std::shared_ptr<TcpListener>> listeners_;
   std::unordered_map<FlowId, Entry> connections_;
   std::unordered_map<IpAddress, std::size_t> per_address_;

@@ -44,9 +44,11 @@ void StreamConnection::accept() {
   handshake(boost::asio::ssl::stream_base::server);
 }
 
-void StreamConnection::connect(const std::vector<std::string>& hosts) {
+void StreamConnection::connect(const std::string& host, bool wildcards, Duration patience) {
+  ours_ = true;
+  opening_until_ = std::min(opening_until_, Clock::now() + patience);
   arm();
-  if (stream_.tls() != nullptr) expect_peer(*stream_.tls(), hosts, self_.remote.ip);
+  if (stream_.tls() != nullptr) expect_peer(*stream_.tls(), host, wildcards);
   stream_.socket().async_connect(to_endpoint<tcp::endpoint>(self_.remote),
                                  [self = shared_from_this()](error_code error) {
                                    if (self->state_ == State::gone) return;
@@ -60,7 +62,7 @@ void StreamConnection::connect(const std::vector<std::string>& hosts) {
 void StreamConnection::handshake(boost::asio::ssl::stream_base::handshake_type side) {
   stream_.tls()->async_handshake(side, [self = shared_from_this()](error_code error) {
     if (self->state_ == State::gone) return;
-    if (error) return self->abort("TLS handshake: " + error.message());
+    if (error) return self->fail_tls(handshake_fault(*self->stream_.tls(), error));
     self->opened();
   });
 }
@@ -92,6 +94,8 @@ void StreamConnection::read() {
 
 void StreamConnection::on_read(error_code error, std::size_t size) {
   if (state_ == State::gone) return;
+  if (error && is_certificate_alert(error))
+    return fail_tls({TlsFailure::refused, "TLS: " + error.message()});
   if (error) return abort(error.message());
   last_heard_ = Clock::now();
   if (!reading_broken_ && state_ == State::open) {
@@ -111,7 +115,7 @@ bool StreamConnection::take_frames() {
     if (frame.kind == Kind::need_more) break;
     any = true;
     if (frame.kind == Kind::ping) {
-      send(std::string(kPong), {});
+      send({{}, std::string(kPong), {}});
     } else if (frame.kind == Kind::message) {
       owner_.on_message(*this, std::move(frame.text));
     } else {
@@ -130,14 +134,15 @@ bool StreamConnection::take_frames() {
 
 // ------------------------------------------------------------------------------------ sending
 
-void StreamConnection::send(std::string bytes, sip::TransactionId transaction) {
+void StreamConnection::send(sip::SendBytes order) {
   if (state_ == State::gone || state_ == State::closing) {
-    if (transaction) owner_.on_unsent(transaction);
+    if (order.transaction) owner_.on_unsent(order.transaction, sip::Unsent::unreachable);
+    if (order.reconnect) owner_.on_unanswered(std::move(order));
     return;
   }
-  const bool full = queued_ + bytes.size() > settings_.max_send_queue;
-  queued_ += bytes.size();
-  queue_.push_back({std::move(bytes), transaction});
+  const bool full = queued_ + order.bytes.size() > settings_.max_send_queue;
+  queued_ += order.bytes.size();
+  queue_.push_back(std::move(order));
   // A peer that does not read is as good as gone, and what it missed can't be taken back.
   if (full) return abort("send queue full");
   if (state_ == State::open) write();
@@ -155,7 +160,7 @@ void StreamConnection::on_written(error_code error) {
   writing_ = false;
   if (state_ == State::gone) return;
   if (error) return abort(error.message());
-  const Outgoing& done = queue_.front();
+  const sip::SendBytes& done = queue_.front();
   queued_ -= done.bytes.size();
   if (done.transaction) {
     sent_.push_back({done.transaction, Clock::now()});
@@ -178,28 +183,40 @@ void StreamConnection::close(std::string_view why) {
 }
 
 void StreamConnection::abort(std::string_view why) {
+  end({std::string(why)});
+}
+
+void StreamConnection::fail_tls(TlsFault fault) {
+  end({std::move(fault.text), fault.failure});
+}
+
+void StreamConnection::end(StreamEnd how) {
   if (state_ == State::gone) return;
   const auto self = shared_from_this();
-  const std::string reason(why);
   state_ = State::gone;
   timer_.cancel();
   error_code ignored;
   // Without this unread octets would turn the end into a reset, which may overtake our last answer.
   stream_.socket().shutdown(tcp::socket::shutdown_send, ignored);
   stream_.close();
-  report_unsent();
-  owner_.on_gone(*this, was_open_, reason);
+  report_unsent(how.tls ? sip::Unsent::tls : sip::Unsent::unreachable);
+  owner_.on_gone(*this, was_open_, how);
 }
 
-void StreamConnection::report_unsent() {
+void StreamConnection::report_unsent(sip::Unsent why) {
   const TimePoint since = Clock::now() - kSentMemory;
-  for (const Outgoing& item : queue_) {
-    if (item.transaction) owner_.on_unsent(item.transaction);
+  for (const sip::SendBytes& item : queue_) {
+    if (item.transaction) owner_.on_unsent(item.transaction, why);
   }
   for (const Sent& item : sent_) {
-    if (item.at >= since) owner_.on_unsent(item.transaction);
+    if (item.at >= since) owner_.on_unsent(item.transaction, why);
   }
   sent_.clear();
+  // Not again for one that was made for it.
+  if (!was_open_) return;
+  for (sip::SendBytes& item : queue_) {
+    if (item.reconnect) owner_.on_unanswered(std::move(item));
+  }
 }
 
 // ------------------------------------------------------------------------------------ time

@@ -1,6 +1,7 @@
 #pragma once
 #include "io/byte_stream.hpp"
 #include "io/settings.hpp"
+#include "io/tls_context.hpp"
 #include "sip/effects.hpp"
 #include "sip/parser.hpp"
 
@@ -16,6 +17,12 @@
 
 namespace trunkline::io {
 
+/// How a connection ended.
+struct StreamEnd {
+  std::string why;
+  std::optional<TlsFailure> tls{};  ///< it did for the sake of TLS
+};
+
 /// One SIP connection over TCP or TLS (RFC 3261 §18): connect or accept, handshake, framing,
 /// keep-alive, bounded sending. Signalling thread.
 class StreamConnection : public std::enable_shared_from_this<StreamConnection> {
@@ -29,9 +36,11 @@ class StreamConnection : public std::enable_shared_from_this<StreamConnection> {
     virtual void on_broken(StreamConnection& connection, std::string bytes,
                            sip::ParseErrorReason reason) = 0;
     /// Its octets never left, or left just before the connection was lost.
-    virtual void on_unsent(sip::TransactionId transaction) = 0;
+    virtual void on_unsent(sip::TransactionId transaction, sip::Unsent why) = 0;
+    /// A response that never left, and has another way.
+    virtual void on_unanswered(sip::SendBytes response) = 0;
     /// The last call. `was_open`: `on_open` came before.
-    virtual void on_gone(StreamConnection& connection, bool was_open, std::string_view why) = 0;
+    virtual void on_gone(StreamConnection& connection, bool was_open, const StreamEnd& end) = 0;
   };
 
   /// `self`: transport, peer and the flow's id.
@@ -39,21 +48,23 @@ class StreamConnection : public std::enable_shared_from_this<StreamConnection> {
                    const StreamSettings& settings, const sip::ParserLimits& limits, Owner& owner);
 
   void accept();
-  /// `hosts`: names of which a TLS peer must prove one.
-  void connect(const std::vector<std::string>& hosts);
-  void send(std::string bytes, sip::TransactionId transaction);
+  /// Gives up after `patience`. `host`: what a TLS peer must prove.
+  void connect(const std::string& host, bool wildcards, Duration patience);
+  /// For the flow that it is: the target of the order is not looked at.
+  void send(sip::SendBytes order);
   /// Ends it when what is queued has left.
   void close(std::string_view why);
   /// Ends it now.
   void abort(std::string_view why);
   const sip::Target& self() const { return self_; }
+  ByteStream::Tls* tls() { return stream_.tls(); }
+  /// We have made it, as client.
+  bool is_ours() const { return ours_; }
+  /// The peer has proved who it is; before any message of it is told.
+  void identify(sip::PeerId peer) { self_.peer = peer; }
 
  private:
   enum class State { opening, open, closing, gone };
-  struct Outgoing {
-    std::string bytes;
-    sip::TransactionId transaction;
-  };
   struct Sent {
     sip::TransactionId transaction;
     TimePoint at;
@@ -69,7 +80,9 @@ class StreamConnection : public std::enable_shared_from_this<StreamConnection> {
   TimePoint deadline() const;
   void arm();
   void on_timer();
-  void report_unsent();
+  void fail_tls(TlsFault fault);
+  void end(StreamEnd how);
+  void report_unsent(sip::Unsent why);
 
   ByteStream stream_;
   boost::asio::steady_timer timer_;
@@ -77,13 +90,14 @@ class StreamConnection : public std::enable_shared_from_this<StreamConnection> {
   const StreamSettings& settings_;
   Owner& owner_;
   State state_ = State::opening;
+  bool ours_ = false;
   bool was_open_ = false;
   bool writing_ = false;
   bool reading_broken_ = false;  ///< framing is lost: nothing more is read
   std::string closing_reason_;
   sip::StreamFramer framer_;
   std::array<char, 8192> buffer_{};
-  std::deque<Outgoing> queue_;
+  std::deque<sip::SendBytes> queue_;
   std::size_t queued_ = 0;  ///< octets
   std::deque<Sent> sent_;
   TimePoint opening_until_;

@@ -46,8 +46,8 @@ struct WebSocketPlace {
   boost::asio::ssl::context* tls = nullptr;
 };
 
-/// `crowded`: there is no room, an upgrade is answered 503. Settings, door and TLS context outlive
-/// the connection.
+/// `crowded`: there is no room, an upgrade is answered 503. Settings and door outlive the
+/// connection.
 std::shared_ptr<WebSocketConnection> make_websocket_connection(boost::asio::ip::tcp::socket socket,
                                                                const WebSocketPlace& place,
                                                                const sip::Target& self,

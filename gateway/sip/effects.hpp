@@ -24,13 +24,19 @@ inline bool is_websocket(Transport transport) {
   return transport == Transport::ws || transport == Transport::wss;
 }
 
+/// Who is at the other end of TLS, as the owner of the sockets and the transaction user both number
+/// it.
+using PeerId = Id<struct PeerTag>;
+
 /// A place to send to. With a `flow` only that path is used, and it failing is a transport error
 /// (RFC 5626 §5.3: a browser is reached by no other). Without one, io takes the open connection to
-/// `remote` or opens one; for UDP the listener whose family fits.
+/// `remote` or opens one; for UDP the listener whose family fits. `peer` is whom a TLS connection
+/// that is opened must find there; of a source, who has proved by its certificate to be there.
 struct Target {
   Transport transport = Transport::udp;
   SocketAddress remote;
   FlowId flow;
+  PeerId peer{};
   bool operator==(const Target&) const = default;
 };
 
@@ -73,10 +79,11 @@ struct ResponseReceived {
 /// No final response to our request, and none will come.
 struct RequestFailed {
   enum class Cause {
-    timeout,
-    transport,
-    flow_closed
-  } cause;  ///< Timer B/F; send failure or ICMP; the flow is gone
+    timeout,      ///< Timer B or F
+    transport,    ///< it could not be sent, or ICMP
+    tls,          ///< one side did not take the other's certificate, or they agreed on no TLS
+    flow_closed,  ///< the flow is gone
+  } cause;
   TransactionId transaction;
   bool provisional_seen = false;
 };
@@ -105,7 +112,14 @@ struct SendBytes {
   Target target;
   std::string bytes;
   TransactionId transaction;
+  /// Of a response by TCP or TLS: where it goes on a new connection if the flow of `target` is gone
+  /// before it has left (RFC 3261 §18.2.2).
+  std::optional<SocketAddress> reconnect{};
+  /// UDP is the other way if no connection comes about: there is no point in waiting long.
+  bool hurry = false;
 };
+/// Why octets could not be sent.
+enum class Unsent : std::uint8_t { unreachable, tls };
 /// Close a connection-oriented flow: its peer broke framing or limits.
 struct CloseFlow {
   FlowId flow;
@@ -128,9 +142,9 @@ struct Effects {
 // ---------------------------------------- what the transaction user tells the endpoint
 
 /// Start a client transaction. The request is complete but for its Via, which the endpoint puts on
-/// top (branch, rport, sent-by of the path taken). Not for ACK and CANCEL. With `large_over_tcp` a
-/// UDP request over 1,300 bytes would have to go by TCP (RFC 3261 §18.1.1); that is the caller's
-/// choice of target.
+/// top (branch, rport, sent-by of the path taken). Not for ACK and CANCEL. A request of more than
+/// 1,300 octets for UDP goes by TCP where we listen for TCP, and by UDP after all if no connection
+/// comes about (RFC 3261 §18.1.1).
 struct SendRequest {
   TransactionId transaction;
   Message request;

@@ -1,5 +1,6 @@
 #include "sip/endpoint.hpp"
 
+#include "base/log.hpp"
 #include "sip/endpoint_impl.hpp"
 
 #include <algorithm>
@@ -49,7 +50,10 @@ void Endpoint::Impl::perform(Transaction& transaction, Transmit& transmit, Turn&
   // Only a request's failure to leave matters to anyone: an ACK or a response is repeated when its
   // reader asks again.
   const bool matters = transaction.is_client() && transmit.method != Method::ack;
-  emit(std::move(transmit), matters ? transaction.id : TransactionId{}, turn.out);
+  emit(std::move(transmit), matters ? transaction.id : TransactionId{}, turn.out,
+       transaction.reconnect);
+  auto& sent = std::get<SendBytes>(turn.out.transmissions.back());
+  sent.hurry = matters && transaction.by_udp != nullptr;
 }
 
 void Endpoint::Impl::perform(Transaction& transaction, PassResponse&, Turn& turn) {
@@ -82,7 +86,8 @@ void Endpoint::Impl::perform(Transaction& transaction, Terminated&, Turn&) {
   transaction.over = true;
 }
 
-void Endpoint::Impl::emit(Transmit transmit, TransactionId transaction, Effects& out) {
+void Endpoint::Impl::emit(Transmit transmit, TransactionId transaction, Effects& out,
+                          const std::optional<SocketAddress>& reconnect) {
   const Transport transport = transmit.target.transport;
   if (transmit.status == 0) {
     counters.count_request(Direction::out, transport, transmit.method);
@@ -92,7 +97,7 @@ void Endpoint::Impl::emit(Transmit transmit, TransactionId transaction, Effects&
   if (transmit.again) counters.count_retransmission(Direction::out, transmit.method);
   counters.count_size(transport, transmit.bytes.size());
   out.transmissions.emplace_back(
-      SendBytes{transmit.target, std::move(transmit.bytes), transaction});
+      SendBytes{transmit.target, std::move(transmit.bytes), transaction, reconnect});
 }
 
 /// A client transaction fails. A server transaction has nobody to answer to: it ends.
@@ -117,6 +122,40 @@ void Endpoint::Impl::flow_closed(FlowId flow, Turn& turn) {
     }
   }
   turn.out.events.emplace_back(FlowClosed{flow});
+}
+
+void Endpoint::Impl::send_failed(Transaction& transaction, Unsent why, Turn& turn) {
+  if (transaction.by_udp && move_to_udp(transaction, turn)) return;
+  fail(transaction,
+       why == Unsent::tls ? RequestFailed::Cause::tls : RequestFailed::Cause::transport, turn);
+}
+
+/// RFC 3261 §18.1.1: the request that TCP did not take goes by UDP after all, in the same
+/// transaction: a server that got it by both ways knows it by its branch.
+bool Endpoint::Impl::move_to_udp(Transaction& transaction, Turn& turn) {
+  const UdpWay way = std::move(*std::exchange(transaction.by_udp, nullptr));
+  tcp_refusals.add(way.target.remote, turn.now);
+  TransactionEffects effects;
+  const auto change = [&](auto& machine) {
+    if (!machine.may_move()) return false;
+    machine.move(way.request, way.target, turn.now, effects);
+    return true;
+  };
+  bool moved = false;
+  if (auto* invite = std::get_if<InviteClientTransaction>(&transaction.machine)) {
+    moved = change(*invite);
+  } else if (auto* other = std::get_if<NonInviteClientTransaction>(&transaction.machine)) {
+    moved = change(*other);
+  }
+  if (!moved) return false;
+  transaction.sent_by = top_via(way.request).sent_by();
+  counters.large_requests(LargeRequest::fell_back).add();
+  if (large_log.allow(turn.now)) {
+    log::info("no TCP for a large request: it goes by UDP",
+              {{"peer", way.target.remote.text()}, {"suppressed", large_log.suppressed()}});
+  }
+  apply(transaction, effects, turn);
+  return true;
 }
 
 void Endpoint::Impl::on_deadline(Turn& turn) {
@@ -156,13 +195,13 @@ void Endpoint::flow_closed(FlowId flow, TimePoint now, Effects& out) {
   impl_->flow_closed(flow, turn);
 }
 
-void Endpoint::send_failed(TransactionId transaction, TimePoint now, Effects& out) {
+void Endpoint::send_failed(TransactionId transaction, TimePoint now, Effects& out, Unsent why) {
   Transaction* found = impl_->table.find(transaction);
   // A server transaction goes on (against §17.2.4): ICMP comes and goes, and Timers H, J and L end
   // it anyway.
   if (found == nullptr || !found->is_client()) return;
   Impl::Turn turn{now, out};
-  impl_->fail(*found, RequestFailed::Cause::transport, turn);
+  impl_->send_failed(*found, why, turn);
 }
 
 void Endpoint::on_deadline(TimePoint now, Effects& out) {

@@ -48,13 +48,15 @@ class Endpoint {
   void receive_broken(std::string bytes, ParseErrorReason reason, const Target& source,
                       TimePoint now, Effects& out);
   void execute(Command command, TimePoint now, Effects& out);
-  /// A connection is gone, for whatever reason. Requests waiting on it fail at once; server
-  /// transactions on it just end: neither AckReceived nor AckMissing will come. Answered INVITEs of
-  /// ours stay, to repeat their ACK on any flow.
+  /// A connection is gone, for whatever reason. Requests waiting on it fail at once. Server
+  /// transactions on a WebSocket just end: neither AckReceived nor AckMissing will come; those on
+  /// TCP and TLS go on, and answer on a new connection (RFC 3261 §18.2.2). Answered INVITEs of ours
+  /// stay, to repeat their ACK on any flow.
   void flow_closed(FlowId flow, TimePoint now, Effects& out);
   /// Octets given out as `SendBytes` could not be sent (connection refused, ICMP unreachable, no
   /// route).
-  void send_failed(TransactionId transaction, TimePoint now, Effects& out);
+  void send_failed(TransactionId transaction, TimePoint now, Effects& out,
+                   Unsent why = Unsent::unreachable);
   void on_deadline(TimePoint now, Effects& out);
   TimePoint deadline() const;
 

@@ -46,6 +46,19 @@ std::string_view kind_label(TransactionKind kind) {
   return {};
 }
 
+std::string_view large_request_label(LargeRequest sent) {
+  switch (sent) {
+    case LargeRequest::tcp:
+      return "tcp";
+    case LargeRequest::fell_back:
+      return "udp_after_tcp";
+    case LargeRequest::udp:
+    case LargeRequest::count_:
+      break;
+  }
+  return "udp";
+}
+
 std::string_view timer_label(TimeoutTimer timer) {
   switch (timer) {
     case TimeoutTimer::b:
@@ -145,6 +158,11 @@ void EndpointCounters::collect_transactions(MetricSink& sink) const {
     sink.counter("trunkline_sip_transaction_timeouts_total",
                  "SIP transactions that ended without the message they waited for",
                  {{"timer", timer_label(timer)}}, number(timeouts_[timer]));
+  });
+  for_each<LargeRequest>([&](LargeRequest sent) {
+    sink.counter("trunkline_sip_large_requests_total",
+                 "SIP requests too large for UDP (RFC 3261 §18.1.1), by how they went",
+                 {{"sent", large_request_label(sent)}}, number(large_requests_[sent]));
   });
 }
 

@@ -20,6 +20,15 @@ enum class TransactionKind : std::uint8_t {
   count_
 };
 
+/// How a request went that was too large for UDP (RFC 3261 §18.1.1): the label `sent` of
+/// trunkline_sip_large_requests_total.
+enum class LargeRequest : std::uint8_t {
+  tcp,
+  fell_back,  ///< by UDP, for TCP found nobody; counted under tcp before
+  udp,        ///< at once: we have no TCP listener, or TCP has found nobody lately
+  count_
+};
+
 /// The metrics of a sip::Endpoint. Written by the signalling thread, read by any.
 struct EndpointCounters final : MetricSource {
   EndpointCounters();
@@ -31,6 +40,7 @@ struct EndpointCounters final : MetricSource {
   void count_size(Transport transport, std::size_t octets);
   Cell& active(TransactionKind kind) { return active_[kind]; }
   Cell& timeouts(TimeoutTimer timer) { return timeouts_[timer]; }
+  Cell& large_requests(LargeRequest sent) { return large_requests_[sent]; }
 
   void collect(MetricSink& sink) const override;
 
@@ -52,6 +62,7 @@ struct EndpointCounters final : MetricSource {
   By<Direction, CellArray<Method>> retransmissions_;
   CellArray<TransactionKind> active_;
   CellArray<TimeoutTimer> timeouts_;
+  CellArray<LargeRequest> large_requests_;
   By<Transport, CellArray<ParseErrorReason>> parse_errors_;
   std::array<HistogramCell, static_cast<std::size_t>(Transport::count_)> sizes_;
 };

@@ -8,10 +8,12 @@
 #include "sip/endpoint_counters.hpp"
 #include "sip/header.hpp"
 #include "sip/parser.hpp"
+#include "sip/tcp_refusals.hpp"
 #include "sip/transaction.hpp"
 #include "sip/transaction_table.hpp"
 
 #include <array>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -28,6 +30,11 @@ struct Endpoint::Impl {
     Message* message = nullptr;
     const Target* source = nullptr;
   };
+  /// Where a response goes, and where else once its connection is gone (SendBytes::reconnect).
+  struct Reply {
+    Target target;
+    std::optional<SocketAddress> reconnect{};
+  };
 
   Impl(EndpointSettings endpoint_settings, Random& random_source);
 
@@ -40,9 +47,12 @@ struct Endpoint::Impl {
   void perform(Transaction& transaction, Failed& failed, Turn& turn);
   void perform(Transaction& transaction, Unacknowledged& unacknowledged, Turn& turn);
   void perform(Transaction& transaction, Terminated&, Turn& turn);
-  void emit(Transmit transmit, TransactionId transaction, Effects& out);
+  void emit(Transmit transmit, TransactionId transaction, Effects& out,
+            const std::optional<SocketAddress>& reconnect = std::nullopt);
   void fail(Transaction& transaction, RequestFailed::Cause cause, Turn& turn);
   void flow_closed(FlowId flow, Turn& turn);
+  void send_failed(Transaction& transaction, Unsent why, Turn& turn);
+  bool move_to_udp(Transaction& transaction, Turn& turn);
   void on_deadline(Turn& turn);
   Transaction& start(Transaction transaction);
 
@@ -56,25 +66,32 @@ struct Endpoint::Impl {
   void receive_malformed(const ParseError& error, const Target& source, Effects& out);
   void receive_request(Turn& turn);
   void receive_ack(const std::string& key, Turn& turn);
-  void receive_cancel(const std::string& key, const Target& reply, Turn& turn);
+  void receive_cancel(const std::string& key, const Reply& reply, Turn& turn);
   void receive_copy(Transaction& transaction, Turn& turn);
-  void receive_new(const std::string& key, const Via& via, const Target& reply, Turn& turn);
+  void receive_new(const std::string& key, const Via& via, const Reply& reply, Turn& turn);
   void receive_response(Turn& turn);
-  void refuse(const Message& request, int status, const Target& reply, Effects& out,
+  static Reply reply_to(const Via& via, const Target& source);
+  void refuse(const Message& request, int status, const Reply& reply, Effects& out,
               std::string_view reason = {});
-  void send_stateless(const Message& request, Message response, const Target& reply, Effects& out);
+  void send_stateless(const Message& request, Message response, const Reply& reply, Effects& out);
   std::string stateless_tag(const Message& request) const;
 
   // endpoint_send.cpp
   void set_sent_by(Transport transport, bool ipv6, std::string_view sent_by);
+  void set_sent_by_of(Via& via, const Target& target) const;
+  /// Writes the path of this target into the top Via.
+  void change_via(Message& request, const Target& target) const;
   Via make_via(const Target& target);
+  /// The path that a request takes for its size: TCP for one that is too large for UDP. Puts its
+  /// Via on top.
+  Target choose_path(Message& request, const Target& target, TimePoint now);
   void execute(SendRequest command, Turn& turn);
   void execute(Respond command, Turn& turn);
   void execute(SendAck command, Turn& turn);
   void execute(SendCancel command, Turn& turn);
   void execute(CloseFlow command, Turn& turn);
-  void start_client(TransactionId id, Message request, const Target& target, bool unknown_to_user,
-                    Turn& turn);
+  void start_client(TransactionId id, Message request, const Target& target,
+                    std::unique_ptr<UdpWay> by_udp, bool unknown_to_user, Turn& turn);
   void start_cancel(const Transaction& invite, Turn& turn);
 
   EndpointSettings settings;
@@ -88,7 +105,9 @@ struct Endpoint::Impl {
       sent_by;
   IdSequence<TransactionId> ids;
   TransactionTable table;
+  TcpRefusals tcp_refusals;
   EndpointCounters counters;
+  RateLimit large_log{1, 5};
   RateLimit malformed_log{
       5, 20};  ///< lines a second, and at once: a flood of junk must not flood the log
 };

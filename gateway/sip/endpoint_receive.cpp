@@ -12,6 +12,7 @@ namespace trunkline::sip {
 namespace {
 
 constexpr std::uint16_t kDefaultPort = 5060;
+constexpr std::uint16_t kDefaultTlsPort = 5061;
 /// Seconds that a client stays away when we have no room for its request (RFC 3261 §21.5.4).
 constexpr std::string_view kOverloadRetryAfter = "5";
 
@@ -64,7 +65,22 @@ Target reply_target(const Via& via, const Target& source) {
   return reply;
 }
 
+/// §18.2.2: without its connection a response goes to the source address and the port of sent-by.
+/// The last resort of RFC 3263 §5, to look up the name in sent-by, is not taken: like maddr it
+/// would let a sender aim our connections at third parties.
+std::optional<SocketAddress> reconnect_address(const Via& via, const Target& source) {
+  const bool tls = source.transport == Transport::tls;
+  if (!tls && source.transport != Transport::tcp) return std::nullopt;
+  const std::uint16_t port = via.port.value_or(tls ? kDefaultTlsPort : kDefaultPort);
+  if (port == 0) return std::nullopt;
+  return SocketAddress{source.remote.ip, port};
+}
+
 }  // namespace
+
+Endpoint::Impl::Reply Endpoint::Impl::reply_to(const Via& via, const Target& source) {
+  return {reply_target(via, source), reconnect_address(via, source)};
+}
 
 void Endpoint::Impl::receive(std::string bytes, const Target& source, TimePoint now, Effects& out) {
   if (is_keep_alive(bytes)) return receive_keep_alive(bytes, source, out);
@@ -96,7 +112,7 @@ void Endpoint::Impl::receive_broken(std::string bytes, ParseErrorReason reason,
     }
     receive_malformed(parsed.error(), source, out);
   } else if (parsed->is_request() && !is_ack(*parsed)) {
-    refuse(*parsed, status, source, out);
+    refuse(*parsed, status, {source}, out);
   }
   if (!source.flow) return;
   out.transmissions.emplace_back(CloseFlow{source.flow, std::string(parse_error_label(reason))});
@@ -119,7 +135,7 @@ void Endpoint::Impl::receive_malformed(const ParseError& error, const Target& so
   Message request = *error.request;
   const Via via = top_via(request);
   stamp_via(request, via, source);
-  refuse(request, error.status, reply_target(via, source), out, error.detail);
+  refuse(request, error.status, reply_to(via, source), out, error.detail);
 }
 
 void Endpoint::Impl::receive_request(Turn& turn) {
@@ -127,7 +143,7 @@ void Endpoint::Impl::receive_request(Turn& turn) {
   counters.count_request(Direction::in, turn.source->transport, request.method());
   const Via via = top_via(request);
   const std::string key = server_key(request, via);
-  const Target reply = reply_target(via, *turn.source);
+  const Reply reply = reply_to(via, *turn.source);
   stamp_via(request, via, *turn.source);
 
   const bool known = request.method() != Method::unknown;
@@ -167,7 +183,7 @@ void Endpoint::Impl::receive_ack(const std::string& key, Turn& turn) {
   apply(*invite, effects, turn);
 }
 
-void Endpoint::Impl::receive_cancel(const std::string& key, const Target& reply, Turn& turn) {
+void Endpoint::Impl::receive_cancel(const std::string& key, const Reply& reply, Turn& turn) {
   const Message& cancel = *turn.message;
   Transaction* invite = table.find_server(key);
   if (invite == nullptr) {
@@ -197,7 +213,7 @@ void Endpoint::Impl::receive_copy(Transaction& transaction, Turn& turn) {
   apply(transaction, effects, turn);
 }
 
-void Endpoint::Impl::receive_new(const std::string& key, const Via& via, const Target& reply,
+void Endpoint::Impl::receive_new(const std::string& key, const Via& via, const Reply& reply,
                                  Turn& turn) {
   Message& request = *turn.message;
   const std::string merge = merge_key(request);
@@ -212,18 +228,20 @@ void Endpoint::Impl::receive_new(const std::string& key, const Via& via, const T
   const Method method = request.method();
   auto machine = [&]() -> Transaction::Machine {
     if (method == Method::invite) {
-      return InviteServerTransaction(std::move(trying), reply, timers, turn.now);
+      return InviteServerTransaction(std::move(trying), reply.target, timers, turn.now);
     }
-    return NonInviteServerTransaction(std::move(trying), reply, timers, turn.now);
+    return NonInviteServerTransaction(std::move(trying), reply.target, timers, turn.now);
   };
-  Transaction& transaction = start({.id = ids.next(),
-                                    .machine = machine(),
-                                    .method = method,
-                                    .key = key,
-                                    .merge_key = merge,
-                                    .branch = std::string(via.branch()),
-                                    .sent_by = via.sent_by(),
-                                    .flow = is_reliable(reply.transport) ? reply.flow : FlowId{}});
+  Transaction& transaction =
+      start({.id = ids.next(),
+             .machine = machine(),
+             .method = method,
+             .key = key,
+             .merge_key = merge,
+             .branch = std::string(via.branch()),
+             .sent_by = via.sent_by(),
+             .flow = is_websocket(reply.target.transport) ? reply.target.flow : FlowId{},
+             .reconnect = reply.reconnect});
   table.arm(transaction);
   turn.out.events.emplace_back(RequestReceived{transaction.id, std::move(request), *turn.source});
 }
@@ -252,16 +270,17 @@ void Endpoint::Impl::receive_response(Turn& turn) {
   apply(*transaction, effects, turn);
 }
 
-void Endpoint::Impl::refuse(const Message& request, int status, const Target& reply, Effects& out,
+void Endpoint::Impl::refuse(const Message& request, int status, const Reply& reply, Effects& out,
                             std::string_view reason) {
   send_stateless(request, make_response(request, status, stateless_tag(request), reason), reply,
                  out);
 }
 
-void Endpoint::Impl::send_stateless(const Message& request, Message response, const Target& reply,
+void Endpoint::Impl::send_stateless(const Message& request, Message response, const Reply& reply,
                                     Effects& out) {
   if (!settings.server_name.empty()) response.add(HeaderName::server, settings.server_name);
-  emit({reply, response.serialize(), request.method(), response.status()}, {}, out);
+  emit({reply.target, response.serialize(), request.method(), response.status()}, {}, out,
+       reply.reconnect);
 }
 
 /// The same for each copy of a request, so that a stateless answer to a copy is a copy (§8.2.7).

@@ -7,6 +7,8 @@ namespace trunkline::sip {
 namespace {
 
 constexpr std::size_t kBranchLength = 20;
+/// RFC 3261 §18.1.1: the largest request for UDP where the path's MTU is not known.
+constexpr std::size_t kLargestForUdp = 1300;
 
 void add_product(Message& message, HeaderName name, const std::string& product) {
   if (!product.empty() && !message.header(name)) message.add(name, product);
@@ -38,37 +40,67 @@ void Endpoint::Impl::set_sent_by(Transport transport, bool ipv6, std::string_vie
   if (via) sent_by[static_cast<std::size_t>(transport)][ipv6 ? 1 : 0] = *via;
 }
 
-Via Endpoint::Impl::make_via(const Target& target) {
+void Endpoint::Impl::set_sent_by_of(Via& via, const Target& target) const {
   const auto& names = sent_by[static_cast<std::size_t>(target.transport)];
   const std::size_t family = !target.remote.ip.empty() && !target.remote.ip.is_v4() ? 1 : 0;
-  Via via;
   via.host = invalid_host;  // RFC 7118 §5.2; elsewhere the peer answers to the source address all
                             // the same (RFC 3581)
-  if (!is_websocket(target.transport)) {
-    if (names[family]) {
-      via = *names[family];
-    } else if (names[1 - family]) {
-      via = *names[1 - family];
-    }
+  via.port.reset();
+  const auto& name = names[family] ? names[family] : names[1 - family];
+  if (name && !is_websocket(target.transport)) {
+    via.host = name->host;
+    via.port = name->port;
   }
   via.transport = transport_via(target.transport);
-  via.parameters.clear();
+}
+
+Via Endpoint::Impl::make_via(const Target& target) {
+  Via via;
+  set_sent_by_of(via, target);
   set_parameter(via.parameters, "branch", "z9hG4bK" + random.token(kBranchLength));
   set_parameter(via.parameters, "rport", std::nullopt);  // RFC 3581 §3
   return via;
+}
+
+Target Endpoint::Impl::choose_path(Message& request, const Target& target, TimePoint now) {
+  request.prepend(HeaderName::via, make_via(target).text());
+  if (target.transport != Transport::udp || request.serialize().size() <= kLargestForUdp)
+    return target;
+  const std::size_t family = target.remote.ip.is_v4() ? 0 : 1;
+  const bool ours = sent_by[static_cast<std::size_t>(Transport::tcp)][family].has_value();
+  const bool by_tcp = ours && !tcp_refusals.holds(target.remote, now);
+  counters.large_requests(by_tcp ? LargeRequest::tcp : LargeRequest::udp).add();
+  if (!by_tcp) return target;
+  const Target tcp{Transport::tcp, target.remote, {}, target.peer};
+  change_via(request, tcp);
+  return tcp;
+}
+
+void Endpoint::Impl::change_via(Message& request, const Target& target) const {
+  Via via = top_via(request);
+  set_sent_by_of(via, target);
+  request.remove_first(HeaderName::via);
+  request.prepend(HeaderName::via, via.text());
 }
 
 void Endpoint::Impl::execute(SendRequest command, Turn& turn) {
   const Method method = command.request.method();
   if (method == Method::ack || method == Method::cancel) return;
   if (!command.transaction || table.find(command.transaction) != nullptr) return;
-  command.request.prepend(HeaderName::via, make_via(command.target).text());
   add_product(command.request, HeaderName::user_agent, settings.server_name);
-  start_client(command.transaction, std::move(command.request), command.target, false, turn);
+  const Target path = choose_path(command.request, command.target, turn.now);
+  std::unique_ptr<UdpWay> by_udp;
+  if (path != command.target) {
+    by_udp = std::make_unique<UdpWay>(UdpWay{command.request, command.target});
+    change_via(by_udp->request, command.target);
+  }
+  start_client(command.transaction, std::move(command.request), path, std::move(by_udp), false,
+               turn);
 }
 
 void Endpoint::Impl::start_client(TransactionId id, Message request, const Target& target,
-                                  bool unknown_to_user, Turn& turn) {
+                                  std::unique_ptr<UdpWay> by_udp, bool unknown_to_user,
+                                  Turn& turn) {
   const Via via = top_via(request);
   const Method method = request.method();
   std::string key = client_key(via.branch(), request.method_text());
@@ -86,6 +118,7 @@ void Endpoint::Impl::start_client(TransactionId id, Message request, const Targe
                                     .branch = std::string(via.branch()),
                                     .sent_by = via.sent_by(),
                                     .flow = is_reliable(target.transport) ? target.flow : FlowId{},
+                                    .by_udp = std::move(by_udp),
                                     .unknown_to_user = unknown_to_user});
   apply(transaction, effects, turn);
 }
@@ -107,17 +140,23 @@ void Endpoint::Impl::execute(Respond command, Turn& turn) {
 }
 
 void Endpoint::Impl::execute(SendAck command, Turn& turn) {
-  command.ack.prepend(HeaderName::via,
-                      make_via(command.target).text());  // §13.2.2.4: a branch of its own
+  Message first = command.ack;  // §13.2.2.4: with a branch of its own
+  const Target path = choose_path(first, command.target, turn.now);
   Transaction* transaction = table.find(command.transaction);
   auto* invite = transaction == nullptr
                      ? nullptr
                      : std::get_if<InviteClientTransaction>(&transaction->machine);
   if (invite == nullptr) {
-    return emit({command.target, command.ack.serialize(), Method::ack}, {}, turn.out);
+    return emit({path, first.serialize(), Method::ack}, {}, turn.out);
   }
   TransactionEffects effects;
-  invite->acknowledge(command.ack, command.target, effects);
+  invite->acknowledge(first, path, effects);
+  // Nothing tells whether a large ACK has found its way by TCP but the 2xx that comes no more: for
+  // its copies the ACK goes by UDP.
+  if (path != command.target) {
+    change_via(first, command.target);
+    invite->acknowledge_copies(first, command.target);
+  }
   apply(*transaction, effects, turn);
 }
 
@@ -145,7 +184,7 @@ void Endpoint::Impl::start_cancel(const Transaction& invite, Turn& turn) {
     cancel.add(HeaderName::reason, reason);
   }
   add_product(cancel, HeaderName::user_agent, settings.server_name);
-  start_client(ids.next(), std::move(cancel), machine->target(), true, turn);
+  start_client(ids.next(), std::move(cancel), machine->target(), nullptr, true, turn);
 }
 
 Message make_response(const Message& request, int status, std::string_view to_tag,

@@ -100,6 +100,20 @@ void InviteClientTransaction::acknowledge(const Message& ack, const Target& targ
   if (Fork* known = fork(to_of(ack).tag())) known->ack = std::move(transmit);
 }
 
+void InviteClientTransaction::acknowledge_copies(const Message& ack, const Target& target) {
+  if (Fork* known = fork(to_of(ack).tag()))
+    known->ack = Transmit{target, ack.serialize(), Method::ack};
+}
+
+void InviteClientTransaction::move(const Message& request, const Target& target, TimePoint now,
+                                   TransactionEffects& out) {
+  request_ = request;
+  invite_ = {target, request_.serialize(), Method::invite};
+  out.push_back(invite_);
+  interval_ = timers_.t1;
+  retransmit_at_ = now + interval_;  // Timer A
+}
+
 void InviteClientTransaction::cancel(TimePoint now, TransactionEffects& out) {
   if (cancel_ != Cancel::none) return;
   switch (state_) {

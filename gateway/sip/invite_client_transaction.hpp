@@ -25,6 +25,12 @@ class InviteClientTransaction {
   /// The ACK to a 2xx, complete, Via included. Sent now and for each copy of the 2xx with its To
   /// tag.
   void acknowledge(const Message& ack, const Target& target, TransactionEffects& out);
+  /// Copies of the 2xx with this ACK's To tag get this one instead, by another path.
+  void acknowledge_copies(const Message& ack, const Target& target);
+  /// Whether nobody has had the request yet, and it is still to be sent.
+  bool may_move() const { return state_ == State::calling && cancel_ == Cancel::none; }
+  /// Sends it as this, by an unreliable path (RFC 3261 §18.1.1). Timer B goes on.
+  void move(const Message& request, const Target& target, TimePoint now, TransactionEffects& out);
   /// The user gives up: `CancelNow` comes when a CANCEL may leave.
   void cancel(TimePoint now, TransactionEffects& out);
   /// The request can't be sent or its flow is gone. Without effect once a final response is there.

@@ -36,6 +36,14 @@ void NonInviteClientTransaction::receive(const Message& response, TimePoint now,
   }
 }
 
+void NonInviteClientTransaction::move(const Message& request, const Target& target, TimePoint now,
+                                      TransactionEffects& out) {
+  request_ = {target, request.serialize(), request.method()};
+  out.push_back(request_);
+  interval_ = timers_.t1;
+  retransmit_at_ = now + interval_;  // Timer E
+}
+
 void NonInviteClientTransaction::fail(RequestFailed::Cause cause, TransactionEffects& out) {
   switch (state_) {
     case State::trying:

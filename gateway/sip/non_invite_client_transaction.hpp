@@ -18,6 +18,10 @@ class NonInviteClientTransaction {
 
   /// A response that matches this transaction.
   void receive(const Message& response, TimePoint now, TransactionEffects& out);
+  /// Whether nobody has had the request yet.
+  bool may_move() const { return state_ == State::trying; }
+  /// Sends it as this, by an unreliable path (RFC 3261 §18.1.1). Timer F goes on.
+  void move(const Message& request, const Target& target, TimePoint now, TransactionEffects& out);
   /// The request can't be sent or its flow is gone. Without effect once a final response is there.
   void fail(RequestFailed::Cause cause, TransactionEffects& out);
   void on_deadline(TimePoint now, TransactionEffects& out);

@@ -8,6 +8,8 @@
 #include "sip/non_invite_client_transaction.hpp"
 #include "sip/non_invite_server_transaction.hpp"
 
+#include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <unordered_map>
@@ -16,6 +18,12 @@
 #include <vector>
 
 namespace trunkline::sip {
+
+/// A request as it goes by UDP after all (RFC 3261 §18.1.1).
+struct UdpWay {
+  Message request;
+  Target target;
+};
 
 /// A transaction machine with what the Endpoint must know to find it and to speak for it.
 struct Transaction {
@@ -31,6 +39,8 @@ struct Transaction {
   std::string branch{};                       ///< of its Via
   std::string sent_by{};                      ///< of its Via, as Via::sent_by() gives it
   FlowId flow{};                              ///< the connection that it depends on; none for UDP
+  std::optional<SocketAddress> reconnect{};   ///< server: see SendBytes
+  std::unique_ptr<UdpWay> by_udp{};           ///< client: it went by TCP for its size alone
   std::string to_tag{};                       ///< INVITE server: of our responses
   std::string cancel_tag{};                   ///< INVITE server: of the answer to its CANCEL
   std::vector<std::string> cancel_reasons{};  ///< INVITE client

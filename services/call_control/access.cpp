@@ -98,7 +98,7 @@ std::string_view role_name(Role role) {
 
 Result<Access> Access::make(const Settings& settings) {
   Access access;
-  access.certificates_ = settings.tls && !settings.tls->client_ca.empty();
+  access.certificates_ = settings.tls && !settings.tls->authorities.empty();
   if (!settings.bind.ip.is_loopback()) {
     if (!settings.tls) {
       return fail("listen.grpc.bind is " + settings.bind.text() +

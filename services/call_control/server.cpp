@@ -66,18 +66,19 @@ std::string why_not(const SocketAddress& address) {
 
 class GrpcServer final : public Server {
  public:
-  GrpcServer(std::shared_ptr<Desk> desk, std::array<std::unique_ptr<grpc::Service>, 5> services)
-      : desk_(std::move(desk)), services_(std::move(services)) {}
+  GrpcServer(std::shared_ptr<Desk> desk, std::array<std::unique_ptr<grpc::Service>, 5> services,
+             ServerTls tls)
+      : desk_(std::move(desk)), services_(std::move(services)), tls_(std::move(tls)) {}
   ~GrpcServer() override { shutdown(); }
 
-  Result<void> start(const std::shared_ptr<grpc::ServerCredentials>& credentials) {
+  Result<void> start() {
     keep_callback_queue();
     gpr_set_log_function(&to_our_log);
     const Limits& limits = desk_->settings.limits;
     grpc::EnableDefaultHealthCheckService(true);
     grpc::reflection::InitProtoReflectionServerBuilderPlugin();
     grpc::ServerBuilder builder;
-    builder.AddListeningPort(desk_->settings.bind.text(), credentials, &port_);
+    builder.AddListeningPort(desk_->settings.bind.text(), tls_.credentials, &port_);
     builder.SetMaxReceiveMessageSize(argument(limits.message_bytes));
     builder.AddChannelArgument(GRPC_ARG_MAX_METADATA_SIZE, argument(limits.metadata_bytes));
     builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS,
@@ -106,6 +107,7 @@ class GrpcServer final : public Server {
   SocketAddress listening() const override {
     return {desk_->settings.bind.ip, static_cast<std::uint16_t>(port_)};
   }
+  const MetricSource* metrics() const override { return tls_.certificate.get(); }
   void set_serving(bool serving) override {
     if (server_) server_->GetHealthCheckService()->SetServingStatus(serving);
   }
@@ -124,6 +126,7 @@ class GrpcServer final : public Server {
  private:
   const std::shared_ptr<Desk> desk_;
   const std::array<std::unique_ptr<grpc::Service>, 5> services_;
+  const ServerTls tls_;
   std::mutex shutdown_mutex_;
   std::unique_ptr<grpc::Server> server_;
   int port_ = 0;
@@ -134,16 +137,17 @@ class GrpcServer final : public Server {
 Result<std::unique_ptr<Server>> Server::start(Settings settings, call::Control& control) {
   auto access = Access::make(settings);
   if (!access) return fail(access.error());
-  auto credentials = server_credentials(settings);
-  if (!credentials) return fail(credentials.error());
+  auto tls = server_credentials(settings);
+  if (!tls) return fail(tls.error());
   SystemRandom random;
   auto desk =
       std::make_shared<Desk>(std::move(settings), std::move(*access), control, random.number64());
   auto server = std::make_unique<GrpcServer>(
       desk,
       std::array{make_call_service(desk), make_registration_service(desk), make_trunk_service(desk),
-                 make_routing_service(desk), make_node_service(desk)});
-  if (const auto started = server->start(*credentials); !started) return fail(started.error());
+                 make_routing_service(desk), make_node_service(desk)},
+      std::move(*tls));
+  if (const auto started = server->start(); !started) return fail(started.error());
   return server;
 }
 

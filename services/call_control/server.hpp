@@ -1,7 +1,9 @@
 #pragma once
+#include "base/metrics.hpp"
 #include "base/net_address.hpp"
 #include "base/result.hpp"
 #include "base/time.hpp"
+#include "base/tls_files.hpp"
 #include "call/control.hpp"
 #include "call/observer.hpp"
 
@@ -17,12 +19,6 @@ namespace trunkline::call_control {
 
 /// What a client may do; each method needs one of them, and none includes another.
 enum class Role { read, call, admin };
-
-/// Files in PEM; read again when they change.
-struct TlsFiles {
-  std::string certificate, key;
-  std::string client_ca;  ///< empty: clients need no certificate
-};
 
 /// A client certificate by one of its subject alternative names (or, without any, its common name).
 struct ClientSettings {
@@ -59,7 +55,7 @@ struct Reloaded {
 
 struct Settings {
   SocketAddress bind;
-  std::optional<TlsFiles> tls;
+  std::optional<TlsFiles> tls;  ///< read again when they change; authorities: clients need one
   std::vector<ClientSettings> clients;  ///< none, with a client_ca: any certificate may do all
   std::vector<TokenSettings> tokens;
   std::string node, domain, version;
@@ -83,6 +79,8 @@ class Server {
   virtual call::Observer& observer() = 0;
   /// The address really bound.
   virtual SocketAddress listening() const = 0;
+  /// Of its certificate; null without TLS. Any thread, as long as the server lives.
+  virtual const MetricSource* metrics() const = 0;
   /// What health checks are told: false while draining.
   virtual void set_serving(bool serving) = 0;
   /// Ends all streams (each with its resume token) and RPCs, then stops. Idempotent. `control` must

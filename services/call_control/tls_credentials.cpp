@@ -1,57 +1,20 @@
 #include "call_control/tls_credentials.hpp"
 
-#include <grpcpp/security/tls_certificate_provider.h>
-#include <grpcpp/security/tls_credentials_options.h>
-#include <openssl/evp.h>
-#include <openssl/pem.h>
-#include <openssl/x509.h>
+#include "base/log.hpp"
 
-#include <cstdio>
+#include <chrono>
 #include <fstream>
+#include <grpc/grpc.h>
+#include <grpc/grpc_security.h>
 #include <sstream>
 
 namespace trunkline::call_control {
 namespace {
 
-namespace tls = grpc::experimental;
+using std::chrono::system_clock;
 
-/// How often the files are looked at.
-constexpr unsigned kRefreshSeconds = 10;
-
-struct Deleter {
-  void operator()(BIO* bio) const { BIO_free(bio); }
-  void operator()(X509* certificate) const { X509_free(certificate); }
-  void operator()(EVP_PKEY* key) const { EVP_PKEY_free(key); }
-};
-template <class T>
-using Owned = std::unique_ptr<T, Deleter>;
-
-Result<Owned<BIO>> open(const std::string& path) {
-  Owned<BIO> file(BIO_new_file(path.c_str(), "r"));
-  if (!file) return fail("can't read " + path);
-  return file;
-}
-
-Result<Owned<X509>> read_certificate(const std::string& path) {
-  const auto file = open(path);
-  if (!file) return fail(file.error());
-  Owned<X509> certificate(PEM_read_bio_X509(file->get(), nullptr, nullptr, nullptr));
-  if (!certificate) return fail(path + " holds no certificate in PEM");
-  return certificate;
-}
-
-Result<void> check_pair(const std::string& certificate_path, const std::string& key_path) {
-  const auto certificate = read_certificate(certificate_path);
-  if (!certificate) return fail(certificate.error());
-  const auto file = open(key_path);
-  if (!file) return fail(file.error());
-  // An empty pass phrase: a key that needs one is refused, not asked for on the terminal.
-  std::string none;
-  const Owned<EVP_PKEY> key(PEM_read_bio_PrivateKey(file->get(), nullptr, nullptr, none.data()));
-  if (!key) return fail(key_path + " holds no private key in PEM without a pass phrase");
-  if (X509_check_private_key(certificate->get(), key.get()) != 1)
-    return fail(key_path + " is not the key of " + certificate_path);
-  return {};
+std::int64_t unix_seconds(const TlsMaterial& material) {
+  return material.expires ? system_clock::to_time_t(*material.expires) : 0;
 }
 
 Result<std::string> read(const std::string& path) {
@@ -61,27 +24,97 @@ Result<std::string> read(const std::string& path) {
   return text.str();
 }
 
+grpc_ssl_server_certificate_config* config_of(const TlsMaterial& material) {
+  const grpc_ssl_pem_key_cert_pair pair{material.key.c_str(), material.certificate.c_str()};
+  const char* roots = material.authorities.empty() ? nullptr : material.authorities.c_str();
+  return grpc_ssl_server_certificate_config_create(roots, &pair, 1);
+}
+
+/// gRPC's own credentials with a certificate that changes: in C++ it offers that only with files
+/// that it reads, and takes, by itself.
+class ChangingCredentials final : public grpc::ServerCredentials {
+ public:
+  ChangingCredentials(std::shared_ptr<ApiCertificate> certificate,
+                      grpc_ssl_client_certificate_request_type request)
+      : certificate_(std::move(certificate)),
+        native_(grpc_ssl_server_credentials_create_with_options(
+            grpc_ssl_server_credentials_create_options_using_config_fetcher(
+                request, &ChangingCredentials::fetch, certificate_.get()))) {}
+  ~ChangingCredentials() override { grpc_server_credentials_release(native_); }
+  ChangingCredentials(const ChangingCredentials&) = delete;
+  ChangingCredentials& operator=(const ChangingCredentials&) = delete;
+
+  void SetAuthMetadataProcessor(const std::shared_ptr<grpc::AuthMetadataProcessor>&) override {}
+
+ private:
+  int AddPortToServer(const std::string& address, grpc_server* server) override {
+    return grpc_server_add_http2_port(server, address.c_str(), native_);
+  }
+  static grpc_ssl_certificate_config_reload_status fetch(
+      void* certificate, grpc_ssl_server_certificate_config** config) {
+    const auto fresh = static_cast<ApiCertificate*>(certificate)->take_new();
+    if (!fresh) return GRPC_SSL_CERTIFICATE_CONFIG_RELOAD_UNCHANGED;
+    *config = config_of(*fresh);
+    return GRPC_SSL_CERTIFICATE_CONFIG_RELOAD_NEW;
+  }
+
+  const std::shared_ptr<ApiCertificate> certificate_;
+  grpc_server_credentials* const native_;
+};
+
 }  // namespace
 
-Result<std::shared_ptr<grpc::ServerCredentials>> server_credentials(const Settings& settings) {
-  if (!settings.tls) return grpc::InsecureServerCredentials();
-  const TlsFiles& files = *settings.tls;
-  if (const auto fits = check_pair(files.certificate, files.key); !fits) return fail(fits.error());
-  const bool ask_clients = !files.client_ca.empty();
-  if (ask_clients) {
-    if (const auto ca = read_certificate(files.client_ca); !ca) return fail(ca.error());
+ApiCertificate::ApiCertificate(std::string listener, TlsFileWatch files, TlsMaterial material)
+    : listener_(std::move(listener)),
+      files_(std::move(files)),
+      fresh_(std::move(material)),
+      expires_(unix_seconds(*fresh_)) {}
+
+std::optional<TlsMaterial> ApiCertificate::take_new() {
+  const std::scoped_lock lock(mutex_);
+  if (fresh_) return std::exchange(fresh_, std::nullopt);
+  auto found = files_.look(system_clock::now());
+  if (!found) return std::nullopt;
+  if (!*found) {
+    refused_.fetch_add(1, std::memory_order_relaxed);
+    log::error("changed TLS files are of no use: those before stay",
+               {{"listener", listener_}, {"why", found->error().wrong}});
+    return std::nullopt;
   }
-  tls::TlsServerCredentialsOptions options(std::make_shared<tls::FileWatcherCertificateProvider>(
-      files.key, files.certificate, files.client_ca, kRefreshSeconds));
-  options.watch_identity_key_cert_pairs();
-  if (ask_clients) {
-    options.watch_root_certs();
+  loaded_.fetch_add(1, std::memory_order_relaxed);
+  expires_.store(unix_seconds(**found), std::memory_order_relaxed);
+  log::info("TLS files loaded again",
+            {{"listener", listener_}, {"expires", utc_text(*(*found)->expires)}});
+  return std::move(**found);
+}
+
+void ApiCertificate::collect(MetricSink& sink) const {
+  sink.gauge("trunkline_certificate_expiry_timestamp_seconds",
+             "When the certificate that is shown expires, Unix time.", {{"listener", listener_}},
+             static_cast<double>(expires_.load(std::memory_order_relaxed)));
+  for (const auto& [result, count] :
+       {std::pair{"loaded", &loaded_}, std::pair{"refused", &refused_}}) {
+    sink.counter("trunkline_certificate_reloads_total",
+                 "Changes of TLS files that were taken, or refused for what they hold.",
+                 {{"listener", listener_}, {"result", result}},
+                 static_cast<double>(count->load(std::memory_order_relaxed)));
+  }
+}
+
+Result<ServerTls> server_credentials(const Settings& settings) {
+  if (!settings.tls) return ServerTls{grpc::InsecureServerCredentials(), nullptr};
+  TlsFileWatch files(*settings.tls);
+  auto material = read_tls_files(*settings.tls, system_clock::now());
+  if (!material) return fail(material.error().wrong);
+  auto request = GRPC_SSL_DONT_REQUEST_CLIENT_CERTIFICATE;
+  if (!settings.tls->authorities.empty()) {
     // With tokens too, a client may show either.
-    options.set_cert_request_type(settings.tokens.empty()
-                                      ? GRPC_SSL_REQUEST_AND_REQUIRE_CLIENT_CERTIFICATE_AND_VERIFY
-                                      : GRPC_SSL_REQUEST_CLIENT_CERTIFICATE_AND_VERIFY);
+    request = settings.tokens.empty() ? GRPC_SSL_REQUEST_AND_REQUIRE_CLIENT_CERTIFICATE_AND_VERIFY
+                                      : GRPC_SSL_REQUEST_CLIENT_CERTIFICATE_AND_VERIFY;
   }
-  return tls::TlsServerCredentials(options);
+  auto certificate = std::make_shared<ApiCertificate>("grpc " + settings.bind.text(),
+                                                      std::move(files), std::move(*material));
+  return ServerTls{std::make_shared<ChangingCredentials>(certificate, request), certificate};
 }
 
 Result<std::shared_ptr<grpc::ChannelCredentials>> channel_credentials(

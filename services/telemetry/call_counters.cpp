@@ -13,9 +13,9 @@ using call::Fault;
 
 constexpr const char* kOther = "_other";
 
-constexpr std::array kRefusals{"draining", "overload", "cps",       "limit",      "acl",
-                               "auth",     "no_route", "no_codec",  "policy",     "ports",
-                               "loop",     "hops",     "extension", "media_type", "method"};
+constexpr std::array kRefusals{"draining",  "overload",   "cps",    "limit",    "acl",  "auth",
+                               "no_route",  "no_codec",   "policy", "ports",    "loop", "hops",
+                               "extension", "media_type", "method", "transport"};
 constexpr std::array kAuthentications{"ok", "challenge", "bad", "stale", "replay", "unknown_user"};
 constexpr std::array kPolicyFaults{"unavailable", "timeout", "invalid", "error"};
 constexpr std::array kRegistrations{"added", "refreshed", "removed", "expired", "flow_lost"};

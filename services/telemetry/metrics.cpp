@@ -16,9 +16,8 @@ struct Metrics::Impl {
   std::string version;
   mutable std::mutex calls_mutex;  ///< a few calls a second on one side, a scrape on the other
   CallCounters calls;
-  mutable std::mutex
-      source_mutex;  ///< held during the scrape of the source, so that it can't go away under it
-  const MetricSource* source = nullptr;
+  mutable std::mutex sources_mutex;
+  std::vector<const MetricSource*> sources;
 };
 
 Metrics::Metrics(const MetricsSettings& settings) : impl_(std::make_unique<Impl>(settings)) {}
@@ -29,9 +28,9 @@ void Metrics::observe(const call::Observation& observation) {
   impl_->calls.observe(observation);
 }
 
-void Metrics::set_source(const MetricSource* source) {
-  const std::scoped_lock lock(impl_->source_mutex);
-  impl_->source = source;
+void Metrics::add_source(const MetricSource& source) {
+  const std::scoped_lock lock(impl_->sources_mutex);
+  impl_->sources.push_back(&source);
 }
 
 std::string Metrics::text() const {
@@ -41,8 +40,9 @@ std::string Metrics::text() const {
     impl_->calls.collect(out);
   }
   {
-    const std::scoped_lock lock(impl_->source_mutex);
-    if (impl_->source != nullptr) impl_->source->collect(out);
+    const std::scoped_lock lock(impl_->sources_mutex);
+    for (const MetricSource* source : impl_->sources)
+      source->collect(out);
   }
   out.add_gauge("trunkline_build_info", "What is running; always 1.",
                 {{"version", impl_->version}, {"compiler", __VERSION__}}, 1);

@@ -26,9 +26,8 @@ class Metrics final : public call::Observer {
   /// On the signalling thread.
   void observe(const call::Observation& observation) override;
 
-  /// A further source, asked at each scrape; null takes it away. It must live until then. Any
-  /// thread.
-  void set_source(const MetricSource* source);
+  /// One more source, asked at each scrape and alive at the last. Any thread.
+  void add_source(const MetricSource& source);
 
   /// The whole page, any thread.
   std::string text() const;

@@ -104,7 +104,8 @@ class Signals {
       if (sigwait(&signals, &signal) != 0) continue;
       if (over_) return;
       if (signal == SIGHUP) {
-        log::warn("reload is not supported by this version");
+        log::info("looking for changed certificates; other keys need a restart");
+        runtime.reload_certificates();
       } else if (signal == SIGTERM && !draining) {
         draining = true;
         draining_();
@@ -210,7 +211,7 @@ int run(config::Config config) {
   auto made = io::Runtime::make(std::move(settings), {&metrics, &call_log});
   if (!made) return fail_with(made.error().message);
   runtime = std::move(*made);
-  metrics.set_source(&runtime->metrics());
+  metrics.add_source(runtime->metrics());
   auto api = start_api(config, *runtime);
   if (!api) return fail_with(api.error().message);
   std::unique_ptr<call::Policy> policy;  // asks, and is asked by, the runtime: goes before it
@@ -220,6 +221,7 @@ int run(config::Config config) {
     policy = std::move(*client);
     runtime->set_policy(*policy);
   }
+  if (*api != nullptr && (*api)->metrics() != nullptr) metrics.add_source(*(*api)->metrics());
   readiness.set(runtime.get());
   signals.start(*runtime, [&api = *api] {
     if (api != nullptr) api->set_serving(false);

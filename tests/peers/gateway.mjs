@@ -13,14 +13,17 @@ export const build = resolve(repository, process.env.TRUNKLINE_BUILD ?? 'build/r
 export class Gateway {
   // `extra` is put over the default configuration, section by section. `trunks` and `routes` are YAML, or functions that
   // are given the gateway, whose ports they may need. A call on a trunk takes two of the `rtpPorts`, which begin at
-  // `rtpFirst` where so many are wanted that there is no choice. `grpc` is more YAML for listen.grpc: ", tokens: [...]".
-  static async start({ trunks, routes, users, extra = '', codecs = '[PCMU, PCMA]', trunkExtra = '', grpc = '', rtpPorts = 200, rtpFirst, workers = 1, log = '{ level: debug, format: json }' } = {}) {
+  // `rtpFirst` where so many are wanted that there is no choice. `grpc` is more YAML for listen.grpc: ", tokens: [...]";
+  // `sip` lines of listen.sip, and `websocket` more elements of listen.websocket, text or functions.
+  static async start({ trunks, routes, users, extra = '', codecs = '[PCMU, PCMA]', trunkExtra = '', grpc = '', sip = '', websocket = '', rtpPorts = 200, rtpFirst, workers = 1, log = '{ level: debug, format: json }' } = {}) {
     const gateway = new Gateway();
     gateway.wsPort = await freePort();
     gateway.adminPort = await freePort();
     gateway.sipPort = await freePort();
     gateway.carrierPort = await freePort();
     gateway.grpcPort = await freePort();
+    gateway.tlsPort = await freePort();
+    gateway.wssPort = await freePort();
     gateway.webrtcPort = await freePorts(workers);
     gateway.rtpFirst = rtpFirst ?? (await freePorts(rtpPorts));
     if (typeof trunks === 'function') trunks = trunks(gateway);
@@ -29,10 +32,11 @@ export class Gateway {
     gateway.configuration = `
 domain: example.test
 listen:
-  websocket: [{ bind: "127.0.0.1:${gateway.wsPort}" }]
+  websocket: [{ bind: "127.0.0.1:${gateway.wsPort}" }${typeof websocket === 'function' ? websocket(gateway) : websocket}]
   sip:
     - { transport: udp, bind: "127.0.0.1:${gateway.sipPort}" }
     - { transport: tcp, bind: "127.0.0.1:${gateway.sipPort}" }
+${typeof sip === 'function' ? sip(gateway) : sip}
   grpc: { bind: "127.0.0.1:${gateway.grpcPort}"${grpc} }
   admin: { bind: "127.0.0.1:${gateway.adminPort}" }
 media:

@@ -1,6 +1,7 @@
 // Octets of SIP over UDP and TCP exactly as a test writes them, and the messages that come back.
 import dgram from 'node:dgram';
 import { connect } from 'node:net';
+import { connect as connectTls } from 'node:tls';
 import { randomBytes } from 'node:crypto';
 import { format, parse } from './sip_message.mjs';
 import { PATIENCE, until } from './until.mjs';
@@ -110,6 +111,17 @@ export class TcpPeer extends Inbox {
 
   close() {
     this.socket.destroy();
+  }
+}
+
+// As TcpPeer, with node's TLS options: ca, cert, key, servername, minVersion …
+export class TlsPeer extends TcpPeer {
+  static async open(gateway, { port = gateway.tlsPort, address = '127.0.0.1', ...options } = {}) {
+    const socket = connectTls({ host: '127.0.0.1', port, localAddress: address, ...options });
+    await new Promise((resolve, reject) => socket.once('secureConnect', resolve).once('error', reject));
+    const peer = new TlsPeer(socket, gateway);
+    peer.transport = 'TLS';
+    return peer;
   }
 }
 

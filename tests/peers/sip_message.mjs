@@ -20,6 +20,22 @@ export function parse(text) {
   return { ...message, method, uri };
 }
 
+// The whole messages at the begin of a stream, as octets, and what is left of it. Line ends between them go.
+export function cutMessages(bytes) {
+  const messages = [];
+  let left = bytes;
+  for (;;) {
+    while (left.length >= 2 && left[0] === 13 && left[1] === 10) left = left.subarray(2);
+    const end = left.indexOf('\r\n\r\n');
+    if (end < 0) return { messages, left };
+    const { headers } = parse(left.subarray(0, end + 4).toString('latin1'));
+    const size = end + 4 + Number(headers['content-length']?.[0] ?? 0);
+    if (left.length < size) return { messages, left };
+    messages.push(left.subarray(0, size));
+    left = left.subarray(size);
+  }
+}
+
 export function header(message, name) {
   return message.headers[name.toLowerCase()]?.[0];
 }

@@ -16,10 +16,14 @@ export class TrunkServer {
   }
 
   constructor(socket, answer) {
-    Object.assign(this, { socket, answer, requests: [], tag: token(), sent: new Map() });
+    Object.assign(this, { socket, answer, requests: [], tag: token(), sent: new Map(), contactParameters: '' });
     socket.unref(); // a test that failed must not keep its process alive
     ({ address: this.address, port: this.port } = socket.address());
     socket.on('message', (bytes, source) => this.receive(bytes, source));
+  }
+
+  transmit(text, source) {
+    this.socket.send(text, source.port, source.address);
   }
 
   receive(bytes, source) {
@@ -29,7 +33,7 @@ export class TrunkServer {
     const key = `${/branch=([^;,\s]+)/.exec(header(message, 'via'))?.[1]} ${message.method}`;
     const known = this.sent.get(key);
     if (known) {
-      for (const text of known) this.socket.send(text, source.port, source.address);
+      for (const text of known) this.transmit(text, source);
       return;
     }
     const request = { ...message, source, key };
@@ -49,12 +53,12 @@ export class TrunkServer {
       ['To', /;tag=/.test(to) || status === 100 ? to : `${to};tag=${this.tag}`],
       ['Call-ID', header(request, 'call-id')],
       ['CSeq', header(request, 'cseq')],
-      ['Contact', `<sip:carrier@${this.address}:${this.port}>`],
+      ['Contact', `<sip:carrier@${this.address}:${this.port}${this.contactParameters}>`],
       ...headers,
       ...(answered ? [['Content-Type', 'application/sdp']] : []),
     ], answered ? SDP(40000) : ''), 'latin1');
     this.sent.get(request.key).push(text);
-    this.socket.send(text, request.source.port, request.source.address);
+    this.transmit(text, request.source);
   }
 
   count(method) {

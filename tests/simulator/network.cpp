@@ -52,6 +52,10 @@ void Network::from_gateway(sip::SendBytes message) {
   if (message.target.flow && ghosts_.contains(message.target.flow))
     return journal_.message("gateway", "a ghost", message.bytes, "unheard");
   Line* line = find(message.target);
+  if (line == nullptr && message.reconnect) {  // RFC 3261 §18.2.2
+    message.target = {message.target.transport, *message.reconnect, {}};
+    line = find(message.target);
+  }
   const bool reliable = sip::is_reliable(message.target.transport);
   if (line != nullptr && reliable && !line->open) {
     // Towards an address a new connection is opened, if somebody is there.

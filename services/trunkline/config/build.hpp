@@ -29,9 +29,10 @@ void build_users(const Build& build);
 void build_routes(const Build& build);  ///< after users and trunks
 void build_node(const Build& build);    ///< everything that stands alone
 
-/// Certificate and key as paths that exist and hold PEM.
-std::optional<io::TlsSettings> build_tls(const Build& build, const Value& tls);
-/// A problem unless the file can be read and holds PEM; the path to open.
-std::string check_pem(const Build& build, const Value& file);
+/// The files of a `tls` section as paths to open: certificate and key, and as authorities the file
+/// that the key `authorities` names. A problem at the key of a file that is of no use now. Nothing
+/// without the section.
+std::optional<TlsFiles> build_tls(const Build& build, const Value& tls,
+                                  std::string_view authorities);
 
 }  // namespace trunkline::config

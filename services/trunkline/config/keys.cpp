@@ -31,18 +31,34 @@ constexpr std::array kTls{
         .doc = "PEM file with the private key of the certificate.",
         .required = true},
 };
-constexpr std::array kGrpcTls{
-    Key{.name = "certificate",
-        .kind = Kind::file,
-        .doc = "PEM file with the certificate and its chain.",
-        .required = true},
-    Key{.name = "key",
-        .kind = Kind::file,
-        .doc = "PEM file with the private key of the certificate.",
-        .required = true},
+constexpr std::array kMutualTls{
+    kTls[0],
+    kTls[1],
     Key{.name = "client_ca",
         .kind = Kind::file,
         .doc = "PEM file with the authorities whose client certificates are taken."},
+};
+constexpr std::array kTrunkTls{
+    Key{.name = "ca",
+        .kind = Kind::file,
+        .doc = "PEM file with the authorities that vouch for the trunk; default: the system's."},
+    Key{.name = "certificate",
+        .kind = Kind::file,
+        .doc = "PEM file with the certificate, and its chain, that is shown to a trunk that asks."},
+    Key{.name = "key",
+        .kind = Kind::file,
+        .doc = "PEM file with the private key of the certificate."},
+    Key{.name = "server_name",
+        .kind = host,
+        .doc = "What the trunk's certificate must prove, and SNI; default: the host of uri."},
+    Key{.name = "wildcards",
+        .kind = boolean,
+        .doc = "Take a certificate for *.DOMAIN too, against RFC 5922.",
+        .standard = "false"},
+    Key{.name = "subject",
+        .kind = host,
+        .doc = "Name in the client certificate by which the trunk's connections to a listener with "
+               "client_ca are known, from whatever address."},
 };
 constexpr std::array kWebSocketListener{
     Key{.name = "bind",
@@ -67,7 +83,10 @@ constexpr std::array kSipListener{
     Key{.name = "advertise",
         .kind = socket_address,
         .doc = "What peers see in Via and Contact; default: bind."},
-    Key{.name = "tls", .kind = section, .doc = "Certificate of a tls listener.", .members = kTls},
+    Key{.name = "tls",
+        .kind = section,
+        .doc = "Certificate of a tls listener.",
+        .members = kMutualTls},
 };
 constexpr std::array kGrpcClient{
     Key{.name = "subject",
@@ -99,7 +118,7 @@ constexpr std::array kGrpc{
         .doc = "Address and port of the gRPC API. Off loopback it needs tls with client_ca, or tls "
                "with tokens.",
         .required = true},
-    Key{.name = "tls", .kind = section, .doc = "TLS of the gRPC API.", .members = kGrpcTls},
+    Key{.name = "tls", .kind = section, .doc = "TLS of the gRPC API.", .members = kMutualTls},
     Key{.name = "clients",
         .kind = section,
         .doc = "Client certificates and their roles.",
@@ -277,6 +296,10 @@ constexpr std::array kTrunk{
         .standard = "3600s",
         .minimum = kMinute,
         .maximum = kDay},
+    Key{.name = "tls",
+        .kind = section,
+        .doc = "TLS towards the trunk, where its uri or DNS asks for it.",
+        .members = kTrunkTls},
     Key{.name = "srtp",
         .kind = choice,
         .doc = "Encryption of the trunk's media.",

@@ -1,6 +1,7 @@
 #include "config/build.hpp"
 #include "config/reader.hpp"
 #include <algorithm>
+#include <chrono>
 
 namespace trunkline::config {
 namespace {
@@ -34,7 +35,7 @@ SocketAddress address_of(const Value& value) {
 void websocket_listeners(const Build& build, std::vector<Bound>& tcp) {
   for (const Value& listener : build.file["listen"]["websocket"].items) {
     io::WebSocketListener settings{.bind = address_of(listener["bind"]),
-                                   .tls = build_tls(build, listener["tls"])};
+                                   .tls = build_tls(build, listener["tls"], {})};
     take_place(build, listener["bind"], settings.bind, tcp);
     build.config.gateway.io.websocket.push_back(std::move(settings));
   }
@@ -75,7 +76,7 @@ void sip_listeners(const Build& build, std::vector<Bound>& tcp, std::vector<Boun
       build.wrong(listener["tls"], "stands at a " + listener["transport"].text + " listener",
                   "remove it, or use transport: tls");
     }
-    settings.tls = build_tls(build, listener["tls"]);
+    settings.tls = build_tls(build, listener["tls"], "client_ca");
     take_place(build, listener["bind"], settings.bind,
                settings.transport == sip::Transport::udp ? udp : tcp);
     build.config.gateway.call.contacts.push_back(
@@ -125,15 +126,10 @@ void api_listener(const Build& build, std::vector<Bound>& tcp) {
   call_control::Settings api;
   api.bind = address_of(grpc["bind"]);
   take_place(build, grpc["bind"], api.bind, tcp);
-  if (const auto tls = build_tls(build, grpc["tls"])) {
-    api.tls =
-        call_control::TlsFiles{.certificate = tls->certificate, .key = tls->key, .client_ca = {}};
-    if (grpc["tls"]["client_ca"].known)
-      api.tls->client_ca = check_pem(build, grpc["tls"]["client_ca"]);
-  }
+  api.tls = build_tls(build, grpc["tls"], "client_ca");
   api_clients(build, grpc, api);
   api_limits(grpc, api.limits);
-  const bool client_ca = api.tls && !api.tls->client_ca.empty();
+  const bool client_ca = api.tls && !api.tls->authorities.empty();
   if (!api.bind.ip.is_loopback() && (!api.tls || (!client_ca && api.tokens.empty()))) {
     build.wrong(grpc["bind"], api.bind.text() + " is open to the network without authentication",
                 "add tls with client_ca, or tls and tokens, or bind to 127.0.0.1");
@@ -147,21 +143,22 @@ void api_listener(const Build& build, std::vector<Bound>& tcp) {
 
 }  // namespace
 
-std::string check_pem(const Build& build, const Value& file) {
-  std::string path = in_folder(build.folder, file.text);
-  const auto content = read_file(path);
-  if (!content) {
-    build.wrong(file, content.error().message, "name a PEM file that can be read");
-  } else if (content->find("-----BEGIN ") == std::string::npos) {
-    build.wrong(file, "\"" + path + "\" is not PEM", "name a file that begins with -----BEGIN");
-  }
-  return path;
-}
-
-std::optional<io::TlsSettings> build_tls(const Build& build, const Value& tls) {
+std::optional<TlsFiles> build_tls(const Build& build, const Value& tls,
+                                  std::string_view authorities) {
   if (!tls.present) return std::nullopt;
-  return io::TlsSettings{.certificate = check_pem(build, tls["certificate"]),
-                         .key = check_pem(build, tls["key"])};
+  const auto path = [&](std::string_view key) {
+    const bool named = !key.empty() && tls[key].known;
+    return named ? in_folder(build.folder, tls[key].text) : std::string();
+  };
+  TlsFiles files{path("certificate"), path("key"), path(authorities)};
+  const auto held = read_tls_files(files, std::chrono::system_clock::now());
+  if (held) return files;
+  const TlsFileError& error = held.error();
+  std::string_view key = "certificate";
+  if (error.file == TlsFileError::File::key) key = "key";
+  if (error.file == TlsFileError::File::authorities) key = authorities;
+  build.wrong(tls[key], error.wrong, error.right);
+  return files;
 }
 
 void build_listeners(const Build& build) {

@@ -104,6 +104,36 @@ void trunk_login(const Build& build, const Value& key, call::TrunkSettings& trun
     build.wrong(key["register"], "needs a name to register", "add username and password");
 }
 
+/// Whom TLS must find there, and who a client is that comes from there.
+void trunk_tls(const Build& build, const Value& tls, call::TrunkSettings& trunk) {
+  io::Settings& io = build.config.gateway.io;
+  trunk.peer = sip::PeerId{io.tls_peers.size() + 1};
+  io::TlsPeerSettings peer;
+  peer.id = trunk.peer;
+  peer.name = trunk.name;
+  peer.host = tls["server_name"].present ? tls["server_name"].text : trunk.uri.host;
+  peer.wildcards = tls["wildcards"].is_true();
+  peer.subject = tls["subject"].text;
+  if (tls["certificate"].present != tls["key"].present) {
+    build.wrong(tls, "has one of certificate and key", "give both, or none");
+  } else if (auto files = build_tls(build, tls, "ca")) {
+    peer.files = std::move(*files);
+  }
+  if (!peer.subject.empty()) {
+    const auto asks = [](const io::SipListener& one) {
+      return one.tls && !one.tls->authorities.empty();
+    };
+    if (std::ranges::none_of(io.sip, asks))
+      build.wrong(tls["subject"], "needs a listener that asks for client certificates",
+                  "add tls.client_ca to a tls listener of listen.sip");
+    if (std::ranges::find(io.tls_peers, peer.subject, &io::TlsPeerSettings::subject) !=
+        io.tls_peers.end())
+      build.wrong(tls["subject"], "\"" + peer.subject + "\" already belongs to another trunk",
+                  "give it to one");
+  }
+  io.tls_peers.push_back(std::move(peer));
+}
+
 /// How its targets are watched, and when one follows the other.
 void trunk_targets(const Build& build, const Value& key, call::TrunkSettings& trunk) {
   trunk.options_interval = key["options_interval"].duration();
@@ -155,6 +185,7 @@ void build_trunks(const Build& build) {
                   "give each trunk its own name");
     trunk.uri = trunk_uri(build, key["uri"]);
     trunk_sources(build, key, trunk, taken);
+    trunk_tls(build, key["tls"], trunk);
     trunk_login(build, key, trunk);
     trunk_media(build, key["media"], trunk);
     trunk_codecs(build, key["codecs"], trunk);

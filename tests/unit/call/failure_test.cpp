@@ -219,6 +219,7 @@ TEST(LocalFailure, TellsTheCallerWhatTheTableSays) {
   EXPECT_EQ(relayed(EndReason::no_route), 404);
   EXPECT_EQ(relayed(EndReason::not_registered), 480);
   EXPECT_EQ(relayed(EndReason::trunk_unreachable), 500);
+  EXPECT_EQ(relayed(EndReason::trunk_tls), 500);
   EXPECT_EQ(relayed(EndReason::no_response), 408);
   EXPECT_EQ(relayed(EndReason::ring_timeout), 480);
   EXPECT_EQ(relayed(EndReason::draining), 503);
@@ -232,6 +233,7 @@ TEST(LocalFailure, TellsTheCallerWhatTheTableSays) {
 
 TEST(LocalFailure, CarriesTheCodeThatCausedItNotTheRelayedOne) {
   EXPECT_EQ(Failure::local(EndReason::trunk_unreachable).sip_code, 503);
+  EXPECT_EQ(Failure::local(EndReason::trunk_tls).sip_code, 503);
   EXPECT_EQ(Failure::local(EndReason::ring_timeout).sip_code, 408);
   EXPECT_EQ(Failure::local(EndReason::hangup).sip_code, 200);
 }
@@ -244,6 +246,7 @@ TEST(LocalFailure, HasTheGrpcFacesOfTheDocument) {
   expect(EndReason::hangup, GrpcCode::ok, "");
   expect(EndReason::not_registered, GrpcCode::not_found, "USER_NOT_REGISTERED");
   expect(EndReason::trunk_unreachable, GrpcCode::unavailable, "TRUNK_UNREACHABLE");
+  expect(EndReason::trunk_tls, GrpcCode::failed_precondition, "TRUNK_TLS");
   expect(EndReason::no_response, GrpcCode::deadline_exceeded, "TRUNK_NO_RESPONSE");
   expect(EndReason::ring_timeout, GrpcCode::deadline_exceeded, "NO_ANSWER");
   expect(EndReason::draining, GrpcCode::unavailable, "DRAINING");

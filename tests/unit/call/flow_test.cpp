@@ -239,20 +239,28 @@ TEST_F(EarlyFlow, ATrunksConnectionThatClosesInACallIsOpenedAgain) {
   world.expect_nothing_left();
 }
 
-TEST_F(EarlyFlow, ATrunkThatClosesItsConnectionWhileItCallsHasHungUp) {
+// RFC 3261 §18.2.2: the answer goes over a new connection [reply-reconnect]
+TEST_F(EarlyFlow, ATrunkWhoseConnectionClosesWhileItCallsIsStillAnswered) {
   world.use_tcp();
   Peer& alice = world.registered("alice", 100000);
-  world.trunk().invite("1001", "5559", trunk_sdp());
+  const auto call = world.trunk().invite("1001", "5559", trunk_sdp());
   world.settle();
   const auto invite = alice.take_request(Method::invite);
   ASSERT_TRUE(invite);
   alice.respond(*invite, 180);
   world.settle();
   world.trunk().close_flow();
+  world.trunk().silent = false;
   world.settle();
-  ASSERT_EQ(alice.cancels.size(), 1U);
-  alice.respond(*invite, 487);
-  world.expect_nothing_left();
+  EXPECT_TRUE(alice.cancels.empty());
+  alice.respond(*invite, 200, browser_answer());
+  world.settle();
+  const auto answer = world.trunk().take_response(200, call);
+  ASSERT_TRUE(answer);
+  world.trunk().ack(*answer);
+  world.trunk().send_in_dialog(Method::bye);
+  world.settle();
+  ASSERT_TRUE(alice.take_request(Method::bye));
 }
 
 // RFC 3261 §15: it leaves when the connection closes [race-hang-up-of-vanished]

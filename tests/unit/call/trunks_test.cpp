@@ -24,7 +24,7 @@ ServerTarget at(std::string_view text, sip::Transport transport = sip::Transport
 }
 
 std::string identified(Trunks& trunks, std::string_view source) {
-  const Trunk* trunk = trunks.identify(address(source));
+  const Trunk* trunk = trunks.identify({sip::Transport::udp, address(source), {}});
   return trunk != nullptr ? trunk->settings.name : "none";
 }
 

@@ -85,7 +85,7 @@ TEST(AccessTest, any_other_address_needs_tls_and_clients_that_are_known) {
   settings.tokens = {{"desk", "t0ken", {Role::read}}};
   EXPECT_TRUE(Access::make(settings));
   settings = open_to_all();
-  settings.tls->client_ca = "ca.pem";
+  settings.tls->authorities = "ca.pem";
   EXPECT_TRUE(Access::make(settings));
 }
 
@@ -119,7 +119,7 @@ TEST(AccessTest, a_token_gives_its_roles_and_no_others) {
 
 TEST(AccessTest, a_certificate_gives_the_roles_of_its_name) {
   Settings settings = open_to_all();
-  settings.tls->client_ca = "ca.pem";
+  settings.tls->authorities = "ca.pem";
   settings.clients = {{"billing.example.test", {Role::read}}};
   const Access access = make(settings);
   const Credentials billing = with_certificate({"other.test", "Billing.example.test"});
@@ -134,13 +134,13 @@ TEST(AccessTest, a_certificate_gives_the_roles_of_its_name) {
 
 TEST(AccessTest, without_a_list_of_clients_each_certificate_of_the_ca_may_do_all) {
   Settings settings = open_to_all();
-  settings.tls->client_ca = "ca.pem";
+  settings.tls->authorities = "ca.pem";
   EXPECT_FALSE(make(settings).refuse("NodeService.Drain", with_certificate({"any.test"})));
 }
 
 TEST(AccessTest, a_wrong_token_is_not_saved_by_a_certificate) {
   Settings settings = open_to_all();
-  settings.tls->client_ca = "ca.pem";
+  settings.tls->authorities = "ca.pem";
   settings.tokens = {{"desk", "t0ken", {Role::read}}};
   const Access access = make(settings);
   Credentials both = with_certificate({"any.test"});

@@ -1,9 +1,10 @@
 #include <grpcpp/grpcpp.h>
 
 #include "call_control/server.hpp"
+#include "support/certificates.hpp"
 #include "trunkline/v1/call_service.grpc.pb.h"
-#include "unit/call_control/certificates.hpp"
 #include "unit/call_control/fake_control.hpp"
+#include <filesystem>
 #include <fstream>
 #include <gtest/gtest.h>
 #include <sstream>
@@ -25,7 +26,7 @@ class TlsTest : public testing::Test {
     certificates.issue("stranger", "DNS:stranger.example.test");
     certificates.issue("unnamed", "");
     settings.bind = *SocketAddress::parse("127.0.0.1:0");
-    settings.tls = TlsFiles{certificates.path("server.pem"), certificates.path("server.key"), ""};
+    settings.tls = TlsFiles{certificates.path("server.pem"), certificates.path("server.key"), {}};
   }
   void start() {
     auto started = Server::start(settings, control);
@@ -55,7 +56,7 @@ class TlsTest : public testing::Test {
 };
 
 TEST_F(TlsTest, a_certificate_of_the_ca_is_known_by_its_names) {
-  settings.tls->client_ca = certificates.path("ca.pem");
+  settings.tls->authorities = certificates.path("ca.pem");
   settings.clients = {{"billing.example.test", {Role::read}}, {"unnamed", {Role::read}}};
   start();
   EXPECT_EQ(list("billing"), grpc::StatusCode::OK);
@@ -66,18 +67,33 @@ TEST_F(TlsTest, a_certificate_of_the_ca_is_known_by_its_names) {
 
 TEST_F(TlsTest, a_certificate_of_another_ca_gets_no_connection) {
   Certificates others;
-  settings.tls->client_ca = others.path("ca.pem");
+  settings.tls->authorities = others.path("ca.pem");
   start();
   EXPECT_EQ(list("billing"), grpc::StatusCode::UNAVAILABLE);
 }
 
 TEST_F(TlsTest, with_tokens_a_certificate_is_not_needed) {
-  settings.tls->client_ca = certificates.path("ca.pem");
+  settings.tls->authorities = certificates.path("ca.pem");
   settings.tokens = {{"desk", "t0ken", {Role::read}}};
   start();
   EXPECT_EQ(list("", "Bearer t0ken"), grpc::StatusCode::OK);
   EXPECT_EQ(list(""), grpc::StatusCode::UNAUTHENTICATED);
   EXPECT_EQ(list("billing"), grpc::StatusCode::OK);
+}
+
+// RFC 5922 §7.4: a new certificate is used without a new start, a useless one is not [tls-reload]
+TEST_F(TlsTest, changed_files_are_used_from_the_next_connection_on) {
+  start();
+  ASSERT_NE(server->metrics(), nullptr);
+  EXPECT_EQ(list(""), grpc::StatusCode::OK);
+  const auto copy = [&](const std::string& from, const std::string& to) {
+    std::filesystem::copy_file(certificates.path(from), certificates.path(to),
+                               std::filesystem::copy_options::overwrite_existing);
+  };
+  copy("billing.key", "server.key");
+  EXPECT_EQ(list(""), grpc::StatusCode::OK) << "the key of another: the pair before stays";
+  copy("billing.pem", "server.pem");
+  EXPECT_EQ(list(""), grpc::StatusCode::UNAVAILABLE) << "billing is not the server's name";
 }
 
 TEST_F(TlsTest, files_that_do_not_fit_are_told_at_the_start) {
@@ -88,7 +104,7 @@ TEST_F(TlsTest, files_that_do_not_fit_are_told_at_the_start) {
   settings.tls->key = certificates.path("nowhere.key");
   EXPECT_FALSE(Server::start(settings, control));
   settings.tls->key = certificates.path("server.key");
-  settings.tls->client_ca = certificates.path("server.key");
+  settings.tls->authorities = certificates.path("server.key");
   EXPECT_FALSE(Server::start(settings, control));
 }
 

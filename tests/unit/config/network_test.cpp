@@ -1,4 +1,5 @@
 #include "parsed.hpp"
+#include "support/certificates.hpp"
 #include <filesystem>
 #include <fstream>
 #include <gmock/gmock.h>
@@ -14,16 +15,18 @@ using testing::IsEmpty;
 
 class ConfigTls : public testing::Test {
  protected:
-  ConfigTls() : folder_(testing::TempDir() + "trunkline_config_tls") {
-    std::filesystem::create_directories(folder_);
-    for (const char* name : {"cert.pem", "key.pem", "ca.pem"}) {
-      std::ofstream(folder_ + "/" + name) << "-----BEGIN SOMETHING-----\n";
-    }
-    std::ofstream(folder_ + "/text.pem") << "hello\n";
+  ConfigTls() {
+    certificates.issue("cert", "DNS:gw.example.test");
+    certificates.issue("other", "DNS:other.example.test");
+    certificates.issue("expired", "DNS:gw.example.test", -7200, -3600);
+    certificates.issue("coming", "DNS:gw.example.test", 3600, 7200);
+    std::filesystem::rename(certificates.path("cert.key"), certificates.path("key.pem"));
+    std::ofstream(certificates.path("text.pem")) << "hello\n";
   }
-  ~ConfigTls() override { std::filesystem::remove_all(folder_); }
-  std::string check(const std::string& text) const { return problems(text, {}, folder_); }
-  std::string folder_;
+  std::string check(const std::string& text) { return problems(text, {}, certificates.folder()); }
+
+  Certificates certificates;
+  const std::string folder_ = certificates.folder();
 };
 
 TEST_F(ConfigTls, FilesAreFoundBesideTheConfiguration) {
@@ -37,10 +40,55 @@ TEST_F(ConfigTls, FilesAreFoundBesideTheConfiguration) {
 TEST_F(ConfigTls, FilesMustExistAndBePem) {
   const std::string listen = "listen: { websocket: [{ bind: \"127.0.0.1:8443\", tls: ";
   EXPECT_THAT(check(listen + "{ certificate: gone.pem, key: key.pem } }] }"),
-              HasSubstr("there is no file"));
+              AllOf(HasSubstr("f.yaml:1: listen.websocket[0].tls.certificate: "),
+                    HasSubstr("gone.pem can't be read")));
   EXPECT_THAT(check(listen + "{ certificate: text.pem, key: key.pem } }] }"),
-              HasSubstr("is not PEM"));
+              HasSubstr("text.pem is no certificate in PEM"));
+  EXPECT_THAT(check(listen + "{ certificate: cert.pem, key: other.key } }] }"),
+              AllOf(HasSubstr("tls.key: "), HasSubstr("other.key is not the key of")));
+  EXPECT_THAT(check(listen + "{ certificate: cert.pem, key: cert.pem } }] }"),
+              HasSubstr("tls.key: "));
+  EXPECT_THAT(check(listen + "{ certificate: expired.pem, key: expired.key } }] }"),
+              AllOf(HasSubstr("tls.certificate: "), HasSubstr("expired.pem has expired on 20")));
+  EXPECT_THAT(check(listen + "{ certificate: coming.pem, key: coming.key } }] }"),
+              HasSubstr("coming.pem is not valid before 20"));
   EXPECT_THAT(check(listen + "{ certificate: cert.pem } }] }"), HasSubstr("tls.key: is missing"));
+}
+
+TEST_F(ConfigTls, OfATrunkHasAnAuthorityAndACertificateOfItsOwn) {
+  const auto with = [&](const std::string& tls, const std::string& client_ca = "") {
+    return "listen: { sip: [{ transport: tls, bind: \"127.0.0.1:5061\", tls: { certificate: "
+           "cert.pem, key: key.pem" +
+           client_ca + " } }] }\ntrunks:\n  - { name: a, uri: \"sip:a.test;transport=tls\" }\n" +
+           "  - { name: b, uri: \"sip:b.test;transport=tls\", tls: { " + tls + " } }\n";
+  };
+  const Config config = good(
+      with("ca: ca.pem, certificate: other.pem, key: other.key, server_name: c.test, wildcards: "
+           "true, subject: d.test",
+           ", client_ca: ca.pem"),
+      {}, folder_);
+  const auto& peers = config.gateway.io.tls_peers;
+  ASSERT_EQ(peers.size(), 2U);
+  EXPECT_EQ(peers[0].host, "a.test");
+  EXPECT_EQ(peers[0].files.authorities, "");
+  EXPECT_EQ(peers[1].name, "b");
+  EXPECT_EQ(peers[1].host, "c.test");
+  EXPECT_TRUE(peers[1].wildcards);
+  EXPECT_EQ(peers[1].subject, "d.test");
+  EXPECT_EQ(peers[1].files.certificate, folder_ + "/other.pem");
+  EXPECT_EQ(peers[1].files.authorities, folder_ + "/ca.pem");
+  EXPECT_EQ(config.gateway.call.trunks[1].peer, peers[1].id);
+  EXPECT_NE(peers[0].id, peers[1].id);
+
+  EXPECT_THAT(check(with("ca: gone.pem")), HasSubstr("f.yaml:4: trunks[1].tls.ca: "));
+  EXPECT_THAT(check(with("ca: text.pem")), HasSubstr("text.pem holds no certificate in PEM"));
+  EXPECT_THAT(check(with("certificate: cert.pem")), HasSubstr("has one of certificate and key"));
+  EXPECT_THAT(check(with("certificate: cert.pem, key: other.key")),
+              HasSubstr("trunks[1].tls.key: "));
+  EXPECT_THAT(check(with("certificate: expired.pem, key: expired.key")),
+              HasSubstr("trunks[1].tls.certificate: "));
+  EXPECT_THAT(check(with("subject: d.test")),
+              HasSubstr("trunks[1].tls.subject: needs a listener that asks"));
 }
 
 TEST_F(ConfigTls, BelongsToTlsListenersOnly) {

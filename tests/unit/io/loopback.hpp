@@ -3,6 +3,7 @@
 #include "base/time.hpp"
 #include "io/counters.hpp"
 #include "io/signalling_input.hpp"
+#include "io/tls_contexts.hpp"
 #include "io/unique_fd.hpp"
 
 #include <boost/asio/io_context.hpp>
@@ -32,12 +33,16 @@ struct RecordingInput final : SignallingInput {
     if (on_broken) on_broken(source);
   }
   void closed(FlowId flow) override { closures.push_back(flow); }
-  void send_failed(sip::TransactionId transaction) override { failures.push_back(transaction); }
+  void send_failed(sip::TransactionId transaction, sip::Unsent why) override {
+    failures.push_back(transaction);
+    reasons.push_back(why);
+  }
 
   std::vector<Message> messages;
   std::vector<std::pair<sip::ParseErrorReason, sip::Target>> breaks;
   std::vector<FlowId> closures;
   std::vector<sip::TransactionId> failures;
+  std::vector<sip::Unsent> reasons;  ///< of the failures
   std::function<void(const Message&)> on_message;
   std::function<void(const sip::Target&)> on_broken;
 };
@@ -96,6 +101,7 @@ class Loopback : public ::testing::Test {
   RecordingInput input;
   Counters counters;
   IdSequence<FlowId> flows;
+  TlsContexts tls;
 };
 
 inline SocketAddress loopback(std::uint16_t port = 0) {

@@ -89,7 +89,9 @@ TEST_F(SignallingLoopTest, handles_an_input_to_its_end_before_one_that_came_mean
 }
 
 TEST_F(SignallingLoopTest, takes_failures_from_inside_a_send) {
-  output.on_send = [this] { loop.send_failed(output.sent.back().transaction); };
+  output.on_send = [this] {
+    loop.send_failed(output.sent.back().transaction, sip::Unsent::unreachable);
+  };
   loop.received(options(1), kPeer);
   EXPECT_EQ(output.sent_when_settled.size(), 2u);
 }
@@ -98,7 +100,7 @@ TEST_F(SignallingLoopTest, drops_and_counts_inputs_without_end) {
   constexpr int kTooMany = 70000;
   output.on_send = [this] {
     for (int i = 0; i < kTooMany; ++i)
-      loop.send_failed({1});
+      loop.send_failed({1}, sip::Unsent::unreachable);
   };
   loop.received(options(1), kPeer);
   const auto dropped = counters.drops[IoDrop::input_queue].get();

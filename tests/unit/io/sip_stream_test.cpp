@@ -17,8 +17,7 @@ const std::string kOptions =
 class SipStreamTest : public Loopback {
  public:
   void begin(StreamSettings settings = {}) {
-    stream.emplace(context, settings, sip::ParserLimits{}, flows, input, counters,
-                   [](const IpAddress&) { return std::vector<std::string>(); });
+    stream.emplace(context, settings, sip::ParserLimits{}, flows, input, counters, tls);
     const auto bound = stream->listen({sip::Transport::tcp, loopback(), {}, {}});
     ASSERT_TRUE(bound) << bound.error().message;
     local = *bound;
@@ -151,6 +150,63 @@ TEST_F(SipStreamTest, fails_requests_that_left_just_before_the_connection_was_lo
   peer->reset();
   ASSERT_TRUE(run_until([&] { return !input.closures.empty(); }));
   EXPECT_EQ(input.failures, std::vector<sip::TransactionId>{{1}});
+}
+
+// RFC 3261 §18.2.2: a response whose connection is gone goes over a new one [reply-reconnect]
+TEST_F(SipStreamTest, answers_over_a_new_connection_when_that_of_the_request_is_gone) {
+  begin();
+  const PeerSocket listener = PeerSocket::tcp_listener();
+  {
+    const PeerSocket peer = PeerSocket::tcp_to(local);
+    peer.send(kOptions);
+    ASSERT_TRUE(run_until([&] { return !input.messages.empty(); }));
+  }
+  ASSERT_TRUE(run_until([&] { return !input.closures.empty(); }));
+  stream->send({input.messages[0].source, "answer", {}, listener.local()});
+  auto back = accepted(listener);
+  ASSERT_TRUE(back);
+  ASSERT_TRUE(run_until([&] { return back->gather() == "answer"; }));
+  stream->send({input.messages[0].source, " more", {}, listener.local()});
+  EXPECT_TRUE(run_until([&] { return back->gather() == "answer more"; }));
+  EXPECT_FALSE(listener.accept()) << "both over the same";
+}
+
+// RFC 3261 §18.2.2: also what was queued when it went [reply-reconnect]
+TEST_F(SipStreamTest, takes_an_answer_that_had_not_left_to_a_new_connection) {
+  begin();
+  const PeerSocket listener = PeerSocket::tcp_listener();
+  PeerSocket peer = PeerSocket::tcp_to(local);
+  peer.shrink_receive_buffer();
+  peer.send(kOptions);
+  ASSERT_TRUE(run_until([&] { return !input.messages.empty(); }));
+  const sip::Target source = input.messages[0].source;
+  for (int i = 0; i < 100; ++i) {
+    stream->send({source, std::string(2000, 'x'), {}});
+    run_ready();
+  }
+  stream->send({source, "answer", {}, listener.local()});
+  run_ready();
+  peer.reset();
+  auto back = accepted(listener);
+  ASSERT_TRUE(back);
+  EXPECT_TRUE(run_until([&] { return back->gather() == "answer"; }));
+}
+
+TEST_F(SipStreamTest, gives_an_answer_up_when_nobody_listens_for_it) {
+  begin();
+  const SocketAddress nobody = PeerSocket::tcp_listener().local();
+  stream->send({{sip::Transport::tcp, loopback(9), FlowId{99}}, "answer", {}, nobody});
+  EXPECT_TRUE(run_until([&] { return counters.connect_failures.get() == 1; }));
+}
+
+TEST_F(SipStreamTest, makes_a_bounded_number_of_connections_for_answers_at_a_time) {
+  begin();
+  for (std::uint8_t host = 1; host <= 100; ++host) {
+    // Nobody answers there, and nobody says so.
+    const SocketAddress silent{IpAddress::v4({127, 255, 255, host}), 9};
+    stream->send({{sip::Transport::tcp, loopback(9), FlowId{99}}, "answer", {}, silent});
+  }
+  EXPECT_EQ(counters.drops[IoDrop::answer].get(), 36);
 }
 
 TEST_F(SipStreamTest, reports_lost_framing_and_closes) {

@@ -14,7 +14,7 @@ class WebSocketTest : public Loopback {
   void begin(WebSocketSettings settings = {}) {
     websocket.emplace(context, settings,
                       std::vector<WebFile>{{"/", "text/html; charset=utf-8", "<p>phone"}}, flows,
-                      input, counters);
+                      input, counters, tls);
     const auto bound = websocket->listen({loopback(), {}});
     ASSERT_TRUE(bound) << bound.error().message;
     local = *bound;

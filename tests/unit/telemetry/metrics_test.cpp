@@ -170,7 +170,7 @@ struct TwoWorkers : MetricSource {
 
 TEST_F(CallMetrics, EqualSeriesOfASourceAreAddedUp) {
   const TwoWorkers workers;
-  metrics_.set_source(&workers);
+  metrics_.add_source(workers);
   EXPECT_EQ(value("trunkline_rtp_packets_total{direction=\"in\",leg=\"webrtc\"}"), 20);
   EXPECT_EQ(value("trunkline_media_sessions{leg=\"webrtc\"}"), 4);
   EXPECT_EQ(value("trunkline_test_seconds_bucket{le=\"1\"}"), 2);
@@ -178,13 +178,11 @@ TEST_F(CallMetrics, EqualSeriesOfASourceAreAddedUp) {
   EXPECT_EQ(value("trunkline_test_seconds_bucket{le=\"+Inf\"}"), 3);
   EXPECT_EQ(value("trunkline_test_seconds_count"), 3);
   EXPECT_EQ(value("trunkline_test_seconds_sum"), 4);
-  metrics_.set_source(nullptr);
-  EXPECT_EQ(value("trunkline_media_sessions{leg=\"webrtc\"}"), -1);
 }
 
 TEST_F(CallMetrics, TextIsValidPrometheus) {
   const TwoWorkers workers;
-  metrics_.set_source(&workers);
+  metrics_.add_source(workers);
   std::istringstream text(metrics_.text());
   std::map<std::string, std::string> types;
   std::set<std::string> helped, series;

@@ -9,7 +9,7 @@
 #include <string>
 
 /// Certificates for one test, in a folder of its own that goes with it.
-namespace trunkline::call_control {
+namespace trunkline {
 
 class Certificates {
  public:
@@ -29,10 +29,13 @@ class Certificates {
   }
 
   std::string path(const std::string& name) const { return folder_ / name; }
-  /// Makes NAME.pem and NAME.key, signed by ca.pem. `names`: "DNS:a.test,IP:127.0.0.1".
-  void issue(const std::string& name, const std::string& names) {
+  std::string folder() const { return folder_; }
+  /// Makes NAME.pem and NAME.key, signed by ca.pem. `names`: "DNS:a.test,IP:127.0.0.1"; valid from
+  /// `begins` to `ends`, in seconds from now.
+  void issue(const std::string& name, const std::string& names, long begins = -3600,
+             long ends = 86400) {
     EVP_PKEY* key = EVP_EC_gen("P-256");
-    X509* certificate = make(name, names, key, ca_, ca_key_);
+    X509* certificate = make(name, names, key, ca_, ca_key_, begins, ends);
     write(name, certificate, key);
     X509_free(certificate);
     EVP_PKEY_free(key);
@@ -49,13 +52,13 @@ class Certificates {
   }
 
   static X509* make(const std::string& common_name, const std::string& names, EVP_PKEY* key,
-                    X509* issuer, EVP_PKEY* issuer_key) {
+                    X509* issuer, EVP_PKEY* issuer_key, long begins = -3600, long ends = 86400) {
     static long serial = 0;
     X509* certificate = X509_new();
     X509_set_version(certificate, 2);
     ASN1_INTEGER_set(X509_get_serialNumber(certificate), ++serial);
-    X509_gmtime_adj(X509_getm_notBefore(certificate), -3600);
-    X509_gmtime_adj(X509_getm_notAfter(certificate), 86400);
+    X509_gmtime_adj(X509_getm_notBefore(certificate), begins);
+    X509_gmtime_adj(X509_getm_notAfter(certificate), ends);
     X509_set_pubkey(certificate, key);
     X509_NAME* subject = X509_get_subject_name(certificate);
     X509_NAME_add_entry_by_txt(subject, "CN", MBSTRING_ASC,
@@ -84,4 +87,4 @@ class Certificates {
   X509* ca_ = nullptr;
 };
 
-}  // namespace trunkline::call_control
+}  // namespace trunkline
