@@ -9,6 +9,7 @@ namespace trunkline {
 namespace {
 
 constexpr std::array<std::uint8_t, 12> kMappedPrefix{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
+constexpr int kMappedBits = 96;
 
 template <class Number>
 std::optional<Number> parse_number(std::string_view text, unsigned maximum) {
@@ -107,10 +108,13 @@ std::optional<AddressRange> AddressRange::parse(std::string_view text) {
   if (const std::size_t slash = text.find('/'); slash != std::string_view::npos) {
     const auto ip = IpAddress::parse(text.substr(0, slash));
     if (!ip) return std::nullopt;
-    const auto prefix = parse_number<int>(text.substr(slash + 1), ip->is_v4() ? 32 : 128);
-    if (!prefix) return std::nullopt;
+    // A range of IPv4-mapped addresses is one of IPv4.
+    const bool mapped = ip->is_v4() && text.substr(0, slash).find(':') != std::string_view::npos;
+    const auto prefix =
+        parse_number<int>(text.substr(slash + 1), ip->is_v4() && !mapped ? 32 : 128);
+    if (!prefix || (mapped && *prefix < kMappedBits)) return std::nullopt;
     range.base_ = *ip;
-    range.prefix_ = *prefix;
+    range.prefix_ = mapped ? *prefix - kMappedBits : *prefix;
     return range;
   }
   if (const auto ip = IpAddress::parse(text)) {

@@ -226,6 +226,8 @@ class Call {
   /// Of the peer's new offer what our answer takes; empty: nothing.
   std::vector<sdp::Codec> codecs_of_answer(const Node& node, const Leg& leg,
                                            const sdp::RemoteMedia& offer) const;
+  /// `LegMedia::meet` of an offer in the dialog.
+  static std::optional<Failure> meet(Turn& turn, Leg& leg, const sdp::RemoteMedia& offer);
   bool far_leg_must_know(const Leg& leg, const Leg& other, const sdp::RemoteMedia& offer) const;
   void pass_reoffer(Turn& turn, Leg& leg, Leg& other, const sip::RequestReceived& event,
                     const sdp::RemoteMedia& offer);

@@ -35,7 +35,7 @@ Result<Callee, Failure> Call::at_trunk(Turn& turn, const std::string& name,
   leg.failover.waiting.assign(targets.begin() + 1, targets.end());
   leg.preloaded_route = trunk->service_route;
   leg.take_credentials(trunk->settings, turn.node.random);
-  leg.media = LegMedia::trunk(turn, leg.id, worker, *trunk);
+  leg.media = LegMedia::trunk(turn, leg.id, worker, *trunk, leg.target.remote.ip);
   Callee callee{&leg, trunk->settings.uri, {}};
   callee.request_uri.user = sip::escape_user(number);
   callee.to.uri = sip::Uri::sip(number, trunk->settings.uri.host, trunk->settings.uri.port);
@@ -68,7 +68,7 @@ Callee Call::at_device(Turn& turn, const Binding& binding, const std::string& us
   leg.instance = binding.instance;
   leg.contact_user = binding.contact.uri.user;
   leg.registered = binding.contact.uri;
-  leg.media = LegMedia::browser(turn, leg.id, worker);
+  leg.media = LegMedia::browser(turn, leg.id, worker, leg.target.remote.ip);
   Callee callee{&leg, binding.contact.uri, {}};
   callee.request_uri.headers.clear();
   callee.to.uri = sip::Uri::sip(user, turn.node.settings.domain);

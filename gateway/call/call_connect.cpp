@@ -76,10 +76,11 @@ std::vector<sdp::Codec> Call::offered_by_caller(const Node& node) const {
 
 bool Call::start_caller_media(Turn& turn, const sip::Message& invite) {
   Leg& leg = caller();
-  if (leg.kind == Leg::Kind::browser) {
-    leg.media = LegMedia::browser(turn, leg.id, worker_);
+  const Trunk* trunk = leg.kind == Leg::Kind::trunk ? turn.node.trunks.find(leg.peer) : nullptr;
+  if (trunk == nullptr) {
+    leg.media = LegMedia::browser(turn, leg.id, worker_, leg.target.remote.ip);
   } else {
-    leg.media = LegMedia::trunk(turn, leg.id, worker_, *turn.node.trunks.find(leg.peer));
+    leg.media = LegMedia::trunk(turn, leg.id, worker_, *trunk, leg.target.remote.ip);
     if (!leg.media) return end(turn, Failure::local(EndReason::no_ports)), false;
   }
   const std::string_view offer = sdp_of(invite);
@@ -89,6 +90,8 @@ bool Call::start_caller_media(Turn& turn, const sip::Message& invite) {
   }
   auto remote = leg.media->sdp().receive_offer(offer);
   if (!remote) return end(turn, failure_of(remote.error())), false;
+  if (const auto obstacle = leg.media->meet(turn, trunk, *remote))
+    return end(turn, *obstacle), false;
   caller_offer_ = *remote;
   leg.media->open(turn);
   leg.media->update(turn, *remote);
@@ -173,6 +176,11 @@ bool Call::ring(Turn& turn, const Callee& callee) {
       caller_offer_ ? sdp::ready_direction(*caller_offer_) : sdp::Direction::sendrecv;
   const std::string offer = leg.offer(codecs, direction);
   leg.media->open(turn);
+  // A party that was called first listens already; of several devices none could be told apart.
+  const Leg* first = calling_first_ || leg.kind != Leg::Kind::trunk ? nullptr : find(from_);
+  const bool listens = first != nullptr && first->state == Leg::State::confirmed &&
+                       first->media->sdp().established();
+  if (listens) route_early(turn, leg.id, *leg.media, first->id, *first->media);
   leg.send_invite(turn, callee.request_uri, shown_to(turn.node, leg), callee.to, forwards_, offer,
                   leg.caller ? first_headers_ : headers_);
   watch_target(turn, leg);

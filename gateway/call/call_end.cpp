@@ -102,7 +102,7 @@ void Call::end_leg(Turn& turn, Leg& leg, const Failure& failure, const std::stri
       if (!failure.peer_reason.empty() || (!reason.empty() && !same && status != 487))
         response.add(HeaderName::reason, reason);
       if (failure.reason == EndReason::no_codec)
-        response.add(HeaderName::warning, incompatible_format(turn.node.settings.domain));
+        response.add(HeaderName::warning, warning_of(failure, turn.node.settings.domain));
       leg.respond_to_invite(turn, std::move(response));
       break;
     }

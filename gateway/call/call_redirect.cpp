@@ -30,7 +30,10 @@ bool Call::redirected(Turn& turn, Leg& leg, const Leg::Outgoing& sent, const sip
                                                     [&](const ContactAddress& contact) {
                                                       return contact.address == target->remote;
                                                     });
-    if (!target || ours) {
+    const auto contact =
+        target ? turn.node.contact_address(target->transport, target->remote.ip.is_v6())
+               : std::nullopt;
+    if (!contact || ours) {
       log::warn("redirection not followed", {{"call_id", view_.name}, {"uri", uri->text()}});
       continue;
     }

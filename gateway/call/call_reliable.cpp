@@ -115,7 +115,7 @@ void Call::describe_in_prack(Turn& turn, Leg& leg, const sip::RequestReceived& e
     return turn.respond(event.transaction, leg.response(turn.node, request, 488));
   }
   const auto offer = leg.media->sdp().receive_offer(text);
-  if (offer && !codecs_of_answer(turn.node, leg, *offer).empty()) {
+  if (offer && !codecs_of_answer(turn.node, leg, *offer).empty() && !meet(turn, leg, *offer)) {
     if (offer->ice_restart) leg.media->restart_ice(turn);
     return answer_reoffer(turn, leg, event.transaction, request, *offer);
   }

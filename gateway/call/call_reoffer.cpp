@@ -140,6 +140,12 @@ void Call::reoffered(Turn& turn, Leg& leg, const sip::RequestReceived& event) {
                  "304 " + turn.node.settings.domain + " " + sip::quote(offer.error().detail));
     return turn.respond(event.transaction, std::move(response));
   }
+  if (const auto obstacle = meet(turn, leg, *offer)) {
+    leg.rollback(turn);
+    auto response = leg.response(turn.node, request, 488);
+    response.add(HeaderName::warning, warning_of(*obstacle, turn.node.settings.domain));
+    return turn.respond(event.transaction, std::move(response));
+  }
   if (leg.state == Leg::State::inviting)
     leg.forks[leg.dialog->remote_tag()].answer = text;  // what the fork has said last
   if (offer->ice_restart) leg.media->restart_ice(turn);
@@ -149,6 +155,10 @@ void Call::reoffered(Turn& turn, Leg& leg, const sip::RequestReceived& event) {
     return answer_reoffer(turn, leg, event.transaction, request, *offer);
   }
   pass_reoffer(turn, leg, *other, event, *offer);
+}
+
+std::optional<Failure> Call::meet(Turn& turn, Leg& leg, const sdp::RemoteMedia& offer) {
+  return leg.media->meet(turn, turn.node.trunks.find(leg.peer), offer);
 }
 
 bool Call::far_leg_must_know(const Leg& leg, const Leg& other,

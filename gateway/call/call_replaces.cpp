@@ -65,10 +65,11 @@ void Call::replace(Turn& turn, LegId replaced, const sip::RequestReceived& event
 
 std::optional<Failure> Call::answer_replacement(Turn& turn, Leg& leg, const Leg& party) {
   const std::size_t worker = party.media->worker();
-  if (leg.kind == Leg::Kind::browser) {
-    leg.media = LegMedia::browser(turn, leg.id, worker);
+  const Trunk* trunk = leg.kind == Leg::Kind::trunk ? turn.node.trunks.find(leg.peer) : nullptr;
+  if (trunk == nullptr) {
+    leg.media = LegMedia::browser(turn, leg.id, worker, leg.target.remote.ip);
   } else {
-    leg.media = LegMedia::trunk(turn, leg.id, worker, *turn.node.trunks.find(leg.peer));
+    leg.media = LegMedia::trunk(turn, leg.id, worker, *trunk, leg.target.remote.ip);
     if (!leg.media) return Failure::local(EndReason::no_ports);
   }
   const auto& spoken = party.media->sdp().agreed_codecs();
@@ -85,6 +86,7 @@ std::optional<Failure> Call::answer_replacement(Turn& turn, Leg& leg, const Leg&
   }
   const auto offer = leg.media->sdp().receive_offer(text);
   if (!offer) return Failure::local(EndReason::no_codec);
+  if (auto obstacle = leg.media->meet(turn, trunk, *offer)) return obstacle;
   const auto usable = usable_codecs(turn.node, leg, offer->codecs);
   auto codecs = sdp::codecs_to_answer(usable, spoken);
   if (codecs.empty()) {

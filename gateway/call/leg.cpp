@@ -160,7 +160,7 @@ void Leg::send_invite(Turn& turn, const sip::Uri& request_uri, const sip::NameAd
 sip::TransactionId Leg::send(Turn& turn, Purpose purpose, sip::Message request) {
   const sip::TransactionId transaction = turn.node.next_transaction();
   aim_at_device(turn.node, request);
-  const sip::Target to = next_target(dialog_with(sip::to_of(request).tag()), target);
+  const sip::Target to = next_target(turn.node, dialog_with(sip::to_of(request).tag()), target);
   outgoing[transaction] = Outgoing{purpose, request, 0, false, false, false, false, to};
   turn.node.transactions[transaction] = id;
   turn.out.sip.emplace_back(sip::SendRequest{transaction, std::move(request), to});
@@ -188,7 +188,7 @@ sip::TransactionId Leg::send_again(Turn& turn, Outgoing again, const sip::Messag
     referred->sequence = sip::cseq_of(again.request).number;
   const sip::TransactionId transaction = turn.node.next_transaction();
   turn.node.transactions[transaction] = id;
-  if (!again.stray) again.target = next_target(within, target);
+  if (!again.stray) again.target = next_target(turn.node, within, target);
   turn.out.sip.emplace_back(sip::SendRequest{transaction, again.request, again.target});
   outgoing[transaction] = std::move(again);
   return transaction;
@@ -204,6 +204,9 @@ void Leg::try_at(Turn& turn, Outgoing again, const sip::Target& to, const sip::M
   target = to;
   leave_forks();  // those of whom we leave
   again.request.set(HeaderName::contact, contact(turn.node));
+  const Trunk* trunk = turn.node.trunks.find(peer);
+  if (trunk != nullptr && media->aim(turn, *trunk, to.remote.ip))
+    again.request.set_body("application/sdp", media->sdp().repeat());
   again.request.remove(HeaderName::authorization);
   again.request.remove(HeaderName::proxy_authorization);
   if (digest) digest->preload(again.request);
@@ -272,7 +275,7 @@ void Leg::ack(Turn& turn, sip::TransactionId transaction, const sip::Dialog& of,
   request.set_body("application/sdp", sdp);
   aim_at_device(turn.node, request);
   const bool left = sent != outgoing.end() && sent->second.abandoned;
-  const sip::Target to = next_target(&of, left ? sent->second.target : target);
+  const sip::Target to = next_target(turn.node, &of, left ? sent->second.target : target);
   turn.out.sip.emplace_back(sip::SendAck{transaction, std::move(request), to});
 }
 
@@ -287,7 +290,8 @@ void Leg::refuse_answer(Turn& turn, sip::TransactionId transaction, const sip::M
   sip::Message bye = fork->request(Method::bye);
   if (!reason.empty()) bye.add(HeaderName::reason, reason);
   if (digest) digest->preload(bye);
-  const sip::Target to = next_target(fork, sent->second.abandoned ? sent->second.target : target);
+  const sip::Target to =
+      next_target(turn.node, fork, sent->second.abandoned ? sent->second.target : target);
   const sip::TransactionId ends = turn.node.next_transaction();
   outgoing[ends] = Outgoing{Purpose::bye, bye, 0, false, false, false, true, to};
   turn.node.transactions[ends] = id;
@@ -365,7 +369,8 @@ void Leg::forget(Node& node) {
   if (invite) node.transactions.erase(invite);
 }
 
-sip::Target Leg::next_target(const sip::Dialog* of, const sip::Target& base) const {
+sip::Target Leg::next_target(const Node& node, const sip::Dialog* of,
+                             const sip::Target& base) const {
   // A browser, and a peer that came by a connection, is reached by that connection (RFC 5626 §5.3,
   // RFC 5923).
   if (kind == Kind::browser || of == nullptr || (base.flow && sip::is_reliable(base.transport)))
@@ -379,8 +384,11 @@ sip::Target Leg::next_target(const sip::Dialog* of, const sip::Target& base) con
   const auto transport =
       named.empty() ? std::optional(base.transport) : sip::parse_transport(named);
   if (!transport || sip::is_websocket(*transport)) return base;
+  // RFC 3261 §8.1.1.8: what we have said of ourselves has to fit where it goes.
+  const bool other_family = ip->is_v6() != base.remote.ip.is_v6();
+  if (other_family && !node.contact_address(*transport, ip->is_v6())) return base;
   sip::Target next = base;
-  if (next.transport != *transport) next.flow = {};
+  if (next.transport != *transport || other_family) next.flow = {};
   next.transport = *transport;
   next.remote = {*ip, hop.port.value_or(*transport == sip::Transport::tls ? 5061 : 5060)};
   return next;
@@ -393,6 +401,11 @@ bool may_refer(const sip::Message& message) {
 
 std::string incompatible_format(std::string_view agent) {
   return "305 " + std::string(agent) + " \"Incompatible media format\"";
+}
+
+std::string warning_of(const Failure& failure, std::string_view agent) {
+  if (failure.detail.warnings.empty()) return incompatible_format(agent);
+  return "301 " + std::string(agent) + " " + sip::quote(failure.detail.warnings.front());
 }
 
 std::string_view sdp_of(const sip::Message& message) {

@@ -285,7 +285,7 @@ class Leg {
 
  private:
   /// Where a request of this dialog goes; without one, where the INVITE does.
-  sip::Target next_target(const sip::Dialog* of, const sip::Target& base) const;
+  sip::Target next_target(const Node& node, const sip::Dialog* of, const sip::Target& base) const;
   std::string_view supported() const {
     return kind == Kind::browser ? kPlainSupported : kSupported;
   }
@@ -302,6 +302,8 @@ class Leg {
 bool may_refer(const sip::Message& message);
 /// The Warning of a 488 for want of a common codec (RFC 3261 §20.43); `agent` is who says so.
 std::string incompatible_format(std::string_view agent);
+/// The Warning of a 488 that is our own.
+std::string warning_of(const Failure& failure, std::string_view agent);
 /// The session description in a message; empty when it has none.
 std::string_view sdp_of(const sip::Message& message);
 

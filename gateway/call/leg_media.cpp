@@ -2,6 +2,9 @@
 
 #include "sdp/codec_match.hpp"
 
+#include <algorithm>
+#include <utility>
+
 namespace trunkline::call {
 namespace {
 
@@ -16,15 +19,31 @@ std::uint32_t make_ssrc(Random& random) {
   return ssrc;
 }
 
-media::TrunkRemote trunk_remote(const sdp::RemoteMedia& remote) {
-  media::TrunkRemote told{remote.rtp, remote.rtcp, remote.rtcp_mux};
-  if (remote.held_by_address) told.rtp = told.rtcp = {};  // RFC 3264 §8.4: never send to 0.0.0.0
-  return told;
+const std::vector<MediaAddress>& addresses_of(const Node& node, const Trunk& trunk) {
+  return trunk.settings.media.empty() ? node.media.addresses : trunk.settings.media;
+}
+
+bool same_family(const IpAddress& one, const IpAddress& other) {
+  return one.is_v6() == other.is_v6();
+}
+
+/// A 488 for want of an address of the peer's family.
+Failure incompatible_address() {
+  Failure failure = Failure::local(EndReason::no_codec);
+  failure.detail.warnings = {"Incompatible network address formats"};
+  return failure;
+}
+
+std::optional<MediaAddress> of_family(const std::vector<MediaAddress>& addresses,
+                                      const IpAddress& peer) {
+  const auto found = std::ranges::find_if(
+      addresses, [&](const MediaAddress& own) { return same_family(own.bind, peer); });
+  return found == addresses.end() ? std::nullopt : std::optional(*found);
 }
 
 }  // namespace
 
-LegMedia LegMedia::browser(Turn& turn, LegId leg, std::size_t worker) {
+LegMedia LegMedia::browser(Turn& turn, LegId leg, std::size_t worker, const IpAddress& peer) {
   Random& random = turn.node.random;
   const auto& resources = turn.node.media;
   LegMedia made;
@@ -34,8 +53,11 @@ LegMedia LegMedia::browser(Turn& turn, LegId leg, std::size_t worker) {
   sdp::LocalMedia local;
   local.profile = sdp::Profile::webrtc;
   local.candidates = resources.workers[worker].candidates;
-  local.address = local.candidates.front().ip;
-  local.rtp_port = local.candidates.front().port;
+  const auto fits = std::ranges::find_if(
+      local.candidates, [&](const SocketAddress& own) { return same_family(own.ip, peer); });
+  const SocketAddress& first = fits == local.candidates.end() ? local.candidates.front() : *fits;
+  local.address = first.ip;
+  local.rtp_port = first.port;
   local.ice_ufrag = random.token(8);
   local.ice_pwd = random.token(24);
   const auto& fingerprint = resources.workers[worker].fingerprint.value_or(resources.fingerprint);
@@ -48,30 +70,25 @@ LegMedia LegMedia::browser(Turn& turn, LegId leg, std::size_t worker) {
 }
 
 std::optional<LegMedia> LegMedia::trunk(Turn& turn, LegId leg, std::size_t worker,
-                                        const Trunk& trunk) {
-  const auto& resources = turn.node.media;
-  const bool ipv6 = !trunk.targets.empty() && trunk.targets.front().server.address.ip.is_v6() &&
-                    resources.bind6.has_value();
-  const IpAddress bind =
-      trunk.settings.media_bind.value_or(ipv6 ? *resources.bind6 : resources.bind);
-  // Without an address of its own a trunk's bind address is also what it is told.
-  const IpAddress shared = ipv6 ? resources.advertise6.value_or(bind) : resources.advertise;
-  const IpAddress advertise =
-      trunk.settings.media_advertise.value_or(trunk.settings.media_bind ? bind : shared);
-  const auto port = turn.node.take_port(worker, bind, turn.at.now);
+                                        const Trunk& trunk, const IpAddress& peer) {
+  const auto& addresses = addresses_of(turn.node, trunk);
+  if (addresses.empty()) return std::nullopt;
+  const MediaAddress own = of_family(addresses, peer).value_or(addresses.front());
+  const auto port = turn.node.take_port(worker, own.bind, turn.at.now);
   if (!port) return std::nullopt;
 
   LegMedia made;
   made.leg_ = leg;
   made.place_.worker = worker;
   made.profile_ = sdp::Profile::avp;
-  made.place_.bind = {bind, *port};
+  made.place_.bind = {own.bind, *port};
   made.place_.lent = true;
+  made.host_ = peer;
   made.policy_ = trunk.settings.media_source;
   made.allow_ = trunk.settings.allow;
   sdp::LocalMedia local;
   local.profile = sdp::Profile::avp;
-  local.address = advertise;
+  local.address = own.advertise;
   local.rtp_port = *port;
   local.ssrc = make_ssrc(turn.node.random);
   local.cname = make_cname(turn.node.random);
@@ -88,8 +105,14 @@ void LegMedia::open(Turn& turn) {
     turn.media(place_.worker, std::move(add));
     return;
   }
-  turn.media(place_.worker,
-             media::AddTrunkLeg{leg_, place_.bind, {}, policy_, allow_, local.ssrc, local.cname});
+  turn.media(place_.worker, media::AddTrunkLeg{leg_, place_.bind, trunk_remote({}), policy_, allow_,
+                                               local.ssrc, local.cname});
+}
+
+media::TrunkRemote LegMedia::trunk_remote(const sdp::RemoteMedia& remote) const {
+  media::TrunkRemote told{remote.rtp, remote.rtcp, remote.rtcp_mux, host_};
+  if (remote.held_by_address) told.rtp = told.rtcp = {};  // RFC 3264 §8.4: never send to 0.0.0.0
+  return told;
 }
 
 media::BrowserRemote LegMedia::browser_remote(const sdp::RemoteMedia& remote) const {
@@ -107,12 +130,51 @@ media::BrowserRemote LegMedia::browser_remote(const sdp::RemoteMedia& remote) co
 void LegMedia::update(Turn& turn, const sdp::RemoteMedia& remote) {
   if (!place_.open) return;
   if (profile_ == sdp::Profile::avp) {
-    turn.media(place_.worker, media::UpdateTrunkLeg{leg_, trunk_remote(remote)});
+    turn.media(place_.worker, media::UpdateTrunkLeg{leg_, trunk_remote(remote), place_.bind});
+    if (left_ && left_->worker == place_.worker) arrive(turn);
     return;
   }
   media::BrowserRemote told = browser_remote(remote);
   told.local_ice = std::exchange(fresh_ice_, std::nullopt);
   turn.media(place_.worker, media::UpdateBrowserLeg{leg_, std::move(told)});
+}
+
+bool LegMedia::reaches(const sdp::RemoteMedia& remote) const {
+  return profile_ != sdp::Profile::avp || remote.rtp.empty() ||
+         same_family(remote.rtp.ip, place_.bind.ip);
+}
+
+std::optional<Failure> LegMedia::meet(Turn& turn, const Trunk* trunk,
+                                      const sdp::RemoteMedia& offer) {
+  if (reaches(offer)) return std::nullopt;
+  if (trunk == nullptr) return incompatible_address();
+  return turn_to(turn, *trunk, offer.rtp.ip);
+}
+
+std::optional<Failure> LegMedia::turn_to(Turn& turn, const Trunk& trunk, const IpAddress& peer) {
+  const auto own = of_family(addresses_of(turn.node, trunk), peer);
+  if (!own) return incompatible_address();
+  const auto port = turn.node.take_port(place_.worker, own->bind, turn.at.now);
+  if (!port) return Failure::local(EndReason::no_ports);
+  left_description_ = sdp_->local();
+  sdp::LocalMedia local = left_description_;
+  local.address = own->advertise;
+  local.rtp_port = *port;
+  sdp_->relocate(std::move(local));
+  left_ = std::exchange(place_, Place{place_.worker, {own->bind, *port}, place_.open, true});
+  left_->open = false;  // the worker has one leg, here or there
+  if (!place_.open) arrive(turn);
+  return std::nullopt;
+}
+
+bool LegMedia::aim(Turn& turn, const Trunk& trunk, const IpAddress& peer) {
+  const bool elsewhere = std::exchange(host_, peer) != peer;
+  const bool moved = !same_family(peer, place_.bind.ip) && !turn_to(turn, trunk, peer);
+  if (elsewhere || moved) update(turn, {});
+  if (!moved) return false;
+  sdp_->renew_offer();
+  keep_offer();
+  return true;
 }
 
 void LegMedia::restart_ice(Turn& turn) {
@@ -128,9 +190,9 @@ void LegMedia::rollback() {
 bool LegMedia::move(Turn& turn, std::size_t worker, const Trunk* trunk) {
   std::optional<LegMedia> fresh;
   if (profile_ == sdp::Profile::webrtc) {
-    fresh = browser(turn, leg_, worker);
+    fresh = browser(turn, leg_, worker, sdp_->local().address);
   } else if (trunk != nullptr) {
-    fresh = LegMedia::trunk(turn, leg_, worker, *trunk);
+    fresh = LegMedia::trunk(turn, leg_, worker, *trunk, place_.bind.ip);
   }
   if (!fresh) return false;
   left_description_ = sdp_->local();
@@ -151,6 +213,7 @@ void LegMedia::arrive(Turn& turn) {
 
 void LegMedia::stay(Turn& turn) {
   if (!left_) return;
+  if (left_->worker == place_.worker) left_->open = std::exchange(place_.open, false);
   close(turn, place_);
   place_ = *std::exchange(left_, std::nullopt);
   sdp_->relocate(left_description_);
@@ -176,6 +239,10 @@ void LegMedia::close(Turn& turn, Place& place) const {
 Result<sdp::RemoteMedia, sdp::Rejection> LegMedia::answered(std::string_view text) {
   auto judged = offered_ ? *offered_ : *sdp_;
   auto remote = judged.receive_answer(text);
+  if (remote && !reaches(*remote)) {
+    return fail(sdp::Rejection{sdp::RejectionReason::transport,
+                               "an address of another family than the offer's"});
+  }
   if (remote) sdp_ = std::move(judged);
   return remote;
 }
@@ -207,6 +274,10 @@ void route_media(Turn& turn, LegId one, const LegMedia& first, LegId other, cons
                  Passage forth, Passage back) {
   route_one_way(turn, one, first, other, second, forth);
   if (one != other) route_one_way(turn, other, second, one, first, back);
+}
+
+void route_early(Turn& turn, LegId from, const LegMedia& source, LegId to, const LegMedia& sink) {
+  route_one_way(turn, from, source, to, sink, Passage::all);
 }
 
 bool hears(const LegMedia& to, const LegMedia& from) {

@@ -1,5 +1,6 @@
 #pragma once
 #include "base/ids.hpp"
+#include "call/failure.hpp"
 #include "call/node.hpp"
 #include "media/api.hpp"
 #include "sdp/offer_answer.hpp"
@@ -16,12 +17,13 @@ namespace trunkline::call {
 /// to `close`.
 class LegMedia {
  public:
-  /// A browser leg: ICE credentials, SSRC and identity are made here.
-  static LegMedia browser(Turn& turn, LegId leg, std::size_t worker);
-  /// A trunk leg: takes a port pair. Nothing when the pool is empty or has no address of the peer's
-  /// family.
+  /// A browser leg: ICE credentials, SSRC and identity are made here. `peer`: of its signalling;
+  /// c= is of that family, candidates are of all.
+  static LegMedia browser(Turn& turn, LegId leg, std::size_t worker, const IpAddress& peer);
+  /// A trunk leg: takes a port pair at an address of the family of the peer's signalling, or at
+  /// that of the other family where there is none. Nothing when the pool is empty.
   static std::optional<LegMedia> trunk(Turn& turn, LegId leg, std::size_t worker,
-                                       const Trunk& trunk);
+                                       const Trunk& trunk, const IpAddress& peer);
 
   sdp::OfferAnswer& sdp() { return *sdp_; }
   const sdp::OfferAnswer& sdp() const { return *sdp_; }
@@ -34,6 +36,13 @@ class LegMedia {
   /// Tells the worker what the peer last described. An ICE restart must have been prepared with
   /// `restart_ice`.
   void update(Turn& turn, const sdp::RemoteMedia& remote);
+  /// An offer of the peer's that was taken: if its media are of the other family, ours go there
+  /// too, on the same worker; the answer tells of it, and `update` completes it. Nothing: it can be
+  /// answered. `trunk`: that of a trunk leg.
+  std::optional<Failure> meet(Turn& turn, const Trunk* trunk, const sdp::RemoteMedia& offer);
+  /// Our first offer goes to another place than before. True: its text has changed, for the place
+  /// is of the other family.
+  bool aim(Turn& turn, const Trunk& trunk, const IpAddress& peer);
   /// New credentials of ours for the answer to an ICE restart (RFC 8839 §4.4.1.1.1).
   void restart_ice(Turn& turn);
   /// Opens a second place for the media, on another worker; the next offer tells of it. False: no
@@ -58,6 +67,10 @@ class LegMedia {
  private:
   LegMedia() = default;
   media::BrowserRemote browser_remote(const sdp::RemoteMedia& remote) const;
+  media::TrunkRemote trunk_remote(const sdp::RemoteMedia& remote) const;
+  bool reaches(const sdp::RemoteMedia& remote) const;
+  /// Takes a port at our address of that family; the old one is kept until `arrive` or `stay`.
+  std::optional<Failure> turn_to(Turn& turn, const Trunk& trunk, const IpAddress& peer);
 
   /// Where the media is: a leg on a worker, and the port lent for it.
   struct Place {
@@ -75,6 +88,7 @@ class LegMedia {
   std::optional<sdp::OfferAnswer> sdp_, offered_;
   media::SourcePolicy policy_ = media::SourcePolicy::pinned;
   std::vector<AddressRange> allow_;
+  IpAddress host_;  ///< of a trunk's signalling
   std::optional<media::IceCredentials> fresh_ice_;
 };
 
@@ -88,6 +102,8 @@ enum class Passage : std::uint8_t {
 /// routed before. `forth`: from `one` to `other`.
 void route_media(Turn& turn, LegId one, const LegMedia& first, LegId other, const LegMedia& second,
                  Passage forth = Passage::all, Passage back = Passage::all);
+/// Lets one leg hear the other, whose answer is still to come (RFC 3264 §5.1).
+void route_early(Turn& turn, LegId from, const LegMedia& source, LegId to, const LegMedia& sink);
 /// Whether audio received on `from` has a codec that `to` agreed to.
 bool shares_codec(const LegMedia& from, const LegMedia& to);
 /// Whether `to` agreed to the codec that the peer of `from` agreed to first, and so will send.

@@ -46,8 +46,9 @@ std::uint16_t default_port(std::optional<sip::Transport> transport) {
   return transport == sip::Transport::tls ? kSipsPort : kSipPort;
 }
 
-ServerLocation::ServerLocation(sip::Uri uri, std::vector<sip::Transport> transports)
-    : uri_(std::move(uri)), transports_(std::move(transports)) {
+ServerLocation::ServerLocation(sip::Uri uri, std::vector<sip::Transport> transports,
+                               AddressFamilies families)
+    : uri_(std::move(uri)), transports_(std::move(transports)), families_(families) {
   const auto transport = transport_of(uri_);
   if (!transport) {
     stage_ = Stage::done;
@@ -58,7 +59,7 @@ ServerLocation::ServerLocation(sip::Uri uri, std::vector<sip::Transport> transpo
   // §4.2: an address, or a port that is named, leaves nothing to SRV.
   if (IpAddress::parse(uri_.host) || uri_.port || is_localhost(uri_.host)) {
     servers_.push_back(
-        {*transport, uri_.host, uri_.port.value_or(default_port(transport)), 0, 0, false, {}});
+        {*transport, uri_.host, uri_.port.value_or(default_port(transport)), 0, 0, {}, {}});
     ask_addresses();
   } else if (!uri_.transport().empty()) {
     ask_services({*transport});  // §4.1: NAPTR only where the URI names no transport
@@ -93,9 +94,13 @@ std::vector<DnsQuestion> ServerLocation::questions() const {
       break;
     case Stage::address:
       for (const Server& server : servers_) {
-        DnsQuestion question{DnsQuestion::Type::address, server.host};
-        if (!server.answered && std::ranges::find(open, question) == open.end())
-          open.push_back(std::move(question));
+        const auto ask = [&](DnsQuestion::Type type, bool answered) {
+          DnsQuestion question{type, server.host};
+          if (!answered && std::ranges::find(open, question) == open.end())
+            open.push_back(std::move(question));
+        };
+        ask(DnsQuestion::Type::aaaa, server.aaaa.has_value());
+        ask(DnsQuestion::Type::a, server.a.has_value());
       }
       break;
     case Stage::done:
@@ -119,11 +124,11 @@ void ServerLocation::answer(const DnsQuestion& question, const DnsAnswer& answer
       return;
     case Stage::address:
       for (Server& server : servers_) {
-        if (question.type != DnsQuestion::Type::address || server.host != question.name) continue;
-        server.answered = true;
-        server.addresses = answer.addresses;
+        if (server.host != question.name) continue;
+        if (question.type == DnsQuestion::Type::a) server.a = answer.addresses;
+        if (question.type == DnsQuestion::Type::aaaa) server.aaaa = answer.addresses;
       }
-      if (std::ranges::all_of(servers_, &Server::answered)) finish();
+      if (std::ranges::all_of(servers_, &Server::answered)) stage_ = Stage::done;
       return;
     case Stage::done:
       return;
@@ -170,7 +175,7 @@ void ServerLocation::take(std::size_t service, const std::vector<SrvRecord>& rec
                         record.port,
                         rank + record.priority,
                         record.weight,
-                        false,
+                        {},
                         {}});
   }
 }
@@ -188,7 +193,7 @@ void ServerLocation::services_known() {
     const bool chosen = uri_.transport().empty() && !services_.empty() &&
                         services_.front().name != service_name(services_.front().transport);
     if (chosen) transport = services_.front().transport;
-    servers_.push_back({*transport, uri_.host, default_port(transport), 0, 0, false, {}});
+    servers_.push_back({*transport, uri_.host, default_port(transport), 0, 0, {}, {}});
   }
   ask_addresses();
 }
@@ -197,27 +202,40 @@ void ServerLocation::ask_addresses() {
   stage_ = Stage::address;
   for (Server& server : servers_) {
     const auto ip = IpAddress::parse(server.host);
-    if (!ip) continue;
-    server.answered = true;
-    server.addresses = {*ip};
+    if (ip || !families_.ipv4) server.a.emplace();
+    if (ip || !families_.ipv6) server.aaaa.emplace();
+    if (ip) server.a->push_back(*ip);
   }
-  if (std::ranges::all_of(servers_, &Server::answered)) finish();
+  if (std::ranges::all_of(servers_, &Server::answered)) stage_ = Stage::done;
 }
 
-void ServerLocation::finish() {
-  stage_ = Stage::done;
+std::vector<IpAddress> ServerLocation::Server::addresses() const {
+  static const std::vector<IpAddress> kNone;
+  const auto& six = aaaa ? *aaaa : kNone;
+  const auto& four = a ? *a : kNone;
+  std::vector<IpAddress> mixed;
+  for (std::size_t index = 0; index < std::max(six.size(), four.size()); ++index) {
+    if (index < six.size()) mixed.push_back(six[index]);
+    if (index < four.size()) mixed.push_back(four[index]);
+  }
+  return mixed;
+}
+
+std::vector<ServerTarget> ServerLocation::targets() const {
+  std::vector<ServerTarget> targets;
   for (std::size_t index = 0; index < servers_.size(); ++index) {
     const Server& server = servers_[index];
-    for (const IpAddress& ip : server.addresses) {
+    for (const IpAddress& ip : server.addresses()) {
       const SocketAddress address{ip, server.port};
-      const auto known = std::ranges::find_if(targets_, [&](const ServerTarget& target) {
+      const auto known = std::ranges::find_if(targets, [&](const ServerTarget& target) {
         return target.transport == server.transport && target.address == address;
       });
-      if (known != targets_.end() || targets_.size() == kMaxTargets) continue;
-      targets_.push_back({server.transport, address, server.priority, server.weight,
-                          static_cast<std::uint16_t>(index)});
+      if (known != targets.end() || targets.size() == kMaxTargets) continue;
+      targets.push_back({server.transport, address, server.priority, server.weight,
+                         static_cast<std::uint16_t>(index)});
     }
   }
+  return targets;
 }
 
 std::vector<std::size_t> draw_order(std::span<const ServerTarget> targets, Random& random) {

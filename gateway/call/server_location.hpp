@@ -14,9 +14,10 @@
 
 namespace trunkline::call {
 
-/// One question to DNS; `address` stands for A and AAAA together.
+/// One question to DNS. A and AAAA are asked apart: the one has to wait for the other nowhere, and
+/// is not lost with it.
 struct DnsQuestion {
-  enum class Type : std::uint8_t { naptr, srv, address } type = Type::address;
+  enum class Type : std::uint8_t { naptr, srv, a, aaaa } type = Type::a;
   std::string name;
   auto operator<=>(const DnsQuestion&) const = default;  // NOLINT(modernize-use-nullptr)
 };
@@ -47,6 +48,11 @@ struct ServerTarget {
   bool operator==(const ServerTarget&) const = default;
 };
 
+/// The address families that we can send by.
+struct AddressFamilies {
+  bool ipv4 = true, ipv6 = true;
+};
+
 /// What a trunk's URI says of the transport: by the scheme (RFC 3261 §26.2.2: sips means TLS,
 /// whatever reliable transport it names), its parameter, or UDP. Nothing for one that trunks don't
 /// have.
@@ -60,14 +66,17 @@ class ServerLocation {
  public:
   /// `transports`: those that we can send by, the preferred first; they count where the URI leaves
   /// the choice to DNS.
-  ServerLocation(sip::Uri uri, std::vector<sip::Transport> transports);
+  ServerLocation(sip::Uri uri, std::vector<sip::Transport> transports,
+                 AddressFamilies families = {});
 
   /// Those that are open now; none once it is done.
   std::vector<DnsQuestion> questions() const;
   void answer(const DnsQuestion& question, const DnsAnswer& answer);
   bool done() const { return stage_ == Stage::done; }
-  /// When done; none: DNS knows of no server.
-  const std::vector<ServerTarget>& targets() const { return targets_; }
+  /// When done all, and none if DNS knows of no server; before, those whose addresses have come.
+  /// The addresses of a host take turns, IPv6 first (RFC 7984 §4, RFC 8305 §4): the next try after
+  /// a failure takes another path.
+  std::vector<ServerTarget> targets() const;
 
  private:
   enum class Stage : std::uint8_t { naptr, srv, address, done };
@@ -84,8 +93,9 @@ class ServerLocation {
     std::uint16_t port = 0;
     std::uint32_t priority = 0;
     std::uint16_t weight = 0;
-    bool answered = false;
-    std::vector<IpAddress> addresses;
+    std::optional<std::vector<IpAddress>> a, aaaa;  ///< nothing: not answered yet
+    bool answered() const { return a && aaaa; }
+    std::vector<IpAddress> addresses() const;
   };
 
   std::string service_name(sip::Transport transport) const;
@@ -94,15 +104,14 @@ class ServerLocation {
   void take(std::size_t service, const std::vector<SrvRecord>& records);
   void services_known();
   void ask_addresses();
-  void finish();
 
   sip::Uri uri_;
   std::vector<sip::Transport> transports_;
+  AddressFamilies families_;
   Stage stage_ = Stage::naptr;
   std::vector<Service> services_;
   bool refused_ = false;  ///< an SRV record says that there is no such service (RFC 2782, ".")
   std::vector<Server> servers_;
-  std::vector<ServerTarget> targets_;
 };
 
 /// The order in which one request tries the targets: by priority, within one by weighted chance

@@ -20,10 +20,10 @@ Duration refresh_after(Duration interval, seconds time_to_live) {
 }
 
 ServerLocator::ServerLocator(std::vector<LocatedName> names, std::vector<sip::Transport> transports,
-                             Duration interval)
-    : transports_(std::move(transports)), interval_(interval) {
+                             Duration interval, AddressFamilies families)
+    : transports_(std::move(transports)), families_(families), interval_(interval) {
   for (LocatedName& name : names)
-    places_.push_back({std::move(name), {}, std::nullopt, kNever});
+    places_.push_back({.wanted = std::move(name), .location = std::nullopt});
 }
 
 void ServerLocator::receive(const DnsQuestion& question, DnsAnswer answer, TimePoint now,
@@ -47,7 +47,7 @@ void ServerLocator::receive(const DnsQuestion& question, DnsAnswer answer, TimeP
 void ServerLocator::on_deadline(TimePoint now, Effects& out) {
   for (Place& place : places_) {
     if (place.location || place.next > now) continue;
-    place.location.emplace(place.wanted.uri, transports_);
+    place.location.emplace(place.wanted.uri, transports_, families_);
     place.until = kNever;
     advance(place, now, out);
   }
@@ -71,8 +71,15 @@ void ServerLocator::advance(Place& place, TimePoint now, Effects& out) {
       moved = true;
     }
   }
-  if (!place.location->done()) return;
   const auto targets = place.location->targets();
+  if (!place.location->done()) {
+    // One slow answer of several keeps nobody from what the others say.
+    if (!place.found && targets.size() > place.told) {
+      place.told = targets.size();
+      out.found.push_back({place.wanted.name, targets});
+    }
+    return;
+  }
   place.location.reset();
   // No record, no time to live: an address in the URI needs no second look.
   place.next = place.until;
@@ -81,6 +88,7 @@ void ServerLocator::advance(Place& place, TimePoint now, Effects& out) {
     out.lost.push_back(place.wanted.name);
     return;
   }
+  place.found = true;
   out.found.push_back({place.wanted.name, targets});
 }
 

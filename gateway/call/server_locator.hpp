@@ -26,13 +26,14 @@ class ServerLocator {
   };
   struct Effects {
     std::vector<DnsQuestion> questions;  ///< to be asked; each gets one `receive`
-    std::vector<Found> found;            ///< also when nothing has changed
-    std::vector<std::string> lost;       ///< names that could not be found this time
+    /// Also when nothing has changed; the first time before all answers are there, too.
+    std::vector<Found> found;
+    std::vector<std::string> lost;  ///< names that could not be found this time
   };
 
   /// `interval`: the longest time without a look.
   ServerLocator(std::vector<LocatedName> names, std::vector<sip::Transport> transports,
-                Duration interval);
+                Duration interval, AddressFamilies families = {});
 
   void receive(const DnsQuestion& question, DnsAnswer answer, TimePoint now, Effects& out);
   void on_deadline(TimePoint now, Effects& out);
@@ -44,6 +45,8 @@ class ServerLocator {
     TimePoint next{};
     std::optional<ServerLocation> location;  ///< while it is looked up
     TimePoint until = kNever;                ///< of the answers used in it
+    bool found = false;                      ///< completely, once
+    std::size_t told = 0;                    ///< targets, before it was
   };
   struct Known {
     DnsAnswer answer;
@@ -56,6 +59,7 @@ class ServerLocator {
 
   std::vector<Place> places_;
   std::vector<sip::Transport> transports_;
+  AddressFamilies families_;
   Duration interval_;
   std::map<DnsQuestion, Known> known_;
 };

@@ -29,6 +29,12 @@ struct UserSettings {
   std::string name, password;
 };
 
+/// An address of ours for media: what is bound, and what peers are told.
+struct MediaAddress {
+  IpAddress bind, advertise;
+  bool operator==(const MediaAddress&) const = default;
+};
+
 /// A SIP trunk (contract: trunks[]).
 struct TrunkSettings {
   std::string name;
@@ -37,7 +43,7 @@ struct TrunkSettings {
   std::vector<AddressRange> allow;  ///< empty: what `uri` resolves to
   std::string username, password;   ///< empty username: challenges can't be answered
   media::SourcePolicy media_source = media::SourcePolicy::pinned;
-  std::optional<IpAddress> media_bind, media_advertise;  ///< absent: the media section's
+  std::vector<MediaAddress> media;  ///< one per family at most; empty: the media section's
   std::vector<std::string> codecs{"PCMU", "PCMA", "opus"};
   std::uint32_t max_calls = 100;
   std::uint32_t max_calls_per_second = 20;
@@ -121,9 +127,7 @@ struct MediaResources {
     std::optional<media::Fingerprint> fingerprint;
   };
   std::vector<Worker> workers;
-  IpAddress advertise;  ///< for trunk legs without an address of their own, IPv4
-  IpAddress bind;
-  std::optional<IpAddress> advertise6, bind6;
+  std::vector<MediaAddress> addresses;  ///< for trunks without their own; one per family at most
   media::Fingerprint fingerprint;
 };
 

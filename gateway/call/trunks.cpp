@@ -10,6 +10,7 @@ namespace trunkline::call {
 namespace {
 
 constexpr Duration kSuspicion = seconds{30};
+constexpr std::size_t kMaxFormer = 16;
 constexpr seconds kLongestRest{300};  // a peer's Retry-After is a wish
 
 /// RFC 3263 §4.2, without SRV.
@@ -85,16 +86,25 @@ Trunk* Trunks::identify(const sip::Target& source) {
 void Trunks::located(std::string_view name, const std::vector<ServerTarget>& targets) {
   Trunk* const trunk = find(name);
   if (trunk == nullptr || targets.empty()) return;
-  std::vector<TrunkTarget> fresh;
+  std::vector<TrunkTarget> known = std::move(trunk->targets);
+  known.insert(known.end(), trunk->former.begin(), trunk->former.end());
+  trunk->targets.clear();
   for (const ServerTarget& server : targets) {
-    TrunkTarget target;
-    if (const TrunkTarget* known = trunk->find({server.transport, server.address, {}}))
-      target = *known;
+    const auto before = std::ranges::find_if(known, [&](const TrunkTarget& one) {
+      return one.server.transport == server.transport && one.server.address == server.address;
+    });
+    TrunkTarget& target = trunk->targets.emplace_back();
+    if (before != known.end()) {
+      target = *before;
+      known.erase(before);
+    }
     target.server = server;
     target.peer = trunk->settings.peer;
-    fresh.push_back(target);
   }
-  trunk->targets = std::move(fresh);
+  if (known.size() > kMaxFormer) known.resize(kMaxFormer);
+  for (TrunkTarget& target : known)
+    target.probing = false;  // nobody takes the answer any more
+  trunk->former = std::move(known);
 }
 
 std::optional<sip::Target> Trunks::target(const Trunk& trunk) {
@@ -145,8 +155,7 @@ std::optional<sip::Target> Trunks::redirected(const Trunk& trunk, const sip::Uri
     return same ? next : std::nullopt;
   }
   const SocketAddress address{*ip, port};
-  // Of the other family neither our Contact nor our media would fit.
-  if (ip->is_v4() != next->remote.ip.is_v4() || !belongs_to(trunk, address)) return std::nullopt;
+  if (!belongs_to(trunk, address)) return std::nullopt;
   next->remote = address;
   return next;
 }

@@ -47,6 +47,9 @@ struct TrunkTarget {
 struct Trunk {
   TrunkSettings settings;
   std::vector<TrunkTarget> targets{};  ///< where the URI leads to now (RFC 3263)
+  /// Where it led to before, the last first: an answer of DNS may hold some of a server's addresses
+  /// now and others the next time, and what failed is still known then.
+  std::vector<TrunkTarget> former{};
   std::uint32_t calls = 0;
   std::optional<bool> up;  ///< whether a target answers; nothing: not known yet
   bool degraded = false;   ///< up, but a target is late, refuses or is down

@@ -73,6 +73,10 @@ Result<void> bind_browser_ports(const MediaSettings& settings, std::size_t worke
     out.resources.candidates.push_back({told, local.port});
     out.sockets.push_back({std::move(fd), {Use::browser, local}});
   }
+  // RFC 8421 §4: IPv6 before IPv4, as in the order of RFC 6724.
+  std::ranges::stable_partition(out.resources.candidates, [](const SocketAddress& candidate) {
+    return candidate.ip.is_v6();
+  });
   return {};
 }
 

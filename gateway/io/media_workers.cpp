@@ -39,16 +39,10 @@ call::MediaResources MediaWorkers::resources() const {
     resources.workers.push_back(workers_[i]->resources());
     resources.workers.back().fingerprint = identities_[i].fingerprint();
   }
-  for (std::size_t i = settings_.bind.size(); i-- > 0;) {
+  for (std::size_t i = 0; i < settings_.bind.size(); ++i) {
     const IpAddress& bind = settings_.bind[i];
-    const IpAddress& told = i < settings_.advertise.size() ? settings_.advertise[i] : bind;
-    if (bind.is_v4()) {
-      resources.bind = bind;
-      resources.advertise = told;
-    } else {
-      resources.bind6 = bind;
-      resources.advertise6 = told;
-    }
+    resources.addresses.push_back(
+        {bind, i < settings_.advertise.size() ? settings_.advertise[i] : bind});
   }
   resources.fingerprint = identities_.front().fingerprint();
   return resources;

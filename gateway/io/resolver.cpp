@@ -30,7 +30,8 @@ struct Resolver::Impl {
   };
 
   explicit Impl(Settings settings)
-      : locator(std::move(settings.names), std::move(settings.transports), settings.interval) {}
+      : locator(std::move(settings.names), std::move(settings.transports), settings.interval,
+                settings.families) {}
   ~Impl();
   void run();
   void apply(call::ServerLocator::Effects effects);
@@ -116,9 +117,10 @@ void Resolver::Impl::apply(call::ServerLocator::Effects effects) {
 
 void Resolver::Impl::ask(const call::DnsQuestion& question) {
   Query* const query = std::make_unique<Query>(Query{this, question}).release();  // to the answer
-  if (question.type == call::DnsQuestion::Type::address) {
+  const bool six = question.type == call::DnsQuestion::Type::aaaa;
+  if (six || question.type == call::DnsQuestion::Type::a) {
     ares_addrinfo_hints hints{};
-    hints.ai_family = AF_UNSPEC;
+    hints.ai_family = six ? AF_INET6 : AF_INET;
     hints.ai_socktype = SOCK_DGRAM;  // one entry an address
     return ares_getaddrinfo(
         channel, question.name.c_str(), nullptr, &hints,

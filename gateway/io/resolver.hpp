@@ -18,6 +18,7 @@ class Resolver {
   struct Settings {
     std::vector<call::LocatedName> names;
     std::vector<sip::Transport> transports;  ///< that we can send by, the preferred first
+    call::AddressFamilies families;          ///< that we can send by
     Duration interval = seconds{60};         ///< the longest time without a look
     std::vector<SocketAddress> servers;      ///< DNS servers; none: those of the system
   };

@@ -210,6 +210,9 @@ void Runtime::Impl::resolve() {
         }))
       wanted.transports.push_back(transport);
   }
+  wanted.families = {.ipv4 = false, .ipv6 = false};
+  for (const SipListener& listener : settings.io.sip)
+    (listener.bind.ip.is_v6() ? wanted.families.ipv6 : wanted.families.ipv4) = true;
   wanted.interval = settings.io.resolve_interval;
   wanted.servers = settings.io.dns_servers;
   auto made = Resolver::make(std::move(wanted), [this](call::ServerLocator::Found found) {

@@ -69,6 +69,9 @@ struct TrunkRemote {
       rtp;  ///< empty: not yet known, nothing is sent. 0.0.0.0: hold by address, nothing is sent
   SocketAddress rtcp;
   bool rtcp_mux = false;
+  /// Where its signalling is: RTP from there is the peer's while `rtp` does not say better
+  /// (RFC 3264 §5.1). Empty: nobody's is.
+  IpAddress host{};
 };
 
 // ---------------------------------------------------------------- commands to a worker
@@ -96,6 +99,9 @@ struct AddTrunkLeg {
 struct UpdateTrunkLeg {
   LegId leg;
   TrunkRemote remote;
+  /// Address and even RTP port of the pool from now on: another family than before is another pair.
+  /// Absent: the same.
+  std::optional<SocketAddress> local{};
 };
 /// Ends a leg: RTCP BYE, DTLS close_notify, its routes go, its `LegClosed` follows with the final
 /// statistics.

@@ -48,6 +48,10 @@ struct Plane::Impl {
     return found == legs.end() ? nullptr : found->second.get();
   }
   std::optional<SocketIndex> socket_at(SocketSpec::Use use, const SocketAddress& local) const;
+  std::optional<TrunkSockets> free_pair(const SocketAddress& local) const;
+  void listen(TrunkLeg& leg);
+  void leave_sockets(TrunkLeg& leg);
+  bool move(TrunkLeg& leg, const SocketAddress& local);
   void adopt(std::unique_ptr<Leg> leg);
   LegKind kind_of(SocketIndex socket) const {
     return sockets[socket].use == SocketSpec::Use::browser ? LegKind::webrtc : LegKind::sip;
@@ -93,24 +97,52 @@ void Plane::Impl::execute(const UpdateBrowserLeg& order, Turn& turn) {
 }
 
 void Plane::Impl::execute(const AddTrunkLeg& order, Turn& turn) {
-  const auto rtp = socket_at(SocketSpec::Use::trunk_rtp, order.local);
-  const auto rtcp = socket_at(SocketSpec::Use::trunk_rtcp,
-                              {order.local.ip, static_cast<std::uint16_t>(order.local.port + 1)});
-  if (!room_for(order.leg) || !rtp || trunk_by_socket[*rtp]) {
+  const auto sockets_there = free_pair(order.local);
+  if (!room_for(order.leg) || !sockets_there) {
     return log::warn("trunk leg refused",
                      {{"leg", order.leg.value}, {"local", order.local.text()}});
   }
-  auto leg = std::make_unique<TrunkLeg>(order, *rtp, rtcp, context, turn);
-  trunk_by_socket[*rtp] = leg.get();
-  if (rtcp) trunk_by_socket[*rtcp] = leg.get();
+  auto leg = std::make_unique<TrunkLeg>(order, *sockets_there, context, turn);
+  listen(*leg);
   adopt(std::move(leg));
+}
+
+std::optional<TrunkSockets> Plane::Impl::free_pair(const SocketAddress& local) const {
+  const auto rtp = socket_at(SocketSpec::Use::trunk_rtp, local);
+  if (!rtp || trunk_by_socket[*rtp]) return std::nullopt;
+  return TrunkSockets{*rtp, socket_at(SocketSpec::Use::trunk_rtcp,
+                                      {local.ip, static_cast<std::uint16_t>(local.port + 1)})};
+}
+
+void Plane::Impl::listen(TrunkLeg& leg) {
+  trunk_by_socket[leg.sockets().rtp] = &leg;
+  if (leg.sockets().rtcp) trunk_by_socket[*leg.sockets().rtcp] = &leg;
+}
+
+void Plane::Impl::leave_sockets(TrunkLeg& leg) {
+  std::replace(trunk_by_socket.begin(), trunk_by_socket.end(), &leg,
+               static_cast<TrunkLeg*>(nullptr));
+}
+
+bool Plane::Impl::move(TrunkLeg& leg, const SocketAddress& local) {
+  const auto there = free_pair(local);
+  if (!there) return false;
+  leave_sockets(leg);
+  leg.move(local, *there);
+  listen(leg);
+  return true;
 }
 
 void Plane::Impl::execute(const UpdateTrunkLeg& order, Turn& turn) {
   Leg* leg = find(order.leg);
   if (!leg || leg->kind() != LegKind::sip) return;
-  static_cast<TrunkLeg&>(*leg).update(order.remote, turn);
-  deadlines.settle(*leg);
+  auto& trunk = static_cast<TrunkLeg&>(*leg);
+  if (order.local && *order.local != trunk.local() && !move(trunk, *order.local)) {
+    return log::warn("trunk leg not moved",
+                     {{"leg", order.leg.value}, {"local", order.local->text()}});
+  }
+  trunk.update(order.remote, turn);
+  deadlines.settle(trunk);
 }
 
 void Plane::Impl::execute(const RemoveLeg& order, Turn& turn) {
@@ -129,8 +161,7 @@ void Plane::Impl::execute(const RemoveLeg& order, Turn& turn) {
   if (leg.kind() == LegKind::webrtc) {
     browsers.remove(static_cast<BrowserLeg&>(leg));
   } else {
-    std::replace(trunk_by_socket.begin(), trunk_by_socket.end(), static_cast<TrunkLeg*>(&leg),
-                 static_cast<TrunkLeg*>(nullptr));
+    leave_sockets(static_cast<TrunkLeg&>(leg));
   }
   legs.erase(found);
 }

@@ -2,11 +2,10 @@
 
 namespace trunkline::media {
 
-TrunkLeg::TrunkLeg(const AddTrunkLeg& order, SocketIndex rtp_socket,
-                   std::optional<SocketIndex> rtcp_socket, WorkerContext& context, Turn& turn)
+TrunkLeg::TrunkLeg(const AddTrunkLeg& order, const TrunkSockets& sockets, WorkerContext& context,
+                   Turn& turn)
     : Leg(order.leg, LegKind::sip, order.ssrc, order.cname, context),
-      rtp_socket_(rtp_socket),
-      rtcp_socket_(rtcp_socket),
+      sockets_(sockets),
       source_(order.policy, order.allow, context.settings.learn_window, order.local) {
   describe(order.remote, turn.now);
 }
@@ -16,6 +15,11 @@ void TrunkLeg::update(const TrunkRemote& remote, Turn& turn) {
   describe(remote, turn.now);
   // After hold, or at another place, the peer takes the line up again at a marked packet.
   if (source_.rtp_destination() != before) line().splice();
+}
+
+void TrunkLeg::move(const SocketAddress& local, const TrunkSockets& sockets) {
+  sockets_ = sockets;
+  source_.move(local);
 }
 
 void TrunkLeg::describe(const TrunkRemote& remote, TimePoint now) {
@@ -29,7 +33,7 @@ void TrunkLeg::receive(Packet packet, const SocketAddress& from, SocketIndex soc
     return drop(DropReason::unknown_protocol);
   }
   const bool rtcp = rtp::is_rtcp(packet.bytes());
-  if (rtcp || socket != rtp_socket_) {
+  if (rtcp || socket != sockets_.rtp) {
     if (!rtcp || !source_.accept_rtcp(from)) return drop(DropReason::unknown_source);
     if (within_rate(turn.now)) receive_rtcp(packet.bytes(), turn);
     return;
@@ -48,7 +52,7 @@ std::optional<DropReason> TrunkLeg::transmit(Packet& packet, Stream stream, Turn
   const bool rtp = stream == Stream::rtp;
   const SocketAddress& to = rtp ? source_.rtp_destination() : source_.rtcp_destination();
   if (to.empty()) return DropReason::held;
-  const std::optional<SocketIndex> socket = rtp || mux_ ? rtp_socket_ : rtcp_socket_;
+  const std::optional<SocketIndex> socket = rtp || mux_ ? sockets_.rtp : sockets_.rtcp;
   if (!socket || !turn.out.push(*socket, to, packet)) return DropReason::queue;
   return std::nullopt;
 }

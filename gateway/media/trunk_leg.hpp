@@ -6,19 +6,27 @@
 
 namespace trunkline::media {
 
+/// The sockets of one port pair.
+struct TrunkSockets {
+  SocketIndex rtp = 0;
+  std::optional<SocketIndex> rtcp;
+};
+
 /// The leg of a carrier: plain RTP and RTCP on a port pair of the pool (RFC 3550 §11), or both on
 /// one port when the peer muxes (RFC 5761).
 class TrunkLeg final : public Leg {
  public:
-  TrunkLeg(const AddTrunkLeg& order, SocketIndex rtp_socket, std::optional<SocketIndex> rtcp_socket,
-           WorkerContext& worker, Turn& turn);
+  TrunkLeg(const AddTrunkLeg& order, const TrunkSockets& sockets, WorkerContext& worker,
+           Turn& turn);
 
   void update(const TrunkRemote& remote, Turn& turn);
   /// A datagram of one of the leg's own sockets.
   void receive(Packet packet, const SocketAddress& from, SocketIndex socket, Turn& turn);
 
-  SocketIndex rtp_socket() const { return rtp_socket_; }
-  std::optional<SocketIndex> rtcp_socket() const { return rtcp_socket_; }
+  const TrunkSockets& sockets() const { return sockets_; }
+  const SocketAddress& local() const { return source_.own(); }
+  /// To another pair. What the peer is told to be, and where it is, comes with the next `update`.
+  void move(const SocketAddress& local, const TrunkSockets& sockets);
 
  private:
   std::optional<DropReason> transmit(Packet& packet, Stream stream, Turn& turn) override;
@@ -28,8 +36,7 @@ class TrunkLeg final : public Leg {
 
   void describe(const TrunkRemote& remote, TimePoint now);
 
-  SocketIndex rtp_socket_;
-  std::optional<SocketIndex> rtcp_socket_;
+  TrunkSockets sockets_;
   TrunkSource source_;
   bool mux_ = false;
 };

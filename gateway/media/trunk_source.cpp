@@ -10,7 +10,7 @@ namespace {
 constexpr Duration kRivalMemory = milliseconds{200};
 
 bool same(const TrunkRemote& a, const TrunkRemote& b) {
-  return a.rtp == b.rtp && a.rtcp == b.rtcp && a.rtcp_mux == b.rtcp_mux;
+  return a.rtp == b.rtp && a.rtcp == b.rtcp && a.rtcp_mux == b.rtcp_mux && a.host == b.host;
 }
 
 }  // namespace
@@ -33,6 +33,11 @@ void TrunkSource::describe(const TrunkRemote& remote, TimePoint now) {
   rtcp_destination_ = rtcp_sendable ? rtcp : SocketAddress{};
 }
 
+void TrunkSource::move(const SocketAddress& own) {
+  own_ = own;
+  describe({}, {});
+}
+
 bool TrunkSource::sendable(const SocketAddress& address) const {
   return !address.empty() && address.port != 0 && !address.ip.is_unspecified() &&
          !address.ip.is_multicast() && address != own_;
@@ -45,7 +50,7 @@ bool TrunkSource::allowed(const SocketAddress& address) const {
 
 bool TrunkSource::accept_rtp(const SocketAddress& from, std::uint32_t ssrc, std::uint16_t sequence,
                              bool known_payload, TimePoint now) {
-  if (remote_.rtp.empty()) return false;
+  if (remote_.rtp.empty()) return undescribed(from);
   switch (policy_) {
     case SourcePolicy::pinned:
       return from == remote_.rtp;
@@ -57,6 +62,11 @@ bool TrunkSource::accept_rtp(const SocketAddress& from, std::uint32_t ssrc, std:
       return learn(from, ssrc, sequence, known_payload, now);
   }
   return false;
+}
+
+bool TrunkSource::undescribed(const SocketAddress& from) const {
+  if (!remote_.host.empty() && from.ip == remote_.host) return true;
+  return policy_ == SourcePolicy::subnet && allowed(from);
 }
 
 bool TrunkSource::learn(const SocketAddress& from, std::uint32_t ssrc, std::uint16_t sequence,
@@ -105,7 +115,7 @@ bool TrunkSource::contested(const Candidate& winner, TimePoint now) const {
 }
 
 bool TrunkSource::accept_rtcp(const SocketAddress& from) {
-  if (remote_.rtp.empty()) return false;
+  if (remote_.rtp.empty()) return undescribed(from);
   if (locked()) return from.ip == locked_.ip;
   if (policy_ == SourcePolicy::subnet && allowed({from.ip, remote_.rtp.port})) return true;
   return from.ip == remote_.rtp.ip;

@@ -23,6 +23,10 @@ class TrunkSource {
   /// What the peer's SDP says. The same as before changes nothing; anything else begins anew.
   void describe(const TrunkRemote& remote, TimePoint now);
 
+  /// We are there now: the peer is not known any more until it is described.
+  void move(const SocketAddress& own);
+  const SocketAddress& own() const { return own_; }
+
   /// Whether an RTP packet from there is the peer's. `known_payload`: a route has its payload type.
   bool accept_rtp(const SocketAddress& from, std::uint32_t ssrc, std::uint16_t sequence,
                   bool known_payload, TimePoint now);
@@ -47,6 +51,8 @@ class TrunkSource {
 
   bool learn(const SocketAddress& from, std::uint32_t ssrc, std::uint16_t sequence,
              bool known_payload, TimePoint now);
+  /// Whether it may be the peer, of whom nothing is described.
+  bool undescribed(const SocketAddress& from) const;
   Candidate& candidate_for(const SocketAddress& from);
   bool contested(const Candidate& winner, TimePoint now) const;
   bool allowed(const SocketAddress& address) const;

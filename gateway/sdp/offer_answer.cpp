@@ -146,6 +146,11 @@ std::string OfferAnswer::offer(const std::vector<Codec>& codecs, Direction direc
   return local_text_;
 }
 
+const std::string& OfferAnswer::renew_offer() {
+  if (state_ == State::local_offer) publish(next_.receive_codecs);
+  return local_text_;
+}
+
 Result<RemoteMedia, Rejection> OfferAnswer::receive_answer(std::string_view sdp) {
   if (state_ != State::local_offer) {
     return fail(Rejection{RejectionReason::wrong_state, "no offer is open"});

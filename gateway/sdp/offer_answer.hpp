@@ -105,6 +105,8 @@ class OfferAnswer {
   /// same version. An open offer of ours is replaced by it. Empty, and nothing happens, while a
   /// remote offer is open.
   std::string offer(const std::vector<Codec>& codecs, Direction direction);
+  /// The open offer of ours again, as it is after a `relocate`. Without one nothing happens.
+  const std::string& renew_offer();
   /// The answer to our offer. One that can't be taken leaves the offer open.
   Result<RemoteMedia, Rejection> receive_answer(std::string_view sdp);
 
@@ -126,8 +128,11 @@ class OfferAnswer {
   /// receive, and our direction in it.
   const std::vector<Codec>& agreed_codecs() const { return agreed_.send_codecs; }
   /// The payload types under which the peer sends them to us (RFC 3264 §5.1: ours, from our own
-  /// description).
-  const std::vector<Codec>& receive_codecs() const { return agreed_.receive_codecs; }
+  /// description); before the first answer those of the offer, for media may overtake it.
+  const std::vector<Codec>& receive_codecs() const {
+    const bool first = state_ == State::local_offer && !established();
+    return first ? next_.receive_codecs : agreed_.receive_codecs;
+  }
   Direction direction() const { return agreed_.direction; }
   /// The text of our last description.
   const std::string& local_text() const { return local_text_; }

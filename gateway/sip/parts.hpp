@@ -4,12 +4,17 @@
 
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <string_view>
 
 /// Views into the text of one value, cut but not copied. The parser checks mandatory fields with
 /// them on every message; the types of header.hpp and uri.hpp are made from them. Nothing is
 /// returned for text that is not well formed.
 namespace trunkline::sip {
+
+/// A host as we write it: without the third colon that the grammar of RFC 3261 puts before an IPv4
+/// tail and that is tolerated (RFC 5118 §4.10).
+std::string host_text(std::string_view host);
 
 struct UriParts {
   Uri::Scheme scheme = Uri::Scheme::other;

@@ -1,6 +1,7 @@
 #include "sip/syntax.hpp"
 
 #include "base/net_address.hpp"
+#include "sip/parts.hpp"
 
 #include <algorithm>
 #include <charconv>
@@ -57,11 +58,23 @@ std::size_t end_of_quoted(std::string_view text, std::size_t at) {
 bool is_host(std::string_view text) {
   if (text.empty()) return false;
   if (text.front() == '[') {
-    const auto ip = IpAddress::parse(text);
+    const auto ip = IpAddress::parse(host_text(text));
     return ip && text.back() == ']' && text.find(':') != std::string_view::npos;
   }
   return std::ranges::all_of(
       text, [](char c) { return is_alphanumeric(c) || c == '-' || c == '.' || c == '_'; });
+}
+
+std::string host_text(std::string_view host) {
+  constexpr std::string_view kThreeColons = ":::";
+  std::string text(host);
+  const std::size_t at = host.find(kThreeColons);
+  if (at == std::string_view::npos) return text;
+  const std::string_view tail = host.substr(at + kThreeColons.size());
+  const bool four = tail.ends_with(']') && IpAddress::parse(tail.substr(0, tail.size() - 1)) &&
+                    tail.find(':') == std::string_view::npos;
+  if (four) text.erase(at, 1);
+  return text;
 }
 
 void Cursor::skip_blanks() {

@@ -311,7 +311,7 @@ Result<Uri> Uri::parse(std::string_view text) {
   }
   uri.user = parts->user;
   if (parts->password) uri.password = std::string(*parts->password);
-  uri.host = parts->host;
+  uri.host = host_text(parts->host);
   uri.port = parts->port;
   uri.parameters = uri_parameters(parts->parameters);
   uri.headers = parts->headers;

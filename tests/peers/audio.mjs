@@ -38,12 +38,13 @@ export class RtpPeer {
   static async open(address = '127.0.0.1') {
     for (let attempt = 0; attempt < 50; attempt += 1) {
       const port = 30000 + 2 * Math.floor(Math.random() * 4000);
-      const rtp = dgram.createSocket('udp4');
-      const rtcp = dgram.createSocket('udp4');
+      const family = address.includes(':') ? 'udp6' : 'udp4';
+      const rtp = dgram.createSocket(family);
+      const rtcp = dgram.createSocket(family);
       try {
         await bind(rtp, port, address);
         await bind(rtcp, port + 1, address);
-        return new RtpPeer(rtp, rtcp, port);
+        return new RtpPeer(rtp, rtcp, port, address);
       } catch {
         rtp.close();
         rtcp.close();
@@ -52,8 +53,8 @@ export class RtpPeer {
     throw new Error('no free RTP port pair');
   }
 
-  constructor(rtp, rtcp, port) {
-    Object.assign(this, { rtp, rtcp, port });
+  constructor(rtp, rtcp, port, address) {
+    Object.assign(this, { rtp, rtcp, port, address });
     this.remote = null;
     this.samples = [];
     this.received = 0;

@@ -4,20 +4,25 @@ import { EventEmitter } from 'node:events';
 import { randomBytes } from 'node:crypto';
 import { format, header, parse, tagOf, uriOf } from './sip_message.mjs';
 import { RtpPeer } from './audio.mjs';
+import { uriHost } from './gateway.mjs';
+import { network } from './raw_sip.mjs';
 import { until } from './until.mjs';
 
 const token = () => randomBytes(8).toString('hex');
 
 export class Carrier extends EventEmitter {
-  static async open(gateway, { port = gateway.carrierPort ?? 0 } = {}) {
-    const socket = dgram.createSocket('udp4');
-    await new Promise((resolve) => socket.bind(port, '127.0.0.1', resolve));
-    return new Carrier(socket, gateway);
+  // Signalling is at `address`, sound at `mediaAddress`; the gateway is at an address of the same family.
+  static async open(gateway, { port = gateway.carrierPort ?? 0, address = gateway.addresses?.[0] ?? '127.0.0.1', mediaAddress = address } = {}) {
+    const socket = dgram.createSocket(address.includes(':') ? 'udp6' : 'udp4');
+    await new Promise((resolve) => socket.bind(port, address, resolve));
+    return new Carrier(socket, gateway, mediaAddress);
   }
 
-  constructor(socket, gateway) {
+  constructor(socket, gateway, mediaAddress) {
     super();
     this.socket = socket;
+    this.address = socket.address().address;
+    this.mediaAddress = mediaAddress;
     socket.unref(); // a test that failed must not keep its process alive
     this.port = socket.address().port;
     this.gateway = gateway;
@@ -150,7 +155,7 @@ class CarrierCall extends EventEmitter {
     this.localUri = header(invite, 'to');
     this.remoteUri = header(invite, 'from');
     this.remoteTarget = uriOf(header(invite, 'contact'));
-    this.rtp = await RtpPeer.open();
+    this.rtp = await RtpPeer.open(this.carrier.mediaAddress);
     this.take(invite.body);
     this.answer100();
   }
@@ -195,11 +200,11 @@ class CarrierCall extends EventEmitter {
 
   // ---- a call that we make
   async start(number, from, sdp) {
-    this.rtp = await RtpPeer.open();
-    this.remoteTarget = `sip:${number}@127.0.0.1:${this.carrier.gateway.sipPort}`;
+    this.rtp = await RtpPeer.open(this.carrier.mediaAddress);
+    this.remoteTarget = `sip:${number}@${uriHost(this.carrier.address)}:${this.carrier.gateway.sipPort}`;
     this.localUri = `<sip:${from}@carrier.test>`;
     this.remoteUri = `<${this.remoteTarget}>`;
-    this.from = { address: '127.0.0.1', port: this.carrier.gateway.sipPort };
+    this.from = { address: this.carrier.address, port: this.carrier.gateway.sipPort };
     this.sendRequest('INVITE', this.sdpHeaders(), sdp ? this.sdp() : '');
   }
 
@@ -249,7 +254,7 @@ class CarrierCall extends EventEmitter {
 
   sendRequest(method, extra = [], body = '') {
     this.cseq += 1;
-    const via = `SIP/2.0/UDP 127.0.0.1:${this.carrier.port};branch=z9hG4bK${token()};rport`;
+    const via = `SIP/2.0/UDP ${uriHost(this.carrier.address)}:${this.carrier.port};branch=z9hG4bK${token()};rport`;
     if (method === 'INVITE') {
       this.inviteVia = via;
       this.inviteSequence = this.cseq;
@@ -341,7 +346,7 @@ class CarrierCall extends EventEmitter {
 
   acknowledge(response, body = '') {
     const success = response.status < 300;
-    const via = success ? `SIP/2.0/UDP 127.0.0.1:${this.carrier.port};branch=z9hG4bK${token()};rport` : this.inviteVia;
+    const via = success ? `SIP/2.0/UDP ${uriHost(this.carrier.address)}:${this.carrier.port};branch=z9hG4bK${token()};rport` : this.inviteVia;
     this.carrier.send(
       format(`ACK ${success ? this.remoteTarget : this.inviteTarget} SIP/2.0`, [
         ['Via', via],
@@ -359,7 +364,7 @@ class CarrierCall extends EventEmitter {
   // ---- media
   take(sdp) {
     const port = /^m=audio (\d+)/m.exec(sdp)?.[1];
-    const address = /^c=IN IP4 (\S+)/m.exec(sdp)?.[1];
+    const address = /^c=IN IP[46] (\S+)/m.exec(sdp)?.[1];
     if (!port || !address) return;
     this.remoteSdp = sdp;
     this.rtp.remote = { port: Number(port), address };
@@ -368,7 +373,7 @@ class CarrierCall extends EventEmitter {
   }
 
   contact() {
-    return [['Contact', `<sip:carrier@127.0.0.1:${this.carrier.port}>`]];
+    return [['Contact', `<sip:carrier@${uriHost(this.carrier.address)}:${this.carrier.port}>`]];
   }
 
   sdpHeaders() {
@@ -377,7 +382,7 @@ class CarrierCall extends EventEmitter {
 
   sdp() {
     return [
-      'v=0', `o=carrier 1 ${this.version} IN IP4 127.0.0.1`, 's=call', 'c=IN IP4 127.0.0.1', 't=0 0',
+      'v=0', `o=carrier 1 ${this.version} ${network(this.rtp.address)}`, 's=call', `c=${network(this.rtp.address)}`, 't=0 0',
       `m=audio ${this.rtp.port} RTP/AVP 0 ${this.rtp.eventPayloadType}`, 'a=rtpmap:0 PCMU/8000',
       `a=rtpmap:${this.rtp.eventPayloadType} telephone-event/8000`, `a=fmtp:${this.rtp.eventPayloadType} 0-16`,
       'a=ptime:20', `a=${this.direction}`, '',

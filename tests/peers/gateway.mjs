@@ -10,13 +10,20 @@ import { until } from './until.mjs';
 export const repository = resolve(dirname(fileURLToPath(import.meta.url)), '../..');
 export const build = resolve(repository, process.env.TRUNKLINE_BUILD ?? 'build/release');
 
+// An address as it stands in URIs.
+export const uriHost = (address) => (address.includes(':') ? `[${address}]` : address);
+
 export class Gateway {
   // `extra` is put over the default configuration, section by section. `trunks` and `routes` are YAML, or functions that
   // are given the gateway, whose ports they may need. A call on a trunk takes two of the `rtpPorts`, which begin at
   // `rtpFirst` where so many are wanted that there is no choice. `grpc` is more YAML for listen.grpc: ", tokens: [...]";
-  // `sip` lines of listen.sip, and `websocket` more elements of listen.websocket, text or functions.
-  static async start({ trunks, routes, users, extra = '', codecs = '[PCMU, PCMA]', trunkExtra = '', grpc = '', sip = '', websocket = '', rtpPorts = 200, rtpFirst, workers = 1, log = '{ level: debug, format: json }' } = {}) {
+  // `sip` lines of listen.sip, and `websocket` more elements of listen.websocket, text or functions. It listens for calls,
+  // and has media, at each of `addresses`; the API, the metrics and the carrier are at the first.
+  static async start({ trunks, routes, users, extra = '', codecs = '[PCMU, PCMA]', trunkExtra = '', grpc = '', sip = '', websocket = '', rtpPorts = 200, rtpFirst, workers = 1, addresses = ['127.0.0.1'], log = '{ level: debug, format: json }' } = {}) {
     const gateway = new Gateway();
+    gateway.addresses = addresses;
+    const hosts = addresses.map(uriHost);
+    [gateway.host] = hosts;
     gateway.wsPort = await freePort();
     gateway.adminPort = await freePort();
     gateway.sipPort = await freePort();
@@ -32,15 +39,14 @@ export class Gateway {
     gateway.configuration = `
 domain: example.test
 listen:
-  websocket: [{ bind: "127.0.0.1:${gateway.wsPort}" }${typeof websocket === 'function' ? websocket(gateway) : websocket}]
+  websocket: [${hosts.map((host) => `{ bind: "${host}:${gateway.wsPort}" }`).join(', ')}${typeof websocket === 'function' ? websocket(gateway) : websocket}]
   sip:
-    - { transport: udp, bind: "127.0.0.1:${gateway.sipPort}" }
-    - { transport: tcp, bind: "127.0.0.1:${gateway.sipPort}" }
+${hosts.flatMap((host) => ['udp', 'tcp'].map((transport) => `    - { transport: ${transport}, bind: "${host}:${gateway.sipPort}" }`)).join('\n')}
 ${typeof sip === 'function' ? sip(gateway) : sip}
-  grpc: { bind: "127.0.0.1:${gateway.grpcPort}"${grpc} }
-  admin: { bind: "127.0.0.1:${gateway.adminPort}" }
+  grpc: { bind: "${gateway.host}:${gateway.grpcPort}"${grpc} }
+  admin: { bind: "${gateway.host}:${gateway.adminPort}" }
 media:
-  bind: "127.0.0.1"
+  bind: ${JSON.stringify(addresses)}
   workers: ${workers}
   webrtc_port: ${gateway.webrtcPort}
   rtp_ports: "${gateway.rtpFirst}-${gateway.rtpFirst + rtpPorts - 1}"
@@ -48,8 +54,8 @@ users:
 ${users ?? '  - { name: alice, password: secret-a }\n  - { name: bob, password: secret-b }'}
 trunks:
 ${trunks ?? `  - name: carrier
-    uri: "sip:127.0.0.1:${gateway.carrierPort}"
-    allow: ["127.0.0.1/32"]
+    uri: "sip:${gateway.host}:${gateway.carrierPort}"
+    allow: ["${addresses[0]}"]
     codecs: ${codecs}
     options_interval: 0s
     max_calls: 2000
@@ -87,15 +93,19 @@ ${extra}
   }
 
   get grpcAddress() {
-    return `127.0.0.1:${this.grpcPort}`;
+    return `${this.host}:${this.grpcPort}`;
   }
 
   get url() {
-    return `ws://127.0.0.1:${this.wsPort}`;
+    return this.urlAt(this.addresses[0]);
+  }
+
+  urlAt(address) {
+    return `ws://${uriHost(address)}:${this.wsPort}`;
   }
 
   async get(path) {
-    return fetch(`http://127.0.0.1:${this.adminPort}${path}`);
+    return fetch(`http://${this.host}:${this.adminPort}${path}`);
   }
 
   // Sum of a metric over all its series whose labels include `labels`.

@@ -2,6 +2,7 @@
 import { spawn } from 'node:child_process';
 import dgram from 'node:dgram';
 import { existsSync } from 'node:fs';
+import { connect, createServer } from 'node:net';
 import { userInfo } from 'node:os';
 import { freePort } from './ports.mjs';
 import { until } from './until.mjs';
@@ -33,27 +34,44 @@ export class NameServer {
     return server;
   }
 
+  // "pass", "silent", "broken", "garbage", "truncated" (the answer is to be had by TCP); or the milliseconds by which
+  // answers are late. A function is given the type of the question: "A", "AAAA", "SRV", "NAPTR".
+  mode = 'pass';
+  queries = 0;
+  overTcp = 0;
+
   async listen(port) {
-    // "pass", "silent", "broken"; or the milliseconds by which answers are late.
-    this.mode = 'pass';
-    this.queries = 0;
+    this.port = await freePort();
     this.socket = dgram.createSocket('udp4');
-    await new Promise((resolve) => this.socket.bind(0, '127.0.0.1', resolve));
+    await new Promise((resolve) => this.socket.bind(this.port, '127.0.0.1', resolve));
     this.socket.unref();
-    this.port = this.socket.address().port;
-    this.socket.on('message', (query, source) => {
-      this.queries += 1;
-      if (this.mode === 'silent') return;
-      const reply = (answer) => this.socket.send(answer, source.port, source.address);
-      if (this.mode === 'broken') return reply(Buffer.concat([query.subarray(0, 2), Buffer.from([0x81, 0x82]), query.subarray(4)]));
-      const upstream = dgram.createSocket('udp4').unref();
-      upstream.once('message', (answer) => {
-        upstream.close();
-        if (typeof this.mode === 'number') setTimeout(() => reply(answer), this.mode).unref();
-        else reply(answer);
-      });
-      upstream.send(query, port, '127.0.0.1');
+    this.socket.on('message', (query, source) => this.relay(query, source, port));
+    this.stream = createServer((client) => {
+      this.overTcp += 1;
+      const upstream = connect({ host: '127.0.0.1', port });
+      for (const end of [client, upstream]) end.on('error', () => {}).unref();
+      client.pipe(upstream).pipe(client);
     });
+    await new Promise((resolve) => this.stream.listen(this.port, '127.0.0.1', resolve));
+    this.stream.unref();
+  }
+
+  relay(query, source, port) {
+    this.queries += 1;
+    const mode = typeof this.mode === 'function' ? this.mode(typeOf(query)) : this.mode;
+    const reply = (answer) => this.socket.send(answer, source.port, source.address);
+    const flagged = (first, second) => reply(Buffer.concat([query.subarray(0, 2), Buffer.from([first, second]), query.subarray(4)]));
+    if (mode === 'silent') return;
+    if (mode === 'broken') return flagged(0x81, 0x82);
+    if (mode === 'truncated') return flagged(0x83, 0x80);
+    if (mode === 'garbage') return reply(Buffer.concat([query.subarray(0, 2), Buffer.from('8180ffffffffffffffffc0c0c0c0', 'hex')]));
+    const upstream = dgram.createSocket('udp4').unref();
+    upstream.once('message', (answer) => {
+      upstream.close();
+      if (typeof mode === 'number') setTimeout(() => reply(answer), mode).unref();
+      else reply(answer);
+    });
+    upstream.send(query, port, '127.0.0.1');
   }
 
   // Whether a question gets an answer.
@@ -75,6 +93,13 @@ export class NameServer {
 
   close() {
     this.socket.close();
+    this.stream.close();
     this.process.kill('SIGKILL');
   }
+}
+
+function typeOf(query) {
+  let at = 12;
+  while (query[at] > 0) at += query[at] + 1;
+  return { 1: 'A', 28: 'AAAA', 33: 'SRV', 35: 'NAPTR' }[query.readUInt16BE(at + 1)];
 }

@@ -15,17 +15,19 @@ const bound = (socket, begin) => new Promise((done) => {
 });
 const closed = (socket) => new Promise((done) => socket.close(done));
 
-async function isFree(port) {
-  const udp = dgram.createSocket('udp4');
+async function isFreeAt(address, port) {
+  const udp = dgram.createSocket(address.includes(':') ? 'udp6' : 'udp4');
   const tcp = createServer();
   const free = [
-    await bound(udp, (ready) => udp.bind(port, '127.0.0.1', ready)),
-    await bound(tcp, (ready) => tcp.listen(port, '127.0.0.1', ready)),
+    await bound(udp, (ready) => udp.bind(port, address, ready)),
+    await bound(tcp, (ready) => tcp.listen(port, address, ready)),
   ];
   await closed(udp);
   await closed(tcp);
   return free.every(Boolean);
 }
+
+const isFree = async (port) => (await isFreeAt('127.0.0.1', port)) && isFreeAt('::1', port);
 
 // The first, an even one, of `count` consecutive ports that nothing is bound to, neither by UDP nor by TCP, and that
 // this process wasn't given just before.

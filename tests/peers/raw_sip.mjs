@@ -3,15 +3,21 @@ import dgram from 'node:dgram';
 import { connect } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import { randomBytes } from 'node:crypto';
+import { uriHost } from './gateway.mjs';
 import { format, parse } from './sip_message.mjs';
 import { PATIENCE, until } from './until.mjs';
 
 export const token = () => randomBytes(8).toString('hex');
 
-export const SDP = (port) => [
-  'v=0', 'o=raw 1 1 IN IP4 127.0.0.1', 's=-', 'c=IN IP4 127.0.0.1', 't=0 0', `m=audio ${port} RTP/AVP 0`,
+export const network = (address) => `IN ${address.includes(':') ? 'IP6' : 'IP4'} ${address}`;
+
+export const SDP = (port, address = '127.0.0.1') => [
+  'v=0', `o=raw 1 1 ${network(address)}`, 's=-', `c=${network(address)}`, 't=0 0', `m=audio ${port} RTP/AVP 0`,
   'a=rtpmap:0 PCMU/8000', 'a=sendrecv', '',
 ].join('\r\n');
+
+// Where the gateway is for a peer at this address.
+const gatewayFor = (address) => (address.includes(':') ? '::1' : '127.0.0.1');
 
 class Inbox {
   constructor() {
@@ -42,7 +48,7 @@ class Inbox {
 
 export class UdpPeer extends Inbox {
   static async open(gateway, { address = '127.0.0.1', port = 0 } = {}) {
-    const socket = dgram.createSocket('udp4');
+    const socket = dgram.createSocket(address.includes(':') ? 'udp6' : 'udp4');
     await new Promise((resolve, reject) => {
       socket.once('error', reject);
       socket.bind(port, address, resolve);
@@ -59,7 +65,7 @@ export class UdpPeer extends Inbox {
   }
 
   send(octets) {
-    this.socket.send(Buffer.isBuffer(octets) ? octets : Buffer.from(octets, 'latin1'), this.gateway.sipPort, '127.0.0.1');
+    this.socket.send(Buffer.isBuffer(octets) ? octets : Buffer.from(octets, 'latin1'), this.gateway.sipPort, gatewayFor(this.address));
   }
 
   close() {
@@ -69,7 +75,7 @@ export class UdpPeer extends Inbox {
 
 export class TcpPeer extends Inbox {
   static async open(gateway, { address = '127.0.0.1' } = {}) {
-    const socket = connect({ host: '127.0.0.1', port: gateway.sipPort, localAddress: address });
+    const socket = connect({ host: gatewayFor(address), port: gateway.sipPort, localAddress: address });
     socket.setNoDelay(true);
     await new Promise((resolve, reject) => socket.once('connect', resolve).once('error', reject));
     return new TcpPeer(socket, gateway);
@@ -127,15 +133,16 @@ export class TlsPeer extends TcpPeer {
 
 // A complete, correct request of `peer`; `change` may replace header values or leave them out (undefined).
 export function request(peer, method, { to = 'echo', callId = `${token()}@raw`, cseq = 1, headers = {}, body = '', uri } = {}) {
-  const target = uri ?? `sip:${to}@127.0.0.1:${peer.gateway.sipPort}`;
+  const host = uriHost(peer.address ?? '127.0.0.1');
+  const target = uri ?? `sip:${to}@${uriHost(gatewayFor(host))}:${peer.gateway.sipPort}`;
   const all = {
-    Via: `SIP/2.0/${peer.transport} ${peer.address}:${peer.port};branch=z9hG4bK${token()};rport`,
+    Via: `SIP/2.0/${peer.transport} ${host}:${peer.port};branch=z9hG4bK${token()};rport`,
     'Max-Forwards': '70',
     From: `<sip:raw@carrier.test>;tag=${token()}`,
     To: `<${target}>`,
     'Call-ID': callId,
     CSeq: `${cseq} ${method}`,
-    Contact: `<sip:raw@${peer.address}:${peer.port}>`,
+    Contact: `<sip:raw@${host}:${peer.port}>`,
     ...(body === '' ? {} : { 'Content-Type': 'application/sdp' }),
     ...headers,
   };
@@ -143,7 +150,7 @@ export function request(peer, method, { to = 'echo', callId = `${token()}@raw`, 
 }
 
 export function invite(peer, options = {}) {
-  return request(peer, 'INVITE', { body: SDP(options.rtpPort ?? 40000), ...options });
+  return request(peer, 'INVITE', { body: SDP(options.rtpPort ?? 40000, peer.address?.includes(':') ? '::1' : undefined), ...options });
 }
 
 // The ACK of a final response other than 2xx: everything but the method as in the request.

@@ -4,7 +4,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'no
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { encodeUlaw } from './audio.mjs';
-import { repository } from './gateway.mjs';
+import { repository, uriHost } from './gateway.mjs';
 import { LossyRelay } from './lossy_relay.mjs';
 import { freePort, freePorts } from './ports.mjs';
 import { until } from './until.mjs';
@@ -12,9 +12,9 @@ import { until } from './until.mjs';
 // Whether something of this machine is bound to the UDP port, or listens on the TCP port.
 function bound(transport, port) {
   const hex = port.toString(16).toUpperCase().padStart(4, '0');
-  const file = transport === 'tcp' ? '/proc/net/tcp' : '/proc/net/udp';
   const state = transport === 'tcp' ? '0A' : '07';
-  return readFileSync(file, 'latin1').split('\n').some((line) => {
+  const lines = ['', '6'].flatMap((family) => readFileSync(`/proc/net/${transport}${family}`, 'latin1').split('\n'));
+  return lines.some((line) => {
     const [, local, , at] = line.trim().split(/\s+/);
     return local?.endsWith(`:${hex}`) && at === state;
   });
@@ -45,6 +45,7 @@ export class Sipp {
 
   constructor(gateway, scenario, { port, mediaPort, relay, transport = 'udp', calls = 1, rate = 10, dial = 'echo', keys = {}, args = [], waits = false, seconds = 120 }) {
     Object.assign(this, { port, transport, relay });
+    const address = gateway.addresses?.[0] ?? '127.0.0.1';
     // Behind a relay it says in SIP the ports that each side knows of the other.
     if (relay) keys = { local_port: relay.port, remote_port: gateway.sipPort, ...keys };
     this.folder = mkdtempSync(join(tmpdir(), 'trunkline-sipp-'));
@@ -54,9 +55,9 @@ export class Sipp {
     writeFileSync(join(this.folder, 'scenario.xml'), text);
     if (text.includes('tone.ulaw')) writeFileSync(join(this.folder, 'tone.ulaw'), tone(440, 1));
     const command = [
-      ...(waits ? [] : [`127.0.0.1:${relay?.gatewayPort ?? gateway.sipPort}`, '-r', String(rate), '-s', dial]),
-      '-sf', 'scenario.xml', '-i', '127.0.0.1', '-bind_local',
-      '-p', String(port), '-mi', '127.0.0.1', '-mp', String(mediaPort), '-t', transport === 'tcp' ? 't1' : 'u1', '-m', String(calls),
+      ...(waits ? [] : [`${uriHost(address)}:${relay?.gatewayPort ?? gateway.sipPort}`, '-r', String(rate), '-s', dial]),
+      '-sf', 'scenario.xml', '-i', address, '-bind_local',
+      '-p', String(port), '-mi', address, '-mp', String(mediaPort), '-t', transport === 'tcp' ? 't1' : 'u1', '-m', String(calls),
       '-nostdin', '-trace_err', '-trace_msg', '-timeout', `${seconds}s`, '-timeout_error',
       '-error_file', 'errors.log', '-message_file', 'messages.log', ...args,
     ];

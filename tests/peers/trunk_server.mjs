@@ -1,5 +1,6 @@
 // A SIP server of a carrier's over UDP, which answers what the test says, or nothing.
 import dgram from 'node:dgram';
+import { uriHost } from './gateway.mjs';
 import { SDP, token } from './raw_sip.mjs';
 import { format, header, parse } from './sip_message.mjs';
 import { until } from './until.mjs';
@@ -7,7 +8,7 @@ import { until } from './until.mjs';
 export class TrunkServer {
   // `answer` is asked once for each request but ACK: a status, several in order, or nothing for silence.
   static async open({ port = 0, address = '127.0.0.1', answer = () => 200 } = {}) {
-    const socket = dgram.createSocket('udp4');
+    const socket = dgram.createSocket(address.includes(':') ? 'udp6' : 'udp4');
     await new Promise((resolve, reject) => {
       socket.once('error', reject);
       socket.bind(port, address, resolve);
@@ -53,10 +54,10 @@ export class TrunkServer {
       ['To', /;tag=/.test(to) || status === 100 ? to : `${to};tag=${this.tag}`],
       ['Call-ID', header(request, 'call-id')],
       ['CSeq', header(request, 'cseq')],
-      ['Contact', `<sip:carrier@${this.address}:${this.port}${this.contactParameters}>`],
+      ['Contact', `<sip:carrier@${uriHost(this.address)}:${this.port}${this.contactParameters}>`],
       ...headers,
       ...(answered ? [['Content-Type', 'application/sdp']] : []),
-    ], answered ? SDP(40000) : ''), 'latin1');
+    ], answered ? SDP(40000, this.address) : ''), 'latin1');
     this.sent.get(request.key).push(text);
     this.transmit(text, request.source);
   }

@@ -75,15 +75,15 @@ call::Settings World::settings() {
 
 call::MediaResources World::resources(std::size_t workers) {
   call::MediaResources made;
-  made.bind = made.advertise = *IpAddress::parse("192.0.2.1");
+  const IpAddress own = *IpAddress::parse("192.0.2.1");
+  made.addresses = {{own, own}};
   for (std::size_t index = 0; index < workers; ++index) {
     const auto offset = static_cast<std::uint16_t>(index);
     call::MediaResources::Worker worker;
-    worker.candidates = {{made.bind, static_cast<std::uint16_t>(19000 + offset)}};
+    worker.candidates = {{own, static_cast<std::uint16_t>(19000 + offset)}};
     worker.fingerprint = media::Fingerprint{"sha-256", "AA:B" + std::to_string(index)};
     for (int port = 0; port < 80; port += 2)
-      worker.trunk_ports[made.bind].push_back(
-          static_cast<std::uint16_t>(20000 + 100 * offset + port));
+      worker.trunk_ports[own].push_back(static_cast<std::uint16_t>(20000 + 100 * offset + port));
     made.workers.push_back(worker);
   }
   made.fingerprint = *made.workers.front().fingerprint;

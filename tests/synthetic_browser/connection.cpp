@@ -25,8 +25,9 @@ struct Connection::Impl {
       : url(std::move(address)), agent(std::move(settings), random) {}
 
   struct Media {
-    explicit Media(asio::io_context& context)
-        : socket(context, asio::ip::udp::endpoint(asio::ip::address_v4::loopback(), 0)) {}
+    Media(asio::io_context& context, bool ipv6)
+        : socket(context, ipv6 ? asio::ip::udp::endpoint(asio::ip::address_v6::loopback(), 0)
+                               : asio::ip::udp::endpoint(asio::ip::address_v4::loopback(), 0)) {}
     asio::ip::udp::socket socket;
     asio::ip::udp::endpoint from;
     std::array<std::uint8_t, 2048> buffer{};
@@ -40,7 +41,7 @@ struct Connection::Impl {
   beast::flat_buffer incoming;
   std::deque<std::string> outgoing;
   bool writing = false;
-  std::map<int, std::unique_ptr<Media>> media;
+  std::map<std::pair<int, bool>, std::unique_ptr<Media>> media;  ///< by call, and whether by IPv6
   std::unique_ptr<asio::posix::stream_descriptor> watched;
   std::function<bool()> on_watched;
 
@@ -91,9 +92,10 @@ struct Connection::Impl {
       outgoing.push_back(std::move(message));
     write();
     for (const auto& datagram : agent.take_datagrams()) {
-      auto& leg = media[datagram.call];
+      const bool ipv6 = datagram.to.ip.is_v6();
+      auto& leg = media[{datagram.call, ipv6}];
       if (!leg) {
-        leg = std::make_unique<Media>(context);
+        leg = std::make_unique<Media>(context, ipv6);
         listen(datagram.call, *leg);
       }
       const auto address = asio::ip::make_address(datagram.to.ip.text());
@@ -101,7 +103,7 @@ struct Connection::Impl {
       leg->socket.send_to(asio::buffer(datagram.bytes), {address, datagram.to.port}, 0, ignored);
     }
     for (auto entry = media.begin(); entry != media.end();) {
-      const WebCall* call = agent.find(entry->first);
+      const WebCall* call = agent.find(entry->first.first);
       if (call != nullptr && !call->over) {
         ++entry;
         continue;
@@ -136,10 +138,11 @@ bool Connection::connect(std::string& why) {
   std::string authority = impl_->url.substr(impl_->url.find("//") + 2);
   authority = authority.substr(0, authority.find('/'));
   const auto colon = authority.rfind(':');
+  std::string host = authority.substr(0, colon);
+  if (host.starts_with('[')) host = host.substr(1, host.size() - 2);
   beast::error_code error;
   asio::ip::tcp::resolver resolver(impl_->context);
-  const auto found =
-      resolver.resolve(authority.substr(0, colon), authority.substr(colon + 1), error);
+  const auto found = resolver.resolve(host, authority.substr(colon + 1), error);
   auto socket = std::make_unique<Socket>(impl_->context);
   if (!error) beast::get_lowest_layer(*socket).socket().connect(*found.begin(), error);
   if (!error) {

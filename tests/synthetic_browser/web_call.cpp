@@ -17,8 +17,8 @@ std::string line_value(std::string_view sdp, std::string_view prefix) {
   return {};
 }
 
-std::optional<SocketAddress> first_candidate(std::string_view sdp) {
-  std::istringstream words(line_value(sdp, "a=candidate:"));
+std::optional<SocketAddress> read_candidate(const std::string& line) {
+  std::istringstream words(line);
   std::string foundation, component, transport, priority, address, port;
   words >> foundation >> component >> transport >> priority >> address >> port;
   const auto ip = IpAddress::parse(address);
@@ -26,6 +26,22 @@ std::optional<SocketAddress> first_candidate(std::string_view sdp) {
   std::from_chars(port.data(), port.data() + port.size(), number);
   if (!ip || number == 0) return std::nullopt;
   return SocketAddress{*ip, number};
+}
+
+/// The candidate that stands in c= and m= too, by which a test chooses the family; else the first.
+std::optional<SocketAddress> default_candidate(std::string_view sdp) {
+  constexpr std::string_view kPrefix = "a=candidate:";
+  std::istringstream connection(line_value(sdp, "c=IN "));
+  std::string family, address;
+  connection >> family >> address;
+  std::optional<SocketAddress> first;
+  for (std::size_t at = sdp.find(kPrefix); at != std::string_view::npos;
+       at = sdp.find(kPrefix, at + 1)) {
+    const auto candidate = read_candidate(line_value(sdp.substr(at), kPrefix));
+    if (!first) first = candidate;
+    if (candidate && candidate->ip == IpAddress::parse(address)) return candidate;
+  }
+  return first;
 }
 
 }  // namespace
@@ -40,7 +56,7 @@ std::optional<GatewayMedia> read_gateway_media(std::string_view sdp) {
     if (sdp.find("a=" + std::string(direction) + "\r\n") != std::string_view::npos)
       media.direction = direction;
   }
-  const auto candidate = first_candidate(sdp);
+  const auto candidate = default_candidate(sdp);
   const bool usable = candidate && !media.ice.ufrag.empty() && !media.fingerprint.value.empty() &&
                       sdp.find("a=rtcp-mux\r\n") != std::string_view::npos;
   if (!usable) return std::nullopt;

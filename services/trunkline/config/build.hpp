@@ -29,6 +29,11 @@ void build_users(const Build& build);
 void build_routes(const Build& build);  ///< after users and trunks
 void build_node(const Build& build);    ///< everything that stands alone
 
+/// The addresses of a section's bind and advertise, one per family at most; without bind those of
+/// `standard`.
+std::vector<call::MediaAddress> build_media_addresses(
+    const Build& build, const Value& section, const std::vector<call::MediaAddress>& standard);
+
 /// The files of a `tls` section as paths to open: certificate and key, and as authorities the file
 /// that the key `authorities` names. A problem at the key of a file that is of no use now. Nothing
 /// without the section.

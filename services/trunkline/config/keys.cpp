@@ -263,10 +263,12 @@ constexpr std::array kCredentials{
 constexpr std::array kTrunkMedia{
     Key{.name = "bind",
         .kind = ip,
-        .doc = "Local address of this trunk's media; default: media.bind."},
+        .doc = "Local address of this trunk's media, or one per family; default: media.bind.",
+        .shape = Shape::one_or_list},
     Key{.name = "advertise",
         .kind = ip,
-        .doc = "What this trunk is told to send to; default: media.advertise."},
+        .doc = "What this trunk is told to send to, one per family; default: media.advertise.",
+        .shape = Shape::one_or_list},
 };
 constexpr std::array kTrunk{
     Key{.name = "name", .kind = name, .doc = "Name in routes, logs and metrics.", .required = true},

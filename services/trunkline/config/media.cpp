@@ -21,34 +21,23 @@ std::vector<IpAddress> addresses(const Build& build, const Value& list) {
   return result;
 }
 
-std::optional<IpAddress> of_family(const std::vector<IpAddress>& list, const IpAddress& like) {
-  const auto found = std::ranges::find_if(
-      list, [&like](const IpAddress& ip) { return ip.is_v4() == like.is_v4(); });
-  return found == list.end() ? std::nullopt : std::optional(*found);
+/// fe80::/10: an address that means something on one link only, and needs to say which.
+bool is_link_local(const IpAddress& ip) {
+  return ip.is_v6() && ip.bytes()[0] == 0xfe && (ip.bytes()[1] & 0xc0) == 0x80;
+}
+
+void check_told(const Build& build, const Value& key, const IpAddress& ip) {
+  if (ip.is_unspecified() || is_link_local(ip)) {
+    build.wrong(key, ip.text() + " can't be reached by anyone",
+                "write the address that peers reach");
+  }
 }
 
 void media_addresses(const Build& build) {
-  const Value& media = build.file["media"];
   io::MediaSettings& settings = build.config.gateway.io.media;
-  settings.bind = addresses(build, media["bind"]);
-  const std::vector<IpAddress> advertised = addresses(build, media["advertise"]);
-  for (const IpAddress& ip : advertised) {
-    if (!of_family(settings.bind, ip)) {
-      build.wrong(media["advertise"], ip.text() + " has no bind address of its family",
-                  "add an address of that family to media.bind");
-    }
-    if (ip.is_unspecified()) {
-      build.wrong(media["advertise"], ip.text() + " can't be reached by anyone",
-                  "write the address that peers reach");
-    }
-  }
-  for (const IpAddress& ip : settings.bind) {
-    const auto told = of_family(advertised, ip);
-    if (!told && ip.is_unspecified()) {
-      build.wrong(media["bind"], ip.text() + " can't be told to peers",
-                  "add media.advertise with the address they reach");
-    }
-    settings.advertise.push_back(told.value_or(ip));
+  for (const auto& [bind, advertise] : build_media_addresses(build, build.file["media"], {})) {
+    settings.bind.push_back(bind);
+    settings.advertise.push_back(advertise);
   }
 }
 
@@ -106,6 +95,35 @@ void media_ports(const Build& build) {
 }
 
 }  // namespace
+
+std::vector<call::MediaAddress> build_media_addresses(
+    const Build& build, const Value& section, const std::vector<call::MediaAddress>& standard) {
+  std::vector<call::MediaAddress> made;
+  for (const IpAddress& ip : addresses(build, section["bind"]))
+    made.push_back({ip, {}});
+  if (made.empty()) made = standard;
+  for (const IpAddress& ip : addresses(build, section["advertise"])) {
+    check_told(build, section["advertise"], ip);
+    const auto own = std::ranges::find_if(made, [&ip](const call::MediaAddress& address) {
+      return address.bind.is_v4() == ip.is_v4();
+    });
+    if (own == made.end()) {
+      build.wrong(section["advertise"], ip.text() + " has no bind address of its family",
+                  "add an address of that family to " + section.path + ".bind");
+    } else {
+      own->advertise = ip;
+    }
+  }
+  for (call::MediaAddress& address : made) {
+    if (!address.advertise.empty()) continue;
+    address.advertise = address.bind;
+    if (address.bind.is_unspecified() || is_link_local(address.bind)) {
+      build.wrong(section["bind"], address.bind.text() + " can't be told to peers",
+                  "add " + section.path + ".advertise with the address they reach");
+    }
+  }
+  return made;
+}
 
 void build_media(const Build& build) {
   media_addresses(build);

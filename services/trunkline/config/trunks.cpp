@@ -46,26 +46,19 @@ sip::Uri trunk_uri(const Build& build, const Value& key) {
 }
 
 void trunk_media(const Build& build, const Value& media, call::TrunkSettings& trunk) {
-  if (media["bind"].known) trunk.media_bind = IpAddress::parse(media["bind"].text);
-  if (media["advertise"].known) trunk.media_advertise = IpAddress::parse(media["advertise"].text);
-  if (trunk.media_advertise && trunk.media_advertise->is_unspecified()) {
-    build.wrong(media["advertise"], "can't be reached by anyone",
-                "write the address that the trunk reaches");
-  }
-  if (!trunk.media_bind) return;
-  if (trunk.media_bind->is_unspecified() && !trunk.media_advertise) {
-    build.wrong(media["bind"], "can't be told to peers",
-                "add advertise with the address that the trunk reaches");
-  }
-  if (trunk.media_advertise && trunk.media_advertise->is_v4() != trunk.media_bind->is_v4()) {
-    build.wrong(media["advertise"], "is of another address family than bind", "use one family");
-  }
+  if (!media["bind"].present && !media["advertise"].present) return;
   io::MediaSettings& settings = build.config.gateway.io.media;
-  const auto known = [&](const std::vector<IpAddress>& list) {
-    return std::ranges::find(list, *trunk.media_bind) != list.end();
-  };
-  if (!known(settings.bind) && !known(settings.trunk_binds))
-    settings.trunk_binds.push_back(*trunk.media_bind);
+  std::vector<call::MediaAddress> standard;
+  for (std::size_t index = 0; index < settings.bind.size(); ++index)
+    standard.push_back({settings.bind[index], settings.advertise[index]});
+  trunk.media = build_media_addresses(build, media, standard);
+  for (const call::MediaAddress& address : trunk.media) {
+    const auto known = [&](const std::vector<IpAddress>& list) {
+      return std::ranges::find(list, address.bind) != list.end();
+    };
+    if (!known(settings.bind) && !known(settings.trunk_binds))
+      settings.trunk_binds.push_back(address.bind);
+  }
 }
 
 void trunk_codecs(const Build& build, const Value& key, call::TrunkSettings& trunk) {

@@ -99,6 +99,17 @@ TEST(AddressRange, SpecificityOrdersNetAddressAndPort) {
   EXPECT_LT(address, port);
 }
 
+TEST(AddressRange, OfMappedAddressesIsOneOfIpv4) {
+  const auto range = AddressRange::parse("::ffff:192.0.2.0/120");
+  ASSERT_TRUE(range);
+  EXPECT_EQ(range->text(), "192.0.2.0/24");
+  EXPECT_TRUE(range->contains(*IpAddress::parse("192.0.2.7")));
+  EXPECT_TRUE(range->contains(*IpAddress::parse("::ffff:192.0.2.7")));
+  EXPECT_EQ(AddressRange::parse("::ffff:192.0.2.7")->text(), "192.0.2.7/32");
+  EXPECT_FALSE(AddressRange::parse("::ffff:192.0.2.0/24"));
+  EXPECT_FALSE(AddressRange::parse("::ffff:192.0.2.0/129"));
+}
+
 TEST(AddressRange, RefusesBadPrefixes) {
   for (const char* text :
        {"192.0.2.0/33", "192.0.2.0/-1", "192.0.2.0/", "2001:db8::/129", "host/24", "/24", ""}) {

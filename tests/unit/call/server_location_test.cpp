@@ -13,29 +13,40 @@ using testing::SizeIs;
 using testing::UnorderedElementsAre;
 using Type = DnsQuestion::Type;
 
-/// A zone, by "NAPTR name", "SRV name" or "A name"; what stands in it nowhere is answered with
-/// nothing.
+/// A zone, by "NAPTR name", "SRV name", "A name" or "AAAA name"; what stands in it nowhere is
+/// answered with nothing.
 struct Zone {
   std::map<std::string, DnsAnswer> answers;
   std::vector<std::string> asked;
 
   static std::string name(const DnsQuestion& question) {
-    const std::string_view type = question.type == Type::naptr ? "NAPTR "
-                                  : question.type == Type::srv ? "SRV "
-                                                               : "A ";
-    return std::string(type) + question.name;
+    switch (question.type) {
+      case Type::naptr:
+        return "NAPTR " + question.name;
+      case Type::srv:
+        return "SRV " + question.name;
+      case Type::a:
+        return "A " + question.name;
+      case Type::aaaa:
+        return "AAAA " + question.name;
+    }
+    return {};
   }
   void address(const std::string& host, std::vector<std::string_view> addresses) {
-    for (const auto one : addresses)
-      answers["A " + host].addresses.push_back(*IpAddress::parse(one));
+    for (const auto one : addresses) {
+      const IpAddress ip = *IpAddress::parse(one);
+      answers[(ip.is_v6() ? "AAAA " : "A ") + host].addresses.push_back(ip);
+    }
   }
   void srv(const std::string& of, std::vector<SrvRecord> records) {
     answers["SRV " + of].srv = std::move(records);
   }
   std::vector<ServerTarget> locate(std::string_view uri,
-                                   std::vector<Transport> transports = {
-                                       Transport::udp, Transport::tcp, Transport::tls}) {
-    ServerLocation location(*sip::Uri::parse(uri), std::move(transports));
+                                   std::vector<Transport> transports = {Transport::udp,
+                                                                        Transport::tcp,
+                                                                        Transport::tls},
+                                   AddressFamilies families = {}) {
+    ServerLocation location(*sip::Uri::parse(uri), std::move(transports), families);
     for (int round = 0; round < 10 && !location.done(); ++round) {
       for (const DnsQuestion& question : location.questions()) {
         asked.push_back(name(question));
@@ -75,8 +86,8 @@ TEST(ServerLocation, AsksForAddressesAloneWhereThePortIsNamed) {
   Zone zone;
   zone.address("carrier.test", {"192.0.2.1", "2001:db8::1"});
   EXPECT_THAT(places(zone.locate("sip:carrier.test:5080")),
-              ElementsAre("udp 192.0.2.1:5080", "udp [2001:db8::1]:5080"));
-  EXPECT_THAT(zone.asked, ElementsAre("A carrier.test"));
+              ElementsAre("udp [2001:db8::1]:5080", "udp 192.0.2.1:5080"));
+  EXPECT_THAT(zone.asked, ElementsAre("AAAA carrier.test", "A carrier.test"));
 }
 
 // RFC 3263 §4.1: NAPTR, then SRV, then A and AAAA [naptr-srv]
@@ -91,7 +102,8 @@ TEST(ServerLocation, GoesFromNaptrToSrvToAddresses) {
   EXPECT_THAT(places(zone.locate("sip:carrier.test")),
               ElementsAre("tcp 192.0.2.1:5070", "udp 192.0.2.2:5090"));
   EXPECT_THAT(zone.asked, ElementsAre("NAPTR carrier.test", "SRV _sip._tcp.other.test",
-                                      "SRV _sip._udp.carrier.test", "A one.test", "A two.test"));
+                                      "SRV _sip._udp.carrier.test", "AAAA one.test", "A one.test",
+                                      "AAAA two.test", "A two.test"));
 }
 
 // RFC 3403 §4.1: of the orders the lowest that has a service of ours
@@ -126,7 +138,7 @@ TEST(ServerLocation, AsksForNoNaptrWhereTheTransportIsNamed) {
   zone.address("one.test", {"192.0.2.1"});
   EXPECT_THAT(places(zone.locate("sip:carrier.test;transport=tcp")),
               ElementsAre("tcp 192.0.2.1:5071"));
-  EXPECT_THAT(zone.asked, ElementsAre("SRV _sip._tcp.carrier.test", "A one.test"));
+  EXPECT_THAT(zone.asked, ElementsAre("SRV _sip._tcp.carrier.test", "AAAA one.test", "A one.test"));
 }
 
 // RFC 3263 §4.1: sips means TLS alone
@@ -139,8 +151,8 @@ TEST(ServerLocation, FindsOnlyTlsForSips) {
   Zone empty;
   empty.address("carrier.test", {"192.0.2.1"});
   EXPECT_THAT(places(empty.locate("sips:carrier.test")), ElementsAre("tls 192.0.2.1:5061"));
-  EXPECT_THAT(empty.asked,
-              ElementsAre("NAPTR carrier.test", "SRV _sips._tcp.carrier.test", "A carrier.test"));
+  EXPECT_THAT(empty.asked, ElementsAre("NAPTR carrier.test", "SRV _sips._tcp.carrier.test",
+                                       "AAAA carrier.test", "A carrier.test"));
 }
 
 // RFC 3263 §4.1: without NAPTR, SRV of the transports that we have [naptr-srv]
@@ -184,7 +196,42 @@ TEST(ServerLocation, AsksNoServerForLocalhost) {
   Zone zone;
   zone.address("localhost", {"127.0.0.1"});
   EXPECT_THAT(places(zone.locate("sip:localhost")), ElementsAre("udp 127.0.0.1:5060"));
-  EXPECT_THAT(zone.asked, ElementsAre("A localhost"));
+  EXPECT_THAT(zone.asked, ElementsAre("AAAA localhost", "A localhost"));
+}
+
+// RFC 8305 §4: the families take turns, so that a second try takes another path
+// [race-failover-shared]
+TEST(ServerLocation, AlternatesBetweenTheFamiliesOfAHost) {
+  Zone zone;
+  zone.srv("_sip._udp.carrier.test", {{1, 0, 5060, "one.test"}, {2, 0, 5060, "two.test"}});
+  zone.address("one.test", {"192.0.2.1", "192.0.2.2", "192.0.2.3", "2001:db8::1", "2001:db8::2"});
+  zone.address("two.test", {"192.0.2.9"});
+  EXPECT_THAT(places(zone.locate("sip:carrier.test;transport=udp")),
+              ElementsAre("udp [2001:db8::1]:5060", "udp 192.0.2.1:5060", "udp [2001:db8::2]:5060",
+                          "udp 192.0.2.2:5060", "udp 192.0.2.3:5060", "udp 192.0.2.9:5060"));
+}
+
+// RFC 3263 §4.2: addresses of a family by which we send nothing are not asked for
+TEST(ServerLocation, AsksForTheFamiliesThatWeHave) {
+  Zone zone;
+  zone.address("carrier.test", {"192.0.2.1", "2001:db8::1"});
+  EXPECT_THAT(places(zone.locate("sip:carrier.test:5060", {Transport::udp}, {.ipv6 = false})),
+              ElementsAre("udp 192.0.2.1:5060"));
+  EXPECT_THAT(zone.asked, ElementsAre("A carrier.test"));
+  EXPECT_THAT(places(zone.locate("sip:carrier.test:5060", {Transport::udp}, {.ipv4 = false})),
+              ElementsAre("udp [2001:db8::1]:5060"));
+  EXPECT_THAT(zone.asked, ElementsAre("A carrier.test", "AAAA carrier.test"));
+}
+
+TEST(ServerLocation, KnowsSomeTargetsBeforeAllHaveBeenAnswered) {
+  ServerLocation location(*sip::Uri::parse("sip:carrier.test:5060"), {Transport::udp});
+  DnsAnswer answer;
+  answer.addresses = {*IpAddress::parse("192.0.2.1")};
+  location.answer({Type::a, "carrier.test"}, answer);
+  EXPECT_FALSE(location.done());
+  EXPECT_THAT(places(location.targets()), ElementsAre("udp 192.0.2.1:5060"));
+  location.answer({Type::aaaa, "carrier.test"}, {});
+  EXPECT_TRUE(location.done());
 }
 
 TEST(ServerLocation, FindsNothingForATransportThatTrunksDoNotHave) {
@@ -203,7 +250,7 @@ TEST(ServerLocation, IsBoundedHoweverLongTheAnswersAre) {
           *IpAddress::parse("192.0.2." + std::to_string(j)));
   }
   EXPECT_THAT(zone.locate("sip:carrier.test", {Transport::udp}), SizeIs(16));
-  EXPECT_LE(zone.asked.size(), 20U);
+  EXPECT_LE(zone.asked.size(), 2U + 2U * 16U);
 }
 
 ServerTarget target(std::uint32_t priority, std::uint16_t weight, std::uint16_t record,

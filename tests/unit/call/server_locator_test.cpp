@@ -13,8 +13,11 @@ using Type = DnsQuestion::Type;
 
 struct Locator : testing::Test {
   TimePoint now{seconds{1000}};
-  ServerLocator locator{
-      {{"carrier", *sip::Uri::parse("sip:carrier.test")}}, {sip::Transport::udp}, seconds{60}};
+  static constexpr AddressFamilies kFour{.ipv6 = false};
+  ServerLocator locator{{{"carrier", *sip::Uri::parse("sip:carrier.test")}},
+                        {sip::Transport::udp},
+                        seconds{60},
+                        kFour};
   ServerLocator::Effects effects;
 
   std::vector<DnsQuestion> due() {
@@ -67,7 +70,7 @@ struct Locator : testing::Test {
 
   const DnsQuestion naptr{Type::naptr, "carrier.test"};
   const DnsQuestion srv{Type::srv, "_sip._udp.carrier.test"};
-  const DnsQuestion host{Type::address, "one.test"};
+  const DnsQuestion host{Type::a, "one.test"}, host6{Type::aaaa, "one.test"};
 
   void locate(seconds srv_life, seconds host_life) {
     EXPECT_THAT(due(), ElementsAre(naptr));
@@ -111,7 +114,7 @@ TEST_F(Locator, TriesAgainSoonAfterItFoundNothing) {
   due();
   answer(naptr, failed());
   answer(srv, failed());
-  answer({Type::address, "carrier.test"}, failed());
+  answer({Type::a, "carrier.test"}, failed());
   EXPECT_THAT(found(), IsEmpty());
   EXPECT_THAT(effects.lost, ElementsAre("carrier"));
   EXPECT_EQ(locator.deadline(), now + seconds{10});
@@ -121,17 +124,56 @@ TEST_F(Locator, GoesOnWithWhatAnswersWhileAnotherTypeFails) {
   due();
   answer(naptr, failed());
   answer(srv, failed());
-  answer({Type::address, "carrier.test"}, addresses("192.0.2.3", seconds{60}));
+  answer({Type::a, "carrier.test"}, addresses("192.0.2.3", seconds{60}));
   EXPECT_THAT(found(), ElementsAre("carrier 192.0.2.3:5060"));
 }
 
 TEST_F(Locator, AsksOnceForAllWhoWantToKnow) {
   locator = ServerLocator({{"one", *sip::Uri::parse("sip:carrier.test:5060")},
                            {"two", *sip::Uri::parse("sip:carrier.test:5080")}},
-                          {sip::Transport::udp}, seconds{60});
+                          {sip::Transport::udp}, seconds{60}, kFour);
   EXPECT_THAT(due(), SizeIs(1));
-  answer({Type::address, "carrier.test"}, addresses("192.0.2.3", seconds{60}));
+  answer({Type::a, "carrier.test"}, addresses("192.0.2.3", seconds{60}));
   EXPECT_THAT(found(), ElementsAre("one 192.0.2.3:5060", "two 192.0.2.3:5080"));
+}
+
+struct BothFamilies : Locator {
+  void SetUp() override {
+    locator = ServerLocator({{"carrier", *sip::Uri::parse("sip:one.test:5060")}},
+                            {sip::Transport::udp}, seconds{60});
+  }
+};
+
+// RFC 8305 §3: what is known is used while the other family lets us wait [dns-failures]
+TEST_F(BothFamilies, AreUsedAsTheyCome) {
+  EXPECT_THAT(due(), ElementsAre(host6, host));
+  answer(host, addresses("192.0.2.1", seconds{20}));
+  EXPECT_THAT(found(), ElementsAre("carrier 192.0.2.1:5060"));
+  answer(host6, addresses("2001:db8::1", seconds{20}));
+  EXPECT_THAT(found(), ElementsAre("carrier [2001:db8::1]:5060", "carrier 192.0.2.1:5060"));
+}
+
+// RFC 3263 §4.3: neither takes away the other's [dns-failures]
+TEST_F(BothFamilies, FailApart) {
+  due();
+  answer(host, addresses("192.0.2.1", seconds{20}));
+  answer(host6, addresses("2001:db8::1", seconds{20}));
+  look_up([this](const DnsQuestion& question) {
+    return question == host ? addresses("192.0.2.2", seconds{20}) : failed();
+  });
+  EXPECT_THAT(found(), ElementsAre("carrier [2001:db8::1]:5060", "carrier 192.0.2.2:5060"));
+}
+
+TEST_F(BothFamilies, AreNotToldByHalvesOnceTheyAreKnown) {
+  due();
+  answer(host, addresses("192.0.2.1", seconds{20}));
+  answer(host6, addresses("2001:db8::1", seconds{20}));
+  now = locator.deadline();
+  due();
+  answer(host, addresses("192.0.2.2", seconds{20}));
+  EXPECT_THAT(found(), IsEmpty()) << "the old targets are good until the new ones are known";
+  answer(host6, failed());
+  EXPECT_THAT(found(), SizeIs(2));
 }
 
 TEST_F(Locator, IgnoresAnAnswerThatItDidNotAskFor) {

@@ -24,9 +24,10 @@ std::string browser_answer(std::string_view direction) {
 
 std::string trunk_sdp(std::string_view direction, int version, std::string_view codecs,
                       std::string_view address) {
-  return "v=0\r\no=carrier 77 " + std::to_string(version) +
-         " IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 " + std::string(address) +
-         "\r\nt=0 0\r\nm=audio 40000 RTP/AVP " + std::string(codecs) +
+  const std::string family = address.find(':') == std::string_view::npos ? "IP4 " : "IP6 ";
+  return "v=0\r\no=carrier 77 " + std::to_string(version) + " IN IP4 127.0.0.1\r\ns=-\r\nc=IN " +
+         family + std::string(address) + "\r\nt=0 0\r\nm=audio 40000 RTP/AVP " +
+         std::string(codecs) +
          "\r\na=rtpmap:101 telephone-event/8000\r\na=fmtp:101 0-16\r\na=" + std::string(direction) +
          "\r\n";
 }
@@ -36,7 +37,7 @@ std::string trunk_sdp(std::string_view direction, int version, std::string_view 
 Peer::Peer(World& world, std::string peer_name, sip::Target at, std::uint64_t seed)
     : name(std::move(peer_name)), self(at), world_(world), random_(seed), endpoint_({}, random_) {
   for (const auto transport : {sip::Transport::udp, sip::Transport::tcp}) {
-    endpoint_.set_sent_by(transport, false, at.remote.text());
+    endpoint_.set_sent_by(transport, at.remote.ip.is_v6(), at.remote.text());
   }
 }
 
@@ -211,6 +212,13 @@ World::World(std::uint64_t seed) : random_(seed) {
                .get();
 }
 
+void World::use_ipv6() {
+  const IpAddress six = *IpAddress::parse("2001:db8::1");
+  media_addresses.push_back({six, six});
+  settings.contacts.push_back({sip::Transport::udp, {six, 5060}});
+  restart();
+}
+
 void World::use_tcp() {
   settings.trunks[0].uri = *sip::Uri::parse("sip:192.0.2.9:5060;transport=tcp");
   settings.contacts.push_back({sip::Transport::tcp, *SocketAddress::parse("192.0.2.1:5060")});
@@ -221,18 +229,21 @@ void World::use_tcp() {
 
 void World::restart() {
   endpoint = std::make_unique<sip::Endpoint>(sip::EndpointSettings{}, random_);
-  endpoint->set_sent_by(sip::Transport::udp, false, "192.0.2.1:5060");
+  for (const ContactAddress& contact : settings.contacts)
+    endpoint->set_sent_by(contact.transport, contact.address.ip.is_v6(), contact.address.text());
   MediaResources media;
-  media.bind = *IpAddress::parse("192.0.2.1");
-  media.advertise = media.bind;
+  media.addresses = media_addresses;
   media.fingerprint = {"sha-256", "AA:BB"};
   for (std::size_t index = 0; index < workers; ++index) {
     const auto offset = static_cast<std::uint16_t>(index);
     MediaResources::Worker worker;
-    worker.candidates = {{media.bind, static_cast<std::uint16_t>(19000 + offset)}};
+    for (const auto& [bind, told] : media.addresses)
+      worker.candidates.push_back({told, static_cast<std::uint16_t>(19000 + offset)});
     worker.fingerprint = media::Fingerprint{"sha-256", "AA:B" + std::to_string(index)};
-    for (int port = 20000 + 200 * offset; port < 20200 + 200 * offset; port += 2)
-      worker.trunk_ports[media.bind].push_back(static_cast<std::uint16_t>(port));
+    for (const auto& [bind, told] : media.addresses) {
+      for (int port = 20000 + 200 * offset; port < 20200 + 200 * offset; port += 2)
+        worker.trunk_ports[bind].push_back(static_cast<std::uint16_t>(port));
+    }
     media.workers.push_back(worker);
   }
   auto made = Engine::make(settings, media, random_);

@@ -158,10 +158,13 @@ class World {
   std::unique_ptr<sip::Endpoint> endpoint;
   Settings settings;
   std::size_t workers = 1;
-  void restart();  ///< takes changed `settings` and `workers`
+  std::vector<MediaAddress> media_addresses{
+      {*IpAddress::parse("192.0.2.1"), *IpAddress::parse("192.0.2.1")}};
+  void restart();  ///< takes changed `settings`, `workers` and `media_addresses`
   void drain_engine();
   void end_all();
-  void use_tcp();  ///< the trunk's signalling goes over one connection
+  void use_ipv6();  ///< signalling and media live in both families
+  void use_tcp();   ///< the trunk's signalling goes over one connection
 
  private:
   void fail_later(sip::TransactionId transaction);

@@ -172,6 +172,28 @@ TEST(TrunksLocated, WhatIsKnownOfATargetStaysWithIt) {
   EXPECT_EQ(trunk.targets[1].state, TargetState::down);
 }
 
+// RFC 3263 §4.3: an address that failed is known when DNS tells of it again [dns-failures]
+TEST(TrunksLocated, WhatIsKnownOfATargetOutlivesItsAbsence) {
+  Trunks trunks({settings("carrier", "sip:sip.carrier.test")});
+  const TimePoint now{seconds{100}};
+  trunks.located("carrier", {at("192.0.2.7:5060"), at("192.0.2.8:5060")});
+  Trunk& trunk = trunks.all()[0];
+  trunk.failed(trunk.targets[0].place(), now);
+  trunks.located("carrier", {at("192.0.2.8:5060"), at("192.0.2.9:5060")});
+  trunks.located("carrier", {at("192.0.2.7:5060"), at("192.0.2.9:5060")});
+  EXPECT_GT(trunk.targets[0].suspect_until, now);
+  SeededRandom random(1);
+  EXPECT_EQ(Trunks::order(trunk, random, now).front().remote, address("192.0.2.9:5060"));
+}
+
+TEST(TrunksLocated, RemembersNoMoreThanAFew) {
+  Trunks trunks({settings("carrier", "sip:sip.carrier.test")});
+  for (int i = 0; i < 100; ++i)
+    trunks.located("carrier", {at("192.0.2." + std::to_string(i) + ":5060")});
+  EXPECT_EQ(trunks.all()[0].former.size(), 16U);
+  EXPECT_EQ(trunks.all()[0].former[0].server.address, address("192.0.2.98:5060"));
+}
+
 TEST(TrunksLocated, IgnoresAnUnknownTrunk) {
   Trunks trunks({settings("carrier", "sip:sip.carrier.test")});
   trunks.located("other", {at("192.0.2.7:5060")});
@@ -204,6 +226,8 @@ TEST_F(TrunksOrderTest, IsThatOfTheRecords) {
   EXPECT_EQ(Trunks::order(trunk(), random_, now_)[2].transport, sip::Transport::tcp);
 }
 
+// RFC 3263 §4.3: what failed one call is tried by others all the same, after the rest
+// [race-failover-shared]
 TEST_F(TrunksOrderTest, TriesTheDownAndTheSuspectLastButTriesThem) {
   trunk().answered(place(0), TargetState::down);
   EXPECT_EQ(order(), (std::vector<std::string>{"192.0.2.2", "192.0.2.3", "192.0.2.1"}));

@@ -267,6 +267,14 @@ TEST(ConfigMedia, EverywhereNeedsAnAdvertisedAddress) {
               HasSubstr("0.0.0.0 can't be told to peers"));
 }
 
+// RFC 8421 §4: a link-local address is no candidate for somebody elsewhere
+TEST(ConfigMedia, LinkLocalAddressesAreNotTold) {
+  EXPECT_THAT(problems("media: { bind: \"fe80::1\" }"),
+              HasSubstr("media.bind: fe80::1 can't be told to peers"));
+  EXPECT_THAT(problems("media: { bind: \"::1\", advertise: \"fe80::1\" }"),
+              HasSubstr("can't be reached by anyone"));
+}
+
 TEST(ConfigMedia, PortsAreEvenEnoughAndApart) {
   EXPECT_THAT(problems("media: { rtp_ports: \"20001-20999\" }"),
               HasSubstr("starts at an odd port"));

@@ -47,8 +47,9 @@ TEST(ConfigTrunk, TakesWhatIsWritten) {
   EXPECT_EQ(settings.username, "gw");
   EXPECT_EQ(settings.password, "secret-t");
   EXPECT_EQ(settings.media_source, media::SourcePolicy::subnet);
-  EXPECT_EQ(settings.media_bind->text(), "127.0.0.2");
-  EXPECT_EQ(settings.media_advertise->text(), "198.51.100.4");
+  ASSERT_EQ(settings.media.size(), 1U);
+  EXPECT_EQ(settings.media[0].bind.text(), "127.0.0.2");
+  EXPECT_EQ(settings.media[0].advertise.text(), "198.51.100.4");
   EXPECT_THAT(settings.codecs, ElementsAre("opus"));
   EXPECT_EQ(settings.max_calls, 5U);
   EXPECT_EQ(settings.max_calls_per_second, 2U);
@@ -77,7 +78,40 @@ TEST(ConfigTrunk, MediaAddressesAreChecked) {
   EXPECT_THAT(problems(trunk(", media: { advertise: 0.0.0.0 }")),
               HasSubstr("can't be reached by anyone"));
   EXPECT_THAT(problems(trunk(", media: { bind: 127.0.0.2, advertise: \"::1\" }")),
-              HasSubstr("use one family"));
+              HasSubstr("has no bind address of its family"));
+}
+
+TEST(ConfigTrunk, HasMediaAddressesOfBothFamilies) {
+  const auto own =
+      good("media: { bind: [127.0.0.1, \"::1\"] }\n" +
+           trunk(", media: { bind: [127.0.0.2, \"::1\"], advertise: \"2001:db8::4\" }"))
+          .gateway.call.trunks[0]
+          .media;
+  ASSERT_EQ(own.size(), 2U);
+  EXPECT_EQ(own[0].advertise.text(), "127.0.0.2");
+  EXPECT_EQ(own[1].bind.text(), "::1");
+  EXPECT_EQ(own[1].advertise.text(), "2001:db8::4");
+}
+
+TEST(ConfigTrunk, WithoutABindOfItsOwnUsesThatOfTheMediaSection) {
+  const auto own = good("media: { bind: [127.0.0.1, \"::1\"] }\n" +
+                        trunk(", media: { advertise: 198.51.100.4 }"))
+                       .gateway.call.trunks[0]
+                       .media;
+  ASSERT_EQ(own.size(), 2U);
+  EXPECT_EQ(own[0].bind.text(), "127.0.0.1");
+  EXPECT_EQ(own[0].advertise.text(), "198.51.100.4");
+  EXPECT_EQ(own[1].advertise.text(), "::1");
+}
+
+TEST(ConfigTrunk, TakesSourcesOfBothFamilies) {
+  const auto allow =
+      good(trunk(", allow: [192.0.2.0/24, \"2001:db8::/32\", \"[2001:db9::1]:5060\"]"))
+          .gateway.call.trunks[0]
+          .allow;
+  ASSERT_EQ(allow.size(), 3U);
+  EXPECT_TRUE(allow[1].contains(*IpAddress::parse("2001:db8::9")));
+  EXPECT_TRUE(allow[2].contains(*SocketAddress::parse("[2001:db9::1]:5060")));
 }
 
 TEST(ConfigTrunk, UriMustLeadToATrunk) {

@@ -243,6 +243,70 @@ TEST_F(PlaneCall, ForgetsARemovedLegEntirely) {
   EXPECT_EQ(dropped("sip", "unknown_source"), 1);
 }
 
+// RFC 3264 §8.3.1: the leg goes to another port pair, and its line goes on
+TEST_F(PlaneCall, MovesATrunkLegToAnotherPair) {
+  connect_call();
+  browser_->send_tone(440, now_);
+  run(milliseconds{100});
+  const auto before = audio_to_carrier();
+  ASSERT_FALSE(before.empty());
+  const SocketAddress there = at("198.51.100.77:6000");
+  execute(
+      UpdateTrunkLeg{kTrunk, {there, at("198.51.100.77:6001"), false}, at("203.0.113.1:20002")});
+  browser_->send_tone(440, now_);
+  run(milliseconds{100});
+  auto after = sent_to(there);
+  std::erase_if(after, [](const Sent& one) { return rtp::is_rtcp(one.bytes); });
+  ASSERT_FALSE(after.empty());
+  EXPECT_EQ(after.front().socket, kRtp2);
+  EXPECT_EQ(header(after.front()).ssrc, header(before.back()).ssrc);
+  EXPECT_EQ(header(after.front()).sequence,
+            static_cast<std::uint16_t>(header(before.back()).sequence + 1));
+  EXPECT_EQ(audio_to_carrier().size(), before.size()) << "nothing goes to where it was";
+
+  const auto heard = browser_->received().rtp;
+  const std::vector<std::uint8_t> sound(160, 1);
+  receive(kRtp2, there, carrier_.packet(sound));
+  run(milliseconds{20});
+  EXPECT_EQ(browser_->received().rtp, heard + 1);
+  receive(kRtp1, there, carrier_.packet(sound));
+  EXPECT_EQ(dropped("sip", "unknown_source"), 1) << "the old pair is nobody's";
+  execute(RemoveLeg{kTrunk});
+  execute(trunk_order(kSecondTrunk));
+  EXPECT_EQ(plane_->legs(), 2u) << "and both can be had again";
+}
+
+TEST_F(PlaneCall, StaysWhereItIsIfTheOtherPairIsTaken) {
+  execute(trunk_order());
+  execute(trunk_order(kSecondTrunk));
+  const SocketAddress there = at("198.51.100.77:6000");
+  execute(UpdateTrunkLeg{kTrunk, {there, there, false}, at("203.0.113.1:20002")});
+  execute(UpdateTrunkLeg{kTrunk, {there, there, false}, at("203.0.113.9:20000")});
+  execute(StartTone{kTrunk});
+  run(milliseconds{100});
+  EXPECT_FALSE(audio_to_carrier().empty());
+  EXPECT_TRUE(sent_to(there).empty());
+}
+
+// RFC 3264 §5.1: RTP of the host that was called passes before it is described [receive-early]
+TEST_F(PlaneCall, LetsEarlyMediaPass) {
+  AddTrunkLeg order = trunk_order();
+  order.remote = {};
+  order.remote.host = carrier_.address.ip;
+  execute(browser_order(*browser_));
+  execute(order);
+  execute(SetRoute{kTrunk, kBrowser, {{0, 0, 8000, 8000, false}}});
+  browser_->connect({"ufrag1", "thepasswordthatisours000"}, identity_->fingerprint(), true, now_);
+  run(milliseconds{100});
+  const std::vector<std::uint8_t> sound(160, 1);
+  from_carrier(carrier_.packet(sound));
+  receive(kRtp1, at("198.51.100.66:5000"), carrier_.packet(sound));
+  run(milliseconds{20});
+  EXPECT_EQ(browser_->received().rtp, 1u);
+  EXPECT_EQ(dropped("sip", "unknown_source"), 1);
+  EXPECT_TRUE(audio_to_carrier().empty());
+}
+
 TEST_F(PlaneCall, ClosesALegThatItNeverHad) {
   execute(RemoveLeg{LegId{99}});
   ASSERT_THAT(events<LegClosed>(), SizeIs(1));

@@ -63,6 +63,39 @@ TEST_F(Source, NothingIsTakenBeforeTheRemoteIsKnown) {
   }
 }
 
+// RFC 3264 §5.1: before the answer the host that was called is heard [receive-early]
+TEST_F(Source, UntilThePeerIsDescribedItsHostIsTaken) {
+  for (const SourcePolicy policy :
+       {SourcePolicy::pinned, SourcePolicy::same_host, SourcePolicy::learn, SourcePolicy::subnet}) {
+    TrunkSource source(policy, {}, seconds{3}, own);
+    TrunkRemote remote;
+    remote.host = signalled.ip;
+    source.describe(remote, {});
+    EXPECT_TRUE(stream(source, other_port, 1));
+    EXPECT_TRUE(source.accept_rtcp(other_port));
+    EXPECT_FALSE(stream(source, stranger, 10));
+    EXPECT_TRUE(source.rtp_destination().empty()) << "but nothing is sent there";
+    EXPECT_FALSE(source.locked());
+  }
+}
+
+TEST_F(Source, UntilThePeerIsDescribedItsSubnetIsTaken) {
+  TrunkSource source(SourcePolicy::subnet, {*AddressRange::parse("203.0.113.0/24")}, seconds{3},
+                     own);
+  EXPECT_TRUE(stream(source, stranger, 1));
+  EXPECT_FALSE(stream(source, at("192.0.2.77:5000"), 10));
+}
+
+TEST_F(Source, AMoveForgetsThePeer) {
+  TrunkSource source = make(SourcePolicy::learn);
+  EXPECT_TRUE(stream(source, stranger, 4));
+  source.move(at("[2001:db8::1]:20000"));
+  EXPECT_EQ(source.own(), at("[2001:db8::1]:20000"));
+  EXPECT_FALSE(source.locked());
+  EXPECT_TRUE(source.rtp_destination().empty());
+  EXPECT_FALSE(stream(source, signalled, 10));
+}
+
 TEST_F(Source, LearnTakesTheFourthPacketInSequence) {
   TrunkSource source = make(SourcePolicy::learn);
   EXPECT_FALSE(stream(source, stranger, 3));

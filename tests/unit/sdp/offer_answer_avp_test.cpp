@@ -46,6 +46,32 @@ TEST(AvpOfferTest, OfAnIpv6AddressSaysSo) {
   EXPECT_THAT(line_of(text, "o="), HasSubstr("IN IP6 2001:db8::7"));
 }
 
+TEST(AvpOfferTest, IsMadeAnewAfterAMove) {
+  OfferAnswer one = trunk_leg();
+  const std::string before = one.offer({pcmu(), event(8000, 101)}, Direction::sendonly);
+  LocalMedia there = trunk_media();
+  there.address = *IpAddress::parse("2001:db8::7");
+  there.rtp_port = 20002;
+  one.relocate(there);
+  const std::string after = one.renew_offer();
+  EXPECT_TRUE(has_line(after, "c=IN IP6 2001:db8::7"));
+  EXPECT_TRUE(has_line(after, "m=audio 20002 RTP/AVP 0 101"));
+  EXPECT_TRUE(has_line(after, "a=sendonly"));
+  EXPECT_EQ(one.state(), OfferAnswer::State::local_offer);
+  EXPECT_TRUE(one.receive_answer(corpus("carrier_ipv6.sdp")));
+  EXPECT_EQ(one.renew_offer(), after) << "without an open offer nothing happens";
+}
+
+// RFC 3264 §5.1: media come under our payload types before the answer does [receive-early]
+TEST(AvpOfferTest, IsReceivedBeforeItsAnswer) {
+  OfferAnswer one = trunk_leg();
+  EXPECT_THAT(one.receive_codecs(), IsEmpty());
+  one.offer({pcmu(), event(8000, 101)}, Direction::sendrecv);
+  EXPECT_THAT(payload_types(one.receive_codecs()), ElementsAre(0, 101));
+  one.rollback();
+  EXPECT_THAT(one.receive_codecs(), IsEmpty());
+}
+
 // RFC 3264 §5: an origin is numeric and our own [origin-own]
 TEST(AvpOfferTest, TheSessionIdIsNumericAndBelow62Bits) {
   for (std::uint64_t seed = 0; seed < 50; ++seed) {

@@ -1,0 +1,135 @@
+// Sound between browsers and trunks of both address families, and when media change theirs.
+import assert from 'node:assert/strict';
+import { after, afterEach, before, describe, it } from 'node:test';
+import { RtpPeer } from '../peers/audio.mjs';
+import { Carrier } from '../peers/carrier.mjs';
+import { Gateway } from '../peers/gateway.mjs';
+import { freePort } from '../peers/ports.mjs';
+import { SyntheticBrowser } from '../peers/synthetic_browser.mjs';
+import { until } from '../peers/until.mjs';
+
+const BROWSER = 1000;
+const TRUNK = 440;
+const ADDRESSES = { IPv4: '127.0.0.1', IPv6: '::1' };
+
+let gateway;
+const carriers = {};
+const browsers = {};
+
+before(async () => {
+  const ports = { IPv4: await freePort(), IPv6: await freePort() };
+  gateway = await Gateway.start({
+    addresses: Object.values(ADDRESSES),
+    trunks: `
+  - { name: four, uri: "sip:127.0.0.1:${ports.IPv4}", codecs: [PCMU], options_interval: 0s }
+  - { name: six, uri: "sip:[::1]:${ports.IPv6}", codecs: [PCMU], options_interval: 0s }`,
+    routes: `
+  - { from: user, match: "^4", target: "trunk:four" }
+  - { from: user, match: "^6", target: "trunk:six" }
+  - { from: any, match: "^1001$", target: "user:alice" }
+  - { from: any, match: "^1002$", target: "user:bob" }`,
+  });
+  for (const [family, address] of Object.entries(ADDRESSES)) {
+    carriers[family] = await Carrier.open(gateway, { port: ports[family], address });
+    carriers[family].onCall = (call) => call.answer(TRUNK);
+  }
+  browsers.IPv4 = await SyntheticBrowser.open(gateway, 'alice', { address: ADDRESSES.IPv4 });
+  browsers.IPv6 = await SyntheticBrowser.open(gateway, 'bob', { address: ADDRESSES.IPv6 });
+});
+
+afterEach(async () => {
+  for (const browser of Object.values(browsers)) browser.events.length = 0;
+  await gateway.idle();
+});
+
+after(async () => {
+  for (const browser of Object.values(browsers)) await browser.close();
+  for (const carrier of Object.values(carriers)) carrier.close();
+  assert.equal((await gateway?.stop())?.code, 0);
+});
+
+async function dialled(browser, family) {
+  const arrived = carriers[family].arrival();
+  const call = browser.call(family === 'IPv4' ? '4441000' : '6661000', { tone: BROWSER, listen: TRUNK });
+  await browser.event('answered', { call });
+  return [call, await arrived];
+}
+
+async function talk(browser, call, peer) {
+  peer.rtp.forget();
+  await browser.hears(call);
+  await until(() => peer.rtp.hears(BROWSER) > 0.8, 'the trunk to hear the browser');
+}
+
+async function hangUp(browser, call, peer) {
+  browser.hangup(call);
+  await until(() => peer.ended, 'BYE at the trunk');
+}
+
+for (const here of ['IPv4', 'IPv6']) {
+  for (const there of ['IPv4', 'IPv6']) {
+    describe(`a browser by ${here} and a trunk by ${there}`, () => {
+      it('hear each other when the browser calls', async () => {
+        const browser = browsers[here];
+        const [call, peer] = await dialled(browser, there);
+        await talk(browser, call, peer);
+        assert.equal(peer.rtp.remote.address, ADDRESSES[there]);
+        await hangUp(browser, call, peer);
+      });
+
+      it('hear each other when the trunk calls', async () => {
+        const browser = browsers[here];
+        const peer = await carriers[there].call(here === 'IPv4' ? '1001' : '1002');
+        const { call } = await browser.event('incoming');
+        browser.answer(call, { tone: BROWSER, listen: TRUNK });
+        assert.equal(await peer.final(), 200);
+        peer.rtp.play(TRUNK);
+        await talk(browser, call, peer);
+        assert.equal(peer.rtp.remote.address, ADDRESSES[there]);
+        peer.bye();
+        await browser.event('ended', { call });
+      });
+    });
+  }
+}
+
+describe('media of a trunk', () => {
+  for (const [signalling, media] of [['IPv4', 'IPv6'], ['IPv6', 'IPv4']]) {
+    // RFC 3264 §6: the answer is of the family of the offer, however it came
+    it(`are by ${media} though its signalling is by ${signalling}, if its offer says so`, async () => {
+      const carrier = carriers[signalling];
+      const browser = browsers.IPv4;
+      carrier.mediaAddress = ADDRESSES[media];
+      const peer = await carrier.call('1001');
+      carrier.mediaAddress = ADDRESSES[signalling];
+      const { call } = await browser.event('incoming');
+      browser.answer(call, { tone: BROWSER, listen: TRUNK });
+      assert.equal(await peer.final(), 200);
+      peer.rtp.play(TRUNK);
+      await talk(browser, call, peer);
+      assert.equal(peer.rtp.remote.address, ADDRESSES[media]);
+      peer.bye();
+      await browser.event('ended', { call });
+    });
+  }
+
+  // RFC 3264 §8.3.1: media that move to the other family are followed there [reoffer-address]
+  it('go to the other family by a re-INVITE, and come back', async () => {
+    const browser = browsers.IPv4;
+    const [call, peer] = await dialled(browser, 'IPv4');
+    await talk(browser, call, peer);
+    const before = await browser.stats(call);
+    for (const family of ['IPv6', 'IPv4']) {
+      peer.rtp.close();
+      peer.rtp = await RtpPeer.open(ADDRESSES[family]);
+      assert.equal(await peer.reinvite('sendrecv'), 200);
+      assert.equal(peer.rtp.remote.address, ADDRESSES[family]);
+      peer.rtp.play(TRUNK);
+      await talk(browser, call, peer);
+    }
+    const later = await browser.stats(call);
+    assert.equal(later.ssrc, before.ssrc, 'the browser hears one stream all along');
+    assert.equal(later.ssrc_changes, before.ssrc_changes);
+    await hangUp(browser, call, peer);
+  });
+});
