@@ -194,8 +194,8 @@ describe('servers', () => {
 });
 
 describe('a name server', () => {
-  // RFC 3263 §4.3: what is known is used, though the rest is not there yet [dns-failures]
   for (const mode of ['silent', 'broken', 'garbage', 4000]) {
+    // RFC 3263 §4.3: what is known is used, though the rest is not there yet [dns-failures]
     it(`that is ${mode} about AAAA does not keep the gateway from A`, async () => {
       names.mode = (type) => (type === 'AAAA' ? mode : 'pass');
       await start(`sip:four.test:${port}`);
