@@ -24,8 +24,8 @@ std::string party(const Caller& caller) {
 
 }  // namespace
 
-Call::Call(Turn& turn, CallId id, const Caller& caller, Destination destination,
-           const sip::RequestReceived& invite)
+Call::Call(Turn& turn, CallId id, const Caller& caller, std::string dialled,
+           Destination destination, const sip::RequestReceived& invite)
     : destination_(std::move(destination)), worker_(turn.node.pick_worker()), placed_by_(caller) {
   view_.id = id;
   view_.name = turn.node.random.token(20);
@@ -34,17 +34,23 @@ Call::Call(Turn& turn, CallId id, const Caller& caller, Destination destination,
   if (destination_.kind == Destination::Kind::trunk) view_.trunk = destination_.name;
   view_.from = party(caller);
   view_.to = destination_.text();
-  view_.caller = view_.from_number = sip::from_of(invite.request).uri.unescaped_user();
-  if (const auto uri = sip::Uri::parse(invite.request.request_uri()))
-    view_.dialled = view_.to_number = uri->unescaped_user();
+  const bool from_trunk = caller.kind == Caller::Kind::trunk;
+  const Trunk* trunk = from_trunk ? turn.node.trunks.find(caller.name) : nullptr;
+  shown_ = trunk != nullptr
+               ? identity_of_peer(*trunk, invite.request)
+               : identity_of_user(turn.node.settings.users, caller.name, invite.request);
+  diversions_ =
+      trunk != nullptr ? Diversions::of(*trunk, invite.request, dialled) : Diversions::to(dialled);
+  view_.caller = view_.from_number = shown_.number;
+  view_.caller_hidden = shown_.privacy.hides_party();
+  view_.dialled = view_.to_number = std::move(dialled);
   view_.created = turn.at.wall;
-  shown_ = {view_.caller, sip::from_of(invite.request).display_name};
   forwards_ = forwards_left(invite.request);
   ring_timeout_ = turn.node.settings.ring_timeout;
 
-  const bool from_trunk = caller.kind == Caller::Kind::trunk;
   Leg& leg =
       add_leg(turn, from_trunk ? Leg::Kind::trunk : Leg::Kind::browser, caller.name, Side::from);
+  leg.identity = shown_;
   leg.invited_by(turn, invite);
 }
 
@@ -94,6 +100,7 @@ void Call::forget(Node& node) {
 void Call::receive(Turn& turn, LegId id, const sip::RequestReceived& event) {
   Leg* leg = find(id);
   if (leg == nullptr) return;
+  hear_party(turn, *leg, event.request);
   if (sip::Dialog* dialog = leg->dialog_with(sip::from_of(event.request).tag())) {
     if (const auto refusal = dialog->receive(event.request)) {
       turn.respond(event.transaction, leg->response(turn.node, event.request, *refusal));
@@ -189,6 +196,7 @@ void Call::receive(Turn& turn, LegId id, const sip::ResponseReceived& event) {
   const auto sent = leg->outgoing.find(event.transaction);
   if (sent == leg->outgoing.end()) return;
   if (sent->second.abandoned) return heard_late(turn, *leg, event);
+  hear_party(turn, *leg, event.response);
   if (sent->second.purpose == Leg::Purpose::invite) leg->failover.next_at = kNever;
   if (event.response.status() < 200) {
     if (sent->second.purpose == Leg::Purpose::invite && leg->alive())

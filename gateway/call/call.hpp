@@ -1,5 +1,6 @@
 #pragma once
 #include "base/ids.hpp"
+#include "call/diversions.hpp"
 #include "call/failure.hpp"
 #include "call/leg.hpp"
 #include "call/node.hpp"
@@ -46,14 +47,17 @@ struct Origination {
   std::map<std::string, std::string> metadata;
 };
 
+/// What the API or the policy service says of a caller counts before what is known of it.
+void apply(const CallerId& told, Identity& who);
+
 /// One call: the caller's leg and the legs called for it, of which at most one is joined to it (RFC
 /// 7092, a B2BUA that ends signalling and media on both sides). The two dialogs never see each
 /// other: what crosses is decided here, verb by verb - connect, re-offer, DTMF, end - in the files
 /// of those names. A call lives until its last transaction is over.
 class Call {
  public:
-  /// `destination` is what the router chose; `caller` who asked.
-  Call(Turn& turn, CallId id, const Caller& caller, Destination destination,
+  /// `dialled` is what the caller has asked for, `destination` what the router chose for it.
+  Call(Turn& turn, CallId id, const Caller& caller, std::string dialled, Destination destination,
        const sip::RequestReceived& invite);
   /// Of the API; nobody has called us.
   Call(Turn& turn, CallId id, Origination origination);
@@ -147,8 +151,34 @@ class Call {
   void aim_at(const Party& party);
   void begin_dialling(Turn& turn, const Party& party);
   void party_failed(Turn& turn, const Failure& failure);
-  sip::NameAddress shown_to(const Node& node, const Leg& leg) const;
   std::vector<sdp::Codec> codecs_for(const Node& node, const Leg& leg) const;
+  // ---- call_identity.cpp
+  /// Who calls, as the peer of a leg that we call is to see it.
+  Identity caller_for(const Node& node, const Leg& leg) const;
+  /// What the policy service says of who calls the party that is called now.
+  void tell_caller(const CallerId& told);
+  static Presentation present_to(const Node& node, const Identity& who, const Leg& to);
+  /// What our INVITE on the leg bears beside what is ours: of the API, of the caller's, of those
+  /// who have sent the call on.
+  std::vector<HeaderField> fields_for(Turn& turn, const Callee& callee);
+  /// What a message of the peer's says of who it is; whom it is joined with, or calls, is told by
+  /// the next message.
+  void hear_party(Turn& turn, Leg& leg, const sip::Message& message);
+  Leg* told_of(const Leg& leg);
+  /// The fields of a message on one leg that may cross to another.
+  static std::vector<HeaderField> crossing(Turn& turn, const sip::Message& message, const Leg& from,
+                                           const Leg& to);
+  /// Those of a response to our INVITE are for the caller, whose INVITE waits.
+  void carry_fields_back(Turn& turn, const Leg& leg, const sip::Message& response);
+  /// Somebody else is called instead: a diversion, if it is another number than was dialled.
+  /// False: it has been sent on too often.
+  bool divert_to(const Party& next, std::string_view reason);
+  /// The place that was called has sent the call on, or can't be had: the INVITE says so.
+  void divert_by(const Node& node, Leg& leg, const sip::Message* response, int status,
+                 const sip::Uri& to, sip::Message& invite);
+  /// A transfer's INVITE: the call comes from the party, sent on by who is released.
+  std::vector<HeaderField> fields_of_transfer(const Node& node, const Callee& callee,
+                                              const Leg& party) const;
   // ---- call_policy.cpp
   void ask_policy(Turn& turn);
   void stop_waiting(Node& node);
@@ -449,10 +479,12 @@ class Call {
   // ---- whom we call
   std::optional<Origination> origin_;  ///< nothing: somebody called us
   Caller placed_by_{Caller::Kind::api, {}};
-  bool calling_first_ = false;    ///< `from` of the origination is being rung
-  std::size_t attempt_ = 0;       ///< the first leg of those that are rung now
-  std::vector<Party> targets_;    ///< still to be tried, in order
-  CallerId shown_, first_shown_;  ///< what a callee sees, and what the first party does
+  bool calling_first_ = false;  ///< `from` of the origination is being rung
+  std::size_t attempt_ = 0;     ///< the first leg of those that are rung now
+  std::vector<Party> targets_;  ///< still to be tried, in order
+  Identity shown_;              ///< the caller, as a callee sees it
+  CallerId first_shown_;        ///< what the first party sees, if it was said
+  Diversions diversions_;       ///< those who have sent the call on so far
   std::vector<HeaderField> headers_,
       first_headers_;  ///< for INVITEs to the `to` side, to the first
   int forwards_ = 70;  ///< Max-Forwards of our INVITEs

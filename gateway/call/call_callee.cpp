@@ -36,9 +36,9 @@ Result<Callee, Failure> Call::at_trunk(Turn& turn, const std::string& name,
   leg.preloaded_route = trunk->service_route;
   leg.take_credentials(trunk->settings, turn.node.random);
   leg.media = LegMedia::trunk(turn, leg.id, worker, *trunk, leg.target.remote.ip);
-  Callee callee{&leg, trunk->settings.uri, {}};
-  callee.request_uri.user = sip::escape_user(number);
-  callee.to.uri = sip::Uri::sip(number, trunk->settings.uri.host, trunk->settings.uri.port);
+  leg.identity.number = number;
+  Callee callee{&leg, request_uri_at(*trunk, number), {}};
+  callee.to.uri = to_at(*trunk, number);
   if (secure_) {
     callee.request_uri.scheme = callee.to.uri.scheme = sip::Uri::Scheme::sips;
     std::erase_if(callee.request_uri.parameters,
@@ -68,6 +68,7 @@ Callee Call::at_device(Turn& turn, const Binding& binding, const std::string& us
   leg.instance = binding.instance;
   leg.contact_user = binding.contact.uri.user;
   leg.registered = binding.contact.uri;
+  leg.identity = identity_of_user(turn.node.settings.users, user, view_.dialled);
   leg.media = LegMedia::browser(turn, leg.id, worker, leg.target.remote.ip);
   Callee callee{&leg, binding.contact.uri, {}};
   callee.request_uri.headers.clear();

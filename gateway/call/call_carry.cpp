@@ -1,5 +1,6 @@
 #include "call/call.hpp"
 #include "call/carried_headers.hpp"
+#include "call/header_lists.hpp"
 #include "call/response_detail.hpp"
 
 #include <utility>
@@ -33,6 +34,7 @@ void Call::carry(Turn& turn, Leg& leg, const sip::RequestReceived& event) {
   sip::Message carried = other->dialog->request(request.method());
   carried.set(HeaderName::max_forwards, std::to_string(forwards_left(request)));
   carry_content(request, carried);
+  add_fields(carried, crossing(turn, request, leg, *other));
   if (other->digest) other->digest->preload(carried);
   const auto client = other->send(turn, Leg::Purpose::carried, std::move(carried));
   carried_[client] = {leg.id, event.transaction, request};
@@ -55,6 +57,7 @@ void Call::carried_answered(Turn& turn, Leg& leg, const sip::ResponseReceived& e
       auto response = from->response(turn.node, carried.request, relayed,
                                      relayed == status ? event.response.reason() : "");
       carry_content(event.response, response);
+      add_fields(response, crossing(turn, event.response, leg, *from));
       turn.respond(carried.server, std::move(response));
     }
   }

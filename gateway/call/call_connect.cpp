@@ -1,6 +1,7 @@
 #include "base/log.hpp"
 #include "call/call.hpp"
 #include "call/response_detail.hpp"
+#include "call/session_identifier.hpp"
 #include "sdp/codec_match.hpp"
 
 #include <algorithm>
@@ -181,8 +182,14 @@ bool Call::ring(Turn& turn, const Callee& callee) {
   const bool listens = first != nullptr && first->state == Leg::State::confirmed &&
                        first->media->sdp().established();
   if (listens) route_early(turn, leg.id, *leg.media, first->id, *first->media);
-  leg.send_invite(turn, callee.request_uri, shown_to(turn.node, leg), callee.to, forwards_, offer,
-                  leg.caller ? first_headers_ : headers_);
+  if (!leg.caller && leg.id != from_) leg.far_session_uuid = caller().session_uuid;
+  Invitation invitation{.request_uri = callee.request_uri,
+                         .caller = present_to(turn.node, caller_for(turn.node, leg), leg),
+                         .to = callee.to,
+                         .max_forwards = forwards_,
+                         .sdp = offer,
+                         .headers = fields_for(turn, callee)};
+  leg.send_invite(turn, invitation);
   watch_target(turn, leg);
   return true;
 }
@@ -197,6 +204,7 @@ void Call::provisional(Turn& turn, Leg& leg, const sip::ResponseReceived& event)
               : sdp_of(event.response).empty() ? Phase::ringing
                                                : Phase::early_media);
   if (!alerts || (winner_ && !transfer)) return;
+  carry_fields_back(turn, leg, event.response);
   leg.peer_updates =
       leg.peer_updates || sip::has_token(event.response, HeaderName::allow, "UPDATE");
   if (transfer) return target_rings(turn, leg, event.response, *answer);
@@ -288,6 +296,7 @@ void Call::answered(Turn& turn, Leg& leg, const sip::ResponseReceived& event) {
   const bool first = calling_first_;
   (first || serving() ? from_ : winner_) = leg.id;
   ring_until_ = repeat_provisional_at_ = kNever;
+  carry_fields_back(turn, leg, event.response);
   cancel_others(turn);
   const std::string sdp = leg.answer_in(event.response, true);
   const bool agreed = sdp.empty() ? leg.media->sdp().established() : take_answer(turn, leg, sdp);
@@ -296,6 +305,8 @@ void Call::answered(Turn& turn, Leg& leg, const sip::ResponseReceived& event) {
     return end(turn, Failure::local(EndReason::no_codec));
   }
   if (first) {
+    if (leg.identity.privacy.hides_party()) shown_.privacy = leg.identity.privacy;
+    leg.identity = shown_;
     targets_.clear();
     return call_to(turn, origin_->to);
   }
@@ -354,6 +365,7 @@ void Call::serve(Side side, const std::string& service) {
 
 void Call::join_service(Turn& turn) {
   Leg& leg = caller();
+  leg.far_session_uuid = make_session_uuid(turn.node.random);
   if (!caller_waits()) {
     play_service(turn);
     return connected(turn);
@@ -406,6 +418,7 @@ void Call::refused(Turn& turn, Leg& leg, const sip::ResponseReceived& event) {
                                                     trunk->names_capacity(event.response.reason()));
   }
   if (leg.caller) failure.ended_by = EndedBy::caller;
+  carry_fields_back(turn, leg, event.response);
   const Leg::Outgoing& sent = leg.outgoing[event.transaction];
   if (redirected(turn, leg, sent, &event.response, failure)) return;
   if (tried_elsewhere(turn, leg, sent, &event.response, failure)) return;

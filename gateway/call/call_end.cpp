@@ -51,6 +51,7 @@ void Call::bye(Turn& turn, Leg& leg, const sip::RequestReceived& event) {
     failure.ended_by = EndedBy::caller;
     return end(turn, failure, leg.state == Leg::State::invited ? nullptr : &leg);
   }
+  if (Leg* other = partner(leg)) other->bye_fields = crossing(turn, event.request, leg, *other);
   end(turn, failure, leg.holds_answer() ? nullptr : &leg);
 }
 

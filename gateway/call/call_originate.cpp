@@ -43,8 +43,13 @@ Call::Call(Turn& turn, CallId id, Origination origination) : worker_(turn.node.p
   aim_at(origination.to);
   calling_first_ = true;
   aim_at(origination.from);
-  shown_ = origination.caller_id;
-  if (shown_.number.empty()) shown_.number = view_.caller;
+  const Party& from = origination.from;
+  shown_.number = view_.caller;
+  if (from.destination.kind == Destination::Kind::user)
+    shown_ = identity_of_user(turn.node.settings.users, from.destination.name);
+  apply(origination.caller_id, shown_);
+  view_.caller_hidden = shown_.privacy.hides_party();
+  diversions_ = Diversions::to(view_.dialled);
   headers_ = origination.headers;
   ring_timeout_ = origination.ring_timeout.value_or(turn.node.settings.ring_timeout);
   origin_ = std::move(origination);
@@ -91,23 +96,10 @@ void Call::party_failed(Turn& turn, const Failure& failure) {
   // The ring time-out is for all of them together.
   const Party next = std::move(targets_.front());
   targets_.erase(targets_.begin());
+  diversions_.failed(failure.sip_code);
+  if (!divert_to(next, diversion_reason(failure.sip_code))) return end(turn, *best_attempt_);
   aim_at(next);
   dial(turn, next);
-}
-
-sip::NameAddress Call::shown_to(const Node& node, const Leg& leg) const {
-  sip::NameAddress shown;
-  // Who is called first sees whom he will be joined with; a carrier wants a number that is ours.
-  const bool joined_with =
-      leg.caller && (leg.kind == Leg::Kind::browser || shown_.number == view_.caller);
-  if (leg.caller && !first_shown_.number.empty()) {
-    shown.uri = sip::Uri::sip(first_shown_.number, node.settings.domain);
-    shown.display_name = first_shown_.name;
-    return shown;
-  }
-  shown.uri = sip::Uri::sip(joined_with ? view_.dialled : shown_.number, node.settings.domain);
-  if (!joined_with) shown.display_name = shown_.name;
-  return shown;
 }
 
 std::vector<sdp::Codec> Call::codecs_for(const Node& node, const Leg& leg) const {

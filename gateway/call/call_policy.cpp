@@ -14,21 +14,26 @@ namespace {
 
 /// The service's own time-out counts; this one is for an answer that never comes at all.
 constexpr Duration kPolicyMargin = seconds{2};
+constexpr int kLoopDetected = 482;
 /// Questions of all calls that may be open at once.
 constexpr std::size_t kMaxQuestions = 4096;
 /// What of the caller's INVITE is told.
 constexpr std::size_t kMaxHeaders = 64, kMaxHeaderValue = 1024;  // fields, octets
 
-/// Secrets, and what belongs to the one hop only.
-constexpr std::array kNotTold{
-    HeaderName::authorization, HeaderName::proxy_authorization, HeaderName::via,
-    HeaderName::route,         HeaderName::record_route,        HeaderName::max_forwards,
-    HeaderName::cseq,          HeaderName::content_length,      HeaderName::contact};
+/// Secrets, what belongs to the one hop only, and what the sender says of itself without being
+/// believed.
+constexpr std::array kNotTold{HeaderName::authorization, HeaderName::proxy_authorization,
+                              HeaderName::via,           HeaderName::route,
+                              HeaderName::record_route,  HeaderName::max_forwards,
+                              HeaderName::cseq,          HeaderName::content_length,
+                              HeaderName::contact,       HeaderName::p_preferred_identity};
 
-std::vector<HeaderField> told_headers(const sip::Message& invite) {
+/// `asserts`: the sender is believed when it says who calls.
+std::vector<HeaderField> told_headers(const sip::Message& invite, bool asserts) {
   std::vector<HeaderField> told;
   for (const auto& field : invite.fields()) {
     if (std::ranges::find(kNotTold, field.name) != kNotTold.end()) continue;
+    if (field.name == HeaderName::p_asserted_identity && !asserts) continue;
     const std::string_view value = invite.field_value(field);
     if (told.size() >= kMaxHeaders || value.size() > kMaxHeaderValue) continue;
     told.push_back({std::string(invite.field_name(field)), std::string(value)});
@@ -50,7 +55,12 @@ void Call::ask_policy(Turn& turn) {
   question.from = calling_first_ ? view_.dialled : view_.caller;
   question.to = dialled();
   question.source = origin_ ? "api" : view_.from;
-  if (!origin_) question.headers = told_headers(caller().invite_request);
+  if (!origin_) {
+    const Trunk* trunk = turn.node.trunks.find(caller().peer);
+    const bool asserts =
+        caller().kind == Leg::Kind::trunk && trunk != nullptr && trunk->settings.accepts_identity;
+    question.headers = told_headers(caller().invite_request, asserts);
+  }
   turn.out.questions.push_back({question_, std::move(question)});
 }
 
@@ -64,15 +74,16 @@ void Call::stop_waiting(Node& node) {
 void Call::route(Turn& turn, std::vector<Party> targets, const CallerId& caller_id,
                  const std::vector<HeaderField>& headers) {
   stop_waiting(turn.node);
-  CallerId& shown = calling_first_ ? first_shown_ : shown_;
-  if (!caller_id.number.empty()) shown.number = caller_id.number;
-  if (!caller_id.name.empty()) shown.name = caller_id.name;
+  tell_caller(caller_id);
   auto& more = calling_first_ ? first_headers_ : headers_;
   more.insert(more.end(), headers.begin(), headers.end());
   const Party first = std::move(targets.front());
   targets.erase(targets.begin());
   targets_ = std::move(targets);
   best_attempt_.reset();
+  // A user's or the API's call is no diversion: it goes where its number means.
+  const bool may_go = placed_by_.kind != Caller::Kind::trunk || divert_to(first, "unconditional");
+  if (!may_go) return end(turn, Failure::ordered(kLoopDetected, {}));
   begin_dialling(turn, first);
 }
 

@@ -22,6 +22,7 @@ bool Call::redirected(Turn& turn, Leg& leg, const Leg::Outgoing& sent, const sip
   // RFC 3261 §8.1.3.4: a 6xx is for all places. What the caller has heard of one cannot go on with
   // another.
   if (status >= 600 || leg.phase >= Phase::early_media) return false;
+  if (diversions_.exhausted()) return false;
   const auto asked = sip::Uri::parse(sent.request.request_uri());
   if (moved && asked) to.add(*response, *asked);
   while (const auto uri = to.next(trunk->settings.max_redirects)) {
@@ -39,7 +40,10 @@ bool Call::redirected(Turn& turn, Leg& leg, const Leg::Outgoing& sent, const sip
     }
     log::info("redirection followed", {{"call_id", view_.name}, {"uri", uri->text()}});
     to.followed();
-    leg.redirect(turn, sent, *uri, *target, response != nullptr ? *response : sent.request);
+    Leg::Outgoing again = sent;
+    divert_by(turn.node, leg, response, failure.sip_code, *uri, again.request);
+    leg.redirect(turn, std::move(again), *uri, *target,
+                 response != nullptr ? *response : sent.request);
     return true;
   }
   return false;

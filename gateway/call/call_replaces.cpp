@@ -39,7 +39,13 @@ void Call::replace(Turn& turn, LegId replaced, const sip::RequestReceived& event
   prune(turn.node);
   const Leg& party = *partner(old);
   Leg& leg = add_leg(turn, old.kind, old.peer, old.caller ? Side::from : Side::to);
+  const Trunk* peer = leg.kind == Leg::Kind::trunk ? turn.node.trunks.find(leg.peer) : nullptr;
+  leg.identity = peer != nullptr
+                     ? identity_of_peer(*peer, event.request)
+                     : identity_of_user(turn.node.settings.users, leg.peer, event.request);
   leg.invited_by(turn, event);
+  leg.far_session_uuid = party.session_uuid;
+  leg.introduce(present_to(turn.node, party.identity, leg));
   if (auto dialog = sip::Dialog::as_uas(event.request, leg.local_tag)) leg.dialog = *dialog;
   Trunk* trunk = leg.kind == Leg::Kind::trunk ? turn.node.trunks.find(leg.peer) : nullptr;
   if (trunk != nullptr) {  // the old leg's place on it is free in a moment
@@ -51,7 +57,7 @@ void Call::replace(Turn& turn, LegId replaced, const sip::RequestReceived& event
   transfer_ = TransferOperation{};
   transfer_->leg = party.id;
   transfer_->asked = leg.party();
-  transfer_->target.number = sip::from_of(event.request).uri.unescaped_user();
+  transfer_->target.number = leg.identity.number;
   transfer_->dialled = {leg.id};
   transfer_->give_up_at = turn.at.now + kJoinPatience;
   if (!leg.dialog) return transfer_failed(turn, Failure::local(EndReason::bad_offer));

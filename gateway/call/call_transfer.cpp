@@ -1,5 +1,6 @@
 #include "call/call.hpp"
 #include "call/refusals.hpp"
+#include "call/session_identifier.hpp"
 #include "sdp/codec_match.hpp"
 
 #include <algorithm>
@@ -119,14 +120,15 @@ bool Call::ring_target(Turn& turn, const Callee& callee) {
     leg.state = Leg::State::ended;
     return false;
   }
-  sip::NameAddress from;
-  from.display_name = party.dialog->remote().display_name;
-  from.uri = sip::Uri::sip(
-      party.kind == Leg::Kind::browser ? party.peer : party.dialog->remote().uri.unescaped_user(),
-      turn.node.settings.domain);
   const std::string offer = leg.offer(codecs, party.peer_wish);
   leg.media->open(turn);
-  leg.send_invite(turn, callee.request_uri, from, callee.to, kMaxForwards, offer, {});
+  leg.far_session_uuid = party.session_uuid;
+  leg.send_invite(turn, {.request_uri = callee.request_uri,
+                         .caller = present_to(turn.node, party.identity, leg),
+                         .to = callee.to,
+                         .max_forwards = kMaxForwards,
+                         .sdp = offer,
+                         .headers = fields_of_transfer(turn.node, callee, party)});
   watch_target(turn, leg);
   return true;
 }
@@ -271,6 +273,10 @@ void Call::part(Turn& turn, Leg& party) {
 void Call::join(Turn& turn, Leg& party, Leg& target, const std::string& number) {
   part(turn, party);
   target.held = false;
+  party.far_session_uuid = target.session_uuid;
+  target.far_session_uuid = party.session_uuid;
+  party.introduce(present_to(turn.node, target.identity, party));
+  target.introduce(present_to(turn.node, party.identity, target));
   from_ = party.caller ? party.id : target.id;
   winner_ = party.caller ? target.id : party.id;
   (target.caller ? view_.from : view_.to) = target.party();
@@ -285,6 +291,8 @@ void Call::join(Turn& turn, Leg& party, Leg& target, const std::string& number) 
 
 void Call::join(Turn& turn, Leg& party, const Destination& service) {
   part(turn, party);
+  party.far_session_uuid = make_session_uuid(turn.node.random);
+  party.introduce({});
   from_ = party.id;
   winner_ = early_ = {};
   (party.caller ? view_.to : view_.from) = service.text();

@@ -1,4 +1,5 @@
 #include "call/call.hpp"
+#include "call/session_identifier.hpp"
 
 #include <algorithm>
 
@@ -59,6 +60,9 @@ CallState Call::state() const {
 
 const CallView& Call::view() {
   view_.state = state();
+  if (const Leg* leg = find(from_))
+    view_.session_id = leg->caller ? session_text(leg->session_uuid, leg->far_session_uuid)
+                                   : session_text(leg->far_session_uuid, leg->session_uuid);
   view_.legs.clear();
   bool placed = !service_;
   for (const auto& leg : legs_) {

@@ -26,6 +26,7 @@ struct HeaderField {
 /// What the callee sees of the caller. Empty members: what the gateway would say anyway.
 struct CallerId {
   std::string number, name;
+  bool anonymous = false;  ///< the callee learns of neither (RFC 3323)
   bool operator==(const CallerId&) const = default;
 };
 

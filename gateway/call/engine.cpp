@@ -164,6 +164,10 @@ void Engine::Impl::collect(MetricSink& sink) const {
              {{"scope", "node"}, {"trunk", ""}}, static_cast<double>(node.settings.max_calls));
   sink.gauge("trunkline_media_ports_used", "Trunk RTP port pairs in use.", {{"pool", "trunk"}},
              static_cast<double>(node.ports_used.get()));
+  sink.counter("trunkline_header_fields_left_out_total",
+               "Header fields that a trunk's list lets cross, but were too long, too many or not "
+               "clean.",
+               {}, static_cast<double>(node.fields_left_out.get()));
   sink.gauge("trunkline_calls_held_in_memory",
              "Calls known, those included whose last transactions are running out.", {},
              static_cast<double>(lingering.get()));

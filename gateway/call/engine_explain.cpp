@@ -28,6 +28,8 @@ void Engine::Impl::execute(Turn& turn, RequestId id, const ExplainRoute& request
   }
   Dialled to = read_dialled(request.to).value_or(Dialled{request.to, {}});
   if (caller->kind != Caller::Kind::api) to.host.clear();  // of a Request-URI the user part counts
+  if (caller->kind == Caller::Kind::trunk)
+    to.name = node.trunks.find(caller->name)->called_from.apply(std::move(to.name));
   const std::string& dialled = to.name;
   const RouteDecision decision = route(*caller, to, turn.at.now);
   for (const RouteStep& step : decision.steps)
@@ -66,9 +68,7 @@ void Engine::Impl::explain_destination(Turn& turn, const Destination& destinatio
       break;
   }
   const Trunk& trunk = *node.trunks.find(destination.name);
-  sip::Uri uri = trunk.settings.uri;
-  uri.user = sip::escape_user(dialled);
-  told.request_uri = uri.text();
+  told.request_uri = request_uri_at(trunk, dialled).text();
   // The order of one call is drawn; this is one that it may have.
   const auto order = Trunks::order(trunk, node.random, turn.at.now);
   const auto place = [](const sip::Target& target) {

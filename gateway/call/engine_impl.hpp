@@ -86,12 +86,17 @@ struct Engine::Impl final : MetricSource {
   void register_user(Turn& turn, const sip::RequestReceived& event, const std::string& user);
   void out_of_dialog(Turn& turn, const sip::RequestReceived& event, const Caller& caller);
   void invite(Turn& turn, const sip::RequestReceived& event, const Caller& caller);
+  /// What a Request-URI means, by the rules of the caller's trunk.
+  std::string dialled_by(const Caller& caller, const sip::Uri& uri) const;
+  /// Privacy that is critical and can't be given (RFC 3323 §5).
+  void refuse_privacy(Turn& turn, const sip::RequestReceived& event, const std::string& missing);
   /// Refuses an INVITE that no call could be made of, whoever sends it; true if it did.
   bool unacceptable(Turn& turn, const sip::RequestReceived& event);
   bool without_tls(Turn& turn, const sip::RequestReceived& event);
   void refuse(Turn& turn, const sip::RequestReceived& event, int status, std::string_view reason,
               std::string detail = {},
-              const std::vector<std::pair<sip::HeaderName, std::string>>& headers = {});
+              const std::vector<std::pair<sip::HeaderName, std::string>>& headers = {},
+              std::string_view phrase = {});
 
   // ---- engine_refer.cpp
   void refer(Turn& turn, const sip::RequestReceived& event, Call& call, const Leg& leg);

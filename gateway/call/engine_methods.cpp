@@ -45,7 +45,7 @@ int Engine::Impl::invite_refusal(const Caller& caller, const Party& party, TimeP
 void Engine::Impl::options(Turn& turn, const sip::RequestReceived& event, const Caller& caller) {
   // RFC 3261 §11.2: the answer that an INVITE would get. One that names nobody, or us, asks about
   // ourselves.
-  const std::string dialled = sip::Uri::parse(event.request.request_uri())->unescaped_user();
+  const std::string dialled = dialled_by(caller, *sip::Uri::parse(event.request.request_uri()));
   const bool about_us = dialled.empty() || dialled == kContactUser;
   const Party party =
       about_us ? Party{{Destination::Kind::service, {}}, {}} : called(caller, dialled, turn.at.now);
@@ -72,7 +72,11 @@ std::vector<Place> Engine::Impl::places_for(Turn& turn, const sip::RequestReceiv
     const std::string_view why = status == 483 ? "hops" : "media_type";
     return refused(status, why, status == 415 ? Headers{{HeaderName::accept, "*/*"}} : Headers{});
   }
-  const std::string dialled = sip::Uri::parse(event.request.request_uri())->unescaped_user();
+  if (const auto missing = Privacy::of(event.request).unsatisfiable(); !missing.empty()) {
+    refuse_privacy(turn, event, missing);
+    return {};
+  }
+  const std::string dialled = dialled_by(caller, *sip::Uri::parse(event.request.request_uri()));
   const Party party = called(caller, dialled, turn.at.now);
   if (party.destination.kind == Destination::Kind::none) return refused(404, "no_route");
   if (party.destination.kind == Destination::Kind::service)
@@ -94,7 +98,7 @@ void Engine::Impl::carry(Turn& turn, const sip::RequestReceived& event, const Ca
   if (event.request.method() == Method::publish) {
     // RFC 3903 §6. State is published to who hosts it, and that is no browser.
     const auto package = EventPackage::parse(event.request.header(HeaderName::event).value_or(""));
-    const std::string dialled = sip::Uri::parse(event.request.request_uri())->unescaped_user();
+    const std::string dialled = dialled_by(caller, *sip::Uri::parse(event.request.request_uri()));
     const auto kind = called(caller, dialled, turn.at.now).destination.kind;
     const bool hosted = kind == Destination::Kind::trunk || kind == Destination::Kind::none;
     if (!is_carried(package) || !hosted) return bad_event(turn, event);
@@ -103,7 +107,7 @@ void Engine::Impl::carry(Turn& turn, const sip::RequestReceived& event, const Ca
   if (places.empty()) return;
   if (is_too_large(event.request, places.front().target))
     return refuse(turn, event, 513, "media_type", "too large for UDP");
-  exchanges.begin(turn, event, places, shown_sender(node, event.request, caller));
+  exchanges.begin(turn, event, places, caller);
 }
 
 void Engine::Impl::bad_event(Turn& turn, const sip::RequestReceived& event) {
@@ -131,7 +135,7 @@ void Engine::Impl::subscribe(Turn& turn, const sip::RequestReceived& event, cons
   if (places.empty()) return;
   // Of several devices the one that registered last is asked: two sources would contradict each
   // other in one subscription.
-  subscriptions.begin(turn, event, caller, places.front(), shown_sender(node, request, caller));
+  subscriptions.begin(turn, event, caller, places.front());
 }
 
 void Engine::Impl::in_subscription(Turn& turn, const sip::RequestReceived& event,

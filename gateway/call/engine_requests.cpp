@@ -40,8 +40,9 @@ bool breaks_sips(const sip::RequestReceived& event) {
 
 void Engine::Impl::refuse(Turn& turn, const sip::RequestReceived& event, int status,
                           std::string_view reason, std::string detail,
-                          const std::vector<std::pair<HeaderName, std::string>>& headers) {
-  auto response = sip::make_response(event.request, status, node.random.token(12));
+                          const std::vector<std::pair<HeaderName, std::string>>& headers,
+                          std::string_view phrase) {
+  auto response = sip::make_response(event.request, status, node.random.token(12), phrase);
   for (const auto& [name, value] : headers)
     response.add(name, value);
   turn.respond(event.transaction, std::move(response));
@@ -112,8 +113,11 @@ void Engine::Impl::from_browser(Turn& turn, const sip::RequestReceived& event) {
   if (!decision.ask.empty()) return ask_who(turn, event, decision.ask);
   if (decision.response) return turn.respond(event.transaction, std::move(*decision.response));
   const sip::Uri from = sip::from_of(event.request).uri;
-  // RFC 3261 §26.3.2.1: a user speaks for itself only.
-  if (from.unescaped_user() != decision.user || !same_host(from.host, node.settings.domain)) {
+  // RFC 3261 §26.3.2.1: a user speaks for itself only - or for nobody (RFC 3323 §4.1.1.3).
+  const bool named =
+      from.unescaped_user() == decision.user && same_host(from.host, node.settings.domain);
+  const bool anonymous = event.request.method() != Method::register_ && names_nobody(from);
+  if (!named && !anonymous) {
     return refuse(turn, event, 403, "auth", decision.user + " is not the sender " + from.text());
   }
   if (event.request.method() == Method::register_) return register_user(turn, event, decision.user);
@@ -197,6 +201,18 @@ void Engine::Impl::out_of_dialog(Turn& turn, const sip::RequestReceived& event,
   }
 }
 
+std::string Engine::Impl::dialled_by(const Caller& caller, const sip::Uri& uri) const {
+  const Trunk* trunk = caller.kind == Caller::Kind::trunk ? node.trunks.find(caller.name) : nullptr;
+  std::string number = number_of(uri);
+  return trunk != nullptr ? trunk->called_from.apply(std::move(number)) : number;
+}
+
+void Engine::Impl::refuse_privacy(Turn& turn, const sip::RequestReceived& event,
+                                  const std::string& missing) {
+  refuse(turn, event, 500, "extension", "privacy " + missing, {},
+         "Privacy Not Available: " + missing);
+}
+
 bool Engine::Impl::unacceptable(Turn& turn, const sip::RequestReceived& event) {
   const sip::Message& request = event.request;
   if (const auto hops = request.header(HeaderName::max_forwards);
@@ -215,6 +231,8 @@ bool Engine::Impl::unacceptable(Turn& turn, const sip::RequestReceived& event) {
            {{HeaderName::accept_encoding, "identity"}});
     return true;
   }
+  if (const auto missing = Privacy::of(request).unsatisfiable(); !missing.empty())
+    return refuse_privacy(turn, event, missing), true;
   if (!accepts_sdp(request)) return refuse(turn, event, 406, "media_type"), true;
   if (!sip::contact_of(request))
     return refuse(turn, event, 400, "syntax", "INVITE without a Contact"), true;
@@ -241,7 +259,7 @@ void Engine::Impl::invite(Turn& turn, const sip::RequestReceived& event, const C
   const auto device = node.gruus.find(*uri);
   if (!device && node.gruus.is_gruu(*uri))  // RFC 5627 §5.2
     return refuse(turn, event, 404, "no_route", "a temporary GRUU that has ended");
-  const std::string dialled = device ? device->user : uri->unescaped_user();
+  std::string dialled = device ? device->user : dialled_by(caller, *uri);
   RouteDecision decision = route(caller, {dialled, {}}, turn.at.now);
   if (device && decision.destination.kind == Destination::Kind::user &&
       decision.destination.name == device->user)
@@ -250,7 +268,8 @@ void Engine::Impl::invite(Turn& turn, const sip::RequestReceived& event, const C
     return refuse(turn, event, 404, "no_route", explain(caller, dialled, decision));
   }
   const CallId id = node.call_ids.next();
-  auto call = std::make_unique<Call>(turn, id, caller, std::move(decision.destination), event);
+  auto call = std::make_unique<Call>(turn, id, caller, std::move(dialled),
+                                     std::move(decision.destination), event);
   Call& started = *call;
   take_in(std::move(call));
   started.start(turn, event);

@@ -16,23 +16,27 @@ constexpr int kMaxChallenges = 3;
 }
 
 void Exchanges::begin(Turn& turn, const sip::RequestReceived& event,
-                      const std::vector<Place>& places, const sip::NameAddress& from) {
+                      const std::vector<Place>& places, const Caller& from) {
   const std::uint64_t id = ++last_;
+  const Identity sender = sender_of(turn.node, event.request, from);
   Exchange exchange;
   exchange.server = event.transaction;
   exchange.request = event.request;
+  exchange.from = from;
   exchange.branches = places.size();
   open_.emplace(id, std::move(exchange));
   for (const Place& place : places) {
     Branch branch;
     branch.exchange = id;
-    branch.request = fresh_request(turn.node, event.request, place, from);
+    branch.request = fresh_request(turn.node, event.request, place, sender);
     branch.request.add(HeaderName::cseq,
                        "1 " + std::string(sip::method_name(event.request.method())));
     carry_content(event.request, branch.request);
+    carry_listed(turn, event.request, {from, place.party}, &sender, branch.request);
     branch.target = place.target;
-    branch.browser = place.party.kind == Caller::Kind::user;
-    const Trunk* trunk = branch.browser ? nullptr : turn.node.trunks.find(place.party.name);
+    branch.party = place.party;
+    const Trunk* trunk =
+        place.party.kind == Caller::Kind::user ? nullptr : turn.node.trunks.find(place.party.name);
     if (trunk != nullptr && !trunk->settings.username.empty())
       branch.digest.emplace(trunk->settings.username, trunk->settings.password, turn.node.random);
     send(turn, std::move(branch));
@@ -62,18 +66,22 @@ void Exchanges::receive(Turn& turn, const sip::ResponseReceived& event) {
   auto taken = branches_.extract(event.transaction);
   if (taken.empty() || challenged(turn, taken.mapped(), event.response)) return;
   const std::uint64_t id = taken.mapped().exchange;
+  const Caller& party = taken.mapped().party;
   const auto found = open_.find(id);
   if (found == open_.end()) return;  // another device was quicker
   Exchange& exchange = found->second;
   --exchange.branches;
   if (status < 300) {
-    answer(turn, exchange, status, &event.response);
+    answer(turn, exchange, status, &event.response, party);
     open_.erase(found);
     return;
   }
   const Failure failure = failure_of(event.response);
   Call::judge(exchange.best, failure, false);
-  if (exchange.best->sip_code == status) exchange.why = event.response;
+  if (exchange.best->sip_code == status) {
+    exchange.why = event.response;
+    exchange.refused_by = party;
+  }
   settled(turn, id);
 }
 
@@ -84,7 +92,7 @@ void Exchanges::receive(Turn& turn, const sip::RequestFailed& event) {
   if (found == open_.end()) return;
   --found->second.branches;
   if (event.cause != sip::RequestFailed::Cause::timeout) {
-    const bool browser = taken.mapped().browser;
+    const bool browser = taken.mapped().party.kind == Caller::Kind::user;
     Call::judge(found->second.best,
                 Failure::local(browser ? EndReason::not_registered : EndReason::trunk_unreachable),
                 false);
@@ -100,16 +108,19 @@ void Exchanges::settled(Turn& turn, std::uint64_t id) {
   if (exchange.best) {
     const int relayed = exchange.best->relayed_code();
     const bool same = exchange.why && exchange.why->status() == relayed;
-    answer(turn, exchange, relayed, same ? &*exchange.why : nullptr);
+    answer(turn, exchange, relayed, same ? &*exchange.why : nullptr, exchange.refused_by);
   }
   open_.erase(found);
 }
 
 void Exchanges::answer(Turn& turn, const Exchange& exchange, int status,
-                       const sip::Message* response) {
+                       const sip::Message* response, const Caller& party) {
   auto made = sip::make_response(exchange.request, status, turn.node.random.token(12),
                                  response != nullptr ? response->reason() : std::string_view{});
-  if (response != nullptr) carry_content(*response, made);
+  if (response != nullptr) {
+    carry_content(*response, made);
+    carry_listed(turn, *response, {party, exchange.from}, nullptr, made);
+  }
   turn.respond(exchange.server, std::move(made));
 }
 

@@ -24,9 +24,9 @@ class Exchanges {
   std::size_t size() const { return open_.size(); }
 
   /// Sends the request on to all of these places, of which there is at least one. The first 2xx, or
-  /// the best refusal, is the answer. `from`: as whom its sender is shown.
+  /// the best refusal, is the answer.
   void begin(Turn& turn, const sip::RequestReceived& event, const std::vector<Place>& places,
-             const sip::NameAddress& from);
+             const Caller& from);
   /// Of transactions that are not theirs they take no notice.
   void receive(Turn& turn, const sip::ResponseReceived& event);
   void receive(Turn& turn, const sip::RequestFailed& event);
@@ -37,21 +37,25 @@ class Exchanges {
     std::uint64_t exchange = 0;
     sip::Message request;
     sip::Target target;
-    bool browser = false;
+    Caller party;
     int challenges = 0;
     std::optional<sip::DigestClient> digest;
   };
   struct Exchange {
     sip::TransactionId server;
     sip::Message request;
+    Caller from;
     std::size_t branches = 0;         ///< without an outcome
     std::optional<Failure> best;      ///< refusal
     std::optional<sip::Message> why;  ///< the response that it is
+    Caller refused_by;                ///< whose it is
   };
   bool challenged(Turn& turn, Branch& branch, const sip::Message& response);
   void send(Turn& turn, Branch branch);
   void settled(Turn& turn, std::uint64_t exchange);
-  void answer(Turn& turn, const Exchange& exchange, int status, const sip::Message* response);
+  /// `response`: of the party; null: it is ours.
+  void answer(Turn& turn, const Exchange& exchange, int status, const sip::Message* response,
+              const Caller& party);
 
   std::unordered_map<sip::TransactionId, Branch> branches_;
   std::map<std::uint64_t, Exchange> open_;

@@ -1,5 +1,6 @@
 #include "call/leg.hpp"
 
+#include "call/session_identifier.hpp"
 #include "sip/endpoint.hpp"
 #include "sip/syntax.hpp"
 
@@ -106,6 +107,7 @@ void Leg::invited_by(Turn& turn, const sip::RequestReceived& event) {
   secure = asked && asked->scheme == sip::Uri::Scheme::sips;
   invite = event.transaction;
   invite_request = event.request;
+  hear_session(turn.node.random, event.request);
   peer_updates = sip::has_token(event.request, HeaderName::allow, "UPDATE");
   peer_refers = may_refer(event.request);
   if (sip::reliable_demand(event.request) != sip::ReliableDemand::none)
@@ -126,21 +128,22 @@ void Leg::invited_by(Turn& turn, const sip::RequestReceived& event) {
   }
 }
 
-void Leg::send_invite(Turn& turn, const sip::Uri& request_uri, const sip::NameAddress& from,
-                      const sip::NameAddress& to, int max_forwards, std::string_view sdp,
-                      const std::vector<HeaderField>& headers) {
+void Leg::send_invite(Turn& turn, const Invitation& invitation) {
   state = State::inviting;
-  secure = request_uri.scheme == sip::Uri::Scheme::sips;
+  secure = invitation.request_uri.scheme == sip::Uri::Scheme::sips;
   call_id = turn.node.random.token(24);
   local_tag = turn.node.random.token(12);
   invite_sequence = 1 + turn.node.random.below(65536);
-  sip::NameAddress tagged = from;
+  sip::NameAddress tagged = invitation.caller.from;
   sip::set_parameter(tagged.parameters, "tag", local_tag);
+  introduce(invitation.caller);
+  // Before there is another party, it is ours.
+  if (far_session_uuid.empty()) far_session_uuid = make_session_uuid(turn.node.random);
 
-  sip::Message request = sip::Message::request(Method::invite, request_uri.text());
-  request.add(HeaderName::max_forwards, std::to_string(max_forwards));
+  sip::Message request = sip::Message::request(Method::invite, invitation.request_uri.text());
+  request.add(HeaderName::max_forwards, std::to_string(invitation.max_forwards));
   request.add(HeaderName::from, tagged.text());
-  request.add(HeaderName::to, to.text());
+  request.add(HeaderName::to, invitation.to.text());
   request.add(HeaderName::call_id, call_id);
   request.add(HeaderName::cseq, std::to_string(invite_sequence) + " INVITE");
   request.add(HeaderName::contact, contact(turn.node));
@@ -149,10 +152,10 @@ void Leg::send_invite(Turn& turn, const sip::Uri& request_uri, const sip::NameAd
   add_session_request(turn.node, request);
   for (const std::string& route : preloaded_route)
     request.add(HeaderName::route, route);
-  for (const HeaderField& header : headers)
+  for (const HeaderField& header : invitation.headers)
     request.add(header.name, header.value);
   if (digest) digest->preload(request);
-  request.set_body("application/sdp", sdp);
+  request.set_body("application/sdp", invitation.sdp);
   register_dialog(turn.node);
   send(turn, Purpose::invite, std::move(request));
 }
@@ -160,6 +163,7 @@ void Leg::send_invite(Turn& turn, const sip::Uri& request_uri, const sip::NameAd
 sip::TransactionId Leg::send(Turn& turn, Purpose purpose, sip::Message request) {
   const sip::TransactionId transaction = turn.node.next_transaction();
   aim_at_device(turn.node, request);
+  identify(request, request.method());
   const sip::Target to = next_target(turn.node, dialog_with(sip::to_of(request).tag()), target);
   outgoing[transaction] = Outgoing{purpose, request, 0, false, false, false, false, to};
   turn.node.transactions[transaction] = id;
@@ -257,6 +261,8 @@ sip::TransactionId Leg::send_refer(Turn& turn, const sip::Uri& to) {
 void Leg::send_bye(Turn& turn, std::string_view reason) {
   sip::Message request = dialog->request(Method::bye);
   if (!reason.empty()) request.add(HeaderName::reason, reason);
+  for (const HeaderField& field : bye_fields)
+    request.add(field.name, field.value);
   if (digest) digest->preload(request);
   send(turn, Purpose::bye, std::move(request));
 }
@@ -274,6 +280,7 @@ void Leg::ack(Turn& turn, sip::TransactionId transaction, const sip::Dialog& of,
   }
   request.set_body("application/sdp", sdp);
   aim_at_device(turn.node, request);
+  identify(request, Method::ack);
   const bool left = sent != outgoing.end() && sent->second.abandoned;
   const sip::Target to = next_target(turn.node, &of, left ? sent->second.target : target);
   turn.out.sip.emplace_back(sip::SendAck{transaction, std::move(request), to});
@@ -290,6 +297,7 @@ void Leg::refuse_answer(Turn& turn, sip::TransactionId transaction, const sip::M
   sip::Message bye = fork->request(Method::bye);
   if (!reason.empty()) bye.add(HeaderName::reason, reason);
   if (digest) digest->preload(bye);
+  identify(bye, Method::bye);
   const sip::Target to =
       next_target(turn.node, fork, sent->second.abandoned ? sent->second.target : target);
   const sip::TransactionId ends = turn.node.next_transaction();
@@ -310,6 +318,11 @@ sip::Message Leg::response(const Node& node, const sip::Message& request, int st
     made.add(HeaderName::contact, contact(node));
     made.add(HeaderName::allow, kAllow);
     made.add(HeaderName::supported, supported());
+  }
+  identify(made, request.method());
+  if (status > 100 && request.method() == Method::invite && state == State::invited) {
+    for (const HeaderField& field : answer_fields)
+      made.add(field.name, field.value);
   }
   return made;
 }

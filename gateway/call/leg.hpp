@@ -1,6 +1,7 @@
 #pragma once
 #include "base/ids.hpp"
 #include "call/failure.hpp"
+#include "call/identity.hpp"
 #include "call/leg_media.hpp"
 #include "call/node.hpp"
 #include "call/redirection.hpp"
@@ -35,6 +36,16 @@ inline constexpr std::string_view kPlainSupported = "timer, replaces, norefersub
 /// The option tags of a Require that we don't have (RFC 3261 §8.2.2.3), comma-separated; empty when
 /// all are known.
 std::string unsupported_options(const sip::Message& request);
+
+/// What an INVITE of ours says.
+struct Invitation {
+  sip::Uri request_uri;
+  Presentation caller;
+  sip::NameAddress to;
+  int max_forwards = 70;
+  std::string sdp;
+  std::vector<HeaderField> headers;  ///< on top of ours
+};
 
 /// One side of a call: its dialog, the transactions in it, its session timer and its media. Makes
 /// the requests and responses of this leg; what they mean for the call is decided by `Call`.
@@ -88,6 +99,16 @@ class Leg {
   std::optional<LegMedia> media;
   sip::SessionTimer timer;
   std::map<sip::TransactionId, Outgoing> outgoing;
+
+  // -------- who is at its two ends
+  Identity identity;  ///< of the peer, as far as we know it
+  /// Of the party on the other side, as the peer may know it: what messages of ours say.
+  std::vector<std::string> asserted;
+  std::string privacy;
+  /// Session-ID (RFC 7989) of the peer, made here if it has none, and of the other party.
+  std::string session_uuid, far_session_uuid;
+  std::vector<HeaderField> answer_fields;  ///< of the other side's responses, for our next one
+  std::vector<HeaderField> bye_fields;     ///< of the BYE that ends the call, for ours
 
   // -------- their INVITE (caller)
   sip::TransactionId
@@ -231,11 +252,8 @@ class Leg {
 
   /// Their INVITE makes this leg, on the caller's side of what it begins.
   void invited_by(Turn& turn, const sip::RequestReceived& event);
-  /// The first INVITE of ours to this peer. `from` and `to` are URIs without tag; `headers` come on
-  /// top of ours.
-  void send_invite(Turn& turn, const sip::Uri& request_uri, const sip::NameAddress& from,
-                   const sip::NameAddress& to, int max_forwards, std::string_view sdp,
-                   const std::vector<HeaderField>& headers);
+  /// The first INVITE of ours to this peer.
+  void send_invite(Turn& turn, const Invitation& invitation);
   /// A request inside the dialog.
   sip::TransactionId send(Turn& turn, Purpose purpose, sip::Message request);
   /// Sends the same request again after a 401, 407 or 422 was dealt with: next CSeq, new
@@ -255,6 +273,11 @@ class Leg {
   void send_bye(Turn& turn, std::string_view reason);
   /// REFER inside the dialog (RFC 3515).
   sip::TransactionId send_refer(Turn& turn, const sip::Uri& to);
+  // ---- leg_identity.cpp
+  /// What messages of ours say of the other party from now on.
+  void introduce(const Presentation& other);
+  /// Takes the peer's Session-ID, or makes one for a peer that has none.
+  void hear_session(Random& random, const sip::Message& message);
   // ---- leg_reports.cpp
   /// A REFER of the peer's was accepted: NOTIFYs tell of it from now on, until then at the latest.
   void begin_reports(std::uint32_t refer, TimePoint until);
@@ -290,6 +313,8 @@ class Leg {
     return kind == Kind::browser ? kPlainSupported : kSupported;
   }
   void send_report(Turn& turn);
+  /// Session-ID, and who the other party is, where the message may say so.
+  void identify(sip::Message& message, sip::Method method) const;
   void aim_at_device(const Node& node, sip::Message& request) const;
   sip::Message reinvite(Turn& turn, std::string_view sdp);
   void add_session_request(Node& node, sip::Message& request) const;

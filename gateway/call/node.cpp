@@ -1,5 +1,7 @@
 #include "call/node.hpp"
 
+#include "base/log.hpp"
+
 #include <algorithm>
 
 namespace trunkline::call {
@@ -67,6 +69,14 @@ std::string Node::contact_uri(const sip::Target& peer, std::string_view user, bo
   if (secure) return "sips:" + sip::escape_user(user) + "@" + host;
   return "sip:" + sip::escape_user(user) + "@" + host +
          ";transport=" + std::string(sip::transport_label(peer.transport));
+}
+
+void Node::left_out(std::size_t fields, TimePoint now) {
+  if (fields == 0) return;
+  fields_left_out.add(static_cast<std::int64_t>(fields));
+  if (left_out_lines_.allow(now))
+    log::warn("header fields left out",
+              {{"fields", fields}, {"why", "too long, too many or not clean"}});
 }
 
 std::string dialog_key(std::string_view call_id, std::string_view local_tag) {

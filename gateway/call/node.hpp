@@ -2,6 +2,7 @@
 #include "base/ids.hpp"
 #include "base/metrics.hpp"
 #include "base/random.hpp"
+#include "base/rate_limit.hpp"
 #include "call/engine.hpp"
 #include "call/port_pool.hpp"
 #include "call/registrar.hpp"
@@ -65,9 +66,14 @@ struct Node {
                           bool secure = false) const;
 
   Cell ports_used;
+  /// Header fields that may cross, but are too long or too many, or not clean: counted, and logged
+  /// now and then.
+  void left_out(std::size_t fields, TimePoint now);
+  Cell fields_left_out;
 
  private:
   std::uint64_t transaction_count_ = 0;
+  RateLimit left_out_lines_{1, 5};
   std::vector<int> worker_legs_;
   std::vector<std::map<IpAddress, PortPool>> ports_;
 };

@@ -61,7 +61,10 @@ struct CallView {
   /// that its target comes to.
   std::string from, to;
   std::string from_number, to_number;  ///< by which those are known; behind a trunk they tell who
-  std::string caller, dialled;         ///< as they came in
+  /// As they came in, by the rules of the trunk; an asserted identity counts before From.
+  std::string caller, dialled;
+  bool caller_hidden = false;  ///< asks that the callee does not learn of it
+  std::string session_id;  ///< Session-ID (RFC 7989) as the `from` side says it; empty: none yet
   std::chrono::system_clock::time_point created;
   std::optional<std::chrono::system_clock::time_point> ringing, answered, ended;
   CallState state = CallState::created;

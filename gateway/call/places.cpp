@@ -1,6 +1,7 @@
 #include "call/places.hpp"
 
 #include "call/carried_headers.hpp"
+#include "call/header_lists.hpp"
 
 namespace trunkline::call {
 
@@ -22,33 +23,45 @@ std::vector<Place> places_of(Node& node, const Party& party, TimePoint now) {
   const Trunk* trunk = node.trunks.find(name);
   const auto target = trunk != nullptr && trunk->enabled ? Trunks::target(*trunk) : std::nullopt;
   if (!target) return places;
-  const sip::Uri& uri = trunk->settings.uri;
-  Place place{{Caller::Kind::trunk, name}, *target, uri, {}};
-  place.request_uri.user = sip::escape_user(party.number);
-  place.to.uri = sip::Uri::sip(party.number, uri.host, uri.port);
+  Place place{{Caller::Kind::trunk, name}, *target, request_uri_at(*trunk, party.number), {}};
+  place.to.uri = to_at(*trunk, party.number);
   places.push_back(std::move(place));
   return places;
 }
 
-sip::NameAddress shown_sender(const Node& node, const sip::Message& request, const Caller& sender) {
-  const sip::NameAddress from = sip::from_of(request);
-  sip::NameAddress shown;
-  shown.display_name = from.display_name;
-  shown.uri =
-      sip::Uri::sip(sender.kind == Caller::Kind::user ? sender.name : from.uri.unescaped_user(),
-                    node.settings.domain);
-  return shown;
+Identity sender_of(const Node& node, const sip::Message& request, const Caller& sender) {
+  const Trunk* trunk = sender.kind == Caller::Kind::trunk ? node.trunks.find(sender.name) : nullptr;
+  return trunk != nullptr ? identity_of_peer(*trunk, request)
+                          : identity_of_user(node.settings.users, sender.name, request);
+}
+
+void carry_listed(Turn& turn, const sip::Message& message, const Parties& between,
+                  const Identity* sender, sip::Message& copy) {
+  const auto settings_of = [&node = turn.node](const Caller& party) -> const TrunkSettings* {
+    const Trunk* trunk = party.kind == Caller::Kind::trunk ? node.trunks.find(party.name) : nullptr;
+    return trunk != nullptr ? &trunk->settings : nullptr;
+  };
+  std::size_t left_out = 0;
+  add_fields(copy, listed_fields(message, {settings_of(between.from), settings_of(between.to)},
+                                 sender, left_out));
+  turn.node.left_out(left_out, turn.at.now);
 }
 
 sip::Message fresh_request(Node& node, const sip::Message& original, const Place& place,
-                           const sip::NameAddress& from) {
-  sip::NameAddress tagged = from;
+                           const Identity& sender) {
+  const Trunk* trunk =
+      place.party.kind == Caller::Kind::trunk ? node.trunks.find(place.party.name) : nullptr;
+  const Presentation shown = present(sender, node.settings.domain, trunk);
+  sip::NameAddress tagged = shown.from;
   sip::set_parameter(tagged.parameters, "tag", node.random.token(12));
   sip::Message request = sip::Message::request(original.method(), place.request_uri.text());
   request.add(HeaderName::max_forwards, std::to_string(forwards_left(original)));
   request.add(HeaderName::from, tagged.text());
   request.add(HeaderName::to, place.to.text());
   request.add(HeaderName::call_id, node.random.token(24));
+  for (const std::string& value : shown.asserted)
+    request.add(HeaderName::p_asserted_identity, value);
+  if (!shown.privacy.empty()) request.add(HeaderName::privacy, shown.privacy);
   return request;
 }
 

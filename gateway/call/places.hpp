@@ -1,4 +1,5 @@
 #pragma once
+#include "call/identity.hpp"
 #include "call/node.hpp"
 #include "call/router.hpp"
 #include "sip/effects.hpp"
@@ -22,12 +23,20 @@ struct Place {
 /// it can't be reached now, or is a service of ours.
 std::vector<Place> places_of(Node& node, const Party& party, TimePoint now);
 
-/// How the sender of a request is named to others: as a number or user of our domain.
-sip::NameAddress shown_sender(const Node& node, const sip::Message& request, const Caller& sender);
+/// Who sends a request, as far as we know it.
+Identity sender_of(const Node& node, const sip::Message& request, const Caller& sender);
 
-/// A request outside of any dialog, complete but for its CSeq and body: with From tag, Call-ID and
-/// what Max-Forwards leaves of `original`.
+/// Copies the fields that cross between two parties by the lists of their trunks.
+struct Parties {
+  const Caller& from;
+  const Caller& to;
+};
+void carry_listed(Turn& turn, const sip::Message& message, const Parties& between,
+                  const Identity* sender, sip::Message& copy);
+
+/// A request outside of any dialog, complete but for its CSeq and body: with From tag, Call-ID,
+/// what Max-Forwards leaves of `original`, and the sender as the place may know it.
 sip::Message fresh_request(Node& node, const sip::Message& original, const Place& place,
-                           const sip::NameAddress& from);
+                           const Identity& sender);
 
 }  // namespace trunkline::call

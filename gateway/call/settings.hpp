@@ -27,6 +27,8 @@ struct Moment {
 /// A browser user (contract: users[]).
 struct UserSettings {
   std::string name, password;
+  /// What trunks may see of it instead of its name; the first one unless it prefers another.
+  std::vector<std::string> numbers{};
 };
 
 /// An address of ours for media: what is bound, and what peers are told.
@@ -34,6 +36,15 @@ struct MediaAddress {
   IpAddress bind, advertise;
   bool operator==(const MediaAddress&) const = default;
 };
+
+/// One rule for the numbers of a trunk: what RE2 finds first is replaced.
+struct RewriteRule {
+  std::string match;
+  std::string replace;  ///< \0 is what was found, \1 to \9 its captures
+  bool operator==(const RewriteRule&) const = default;
+};
+/// How a trunk's URIs name telephone numbers: sip:N@HOST, with user=phone, or tel:N.
+enum class NumberForm : std::uint8_t { sip, phone, tel };
 
 /// A SIP trunk (contract: trunks[]).
 struct TrunkSettings {
@@ -60,6 +71,15 @@ struct TrunkSettings {
   /// names 503; behind a proxy it has become a 500 (RFC 3261 §16.7).
   std::vector<int> failover_codes{500, 502, 503, 504};
   bool registers = false;  ///< contract: register
+  /// What the trunk is told of who calls, and what it says of it counts (RFC 3325 §2.3: it is in
+  /// the trust domain).
+  bool asserts_identity = false, accepts_identity = false;
+  /// By which header fields the trunk is told of diversions; what it says by them counts.
+  bool tells_diversion = false, tells_history = false;
+  NumberForm number_form = NumberForm::sip;
+  std::vector<RewriteRule> called_to, calling_to;      ///< towards the trunk
+  std::vector<RewriteRule> called_from, calling_from;  ///< of what comes from it
+  std::vector<std::string> headers_to, headers_from;   ///< fields that cross
   std::uint32_t register_expires_seconds = 3600;
 };
 

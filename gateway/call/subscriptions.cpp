@@ -58,7 +58,7 @@ Subscriptions::End* Subscriptions::find(const sip::Message& request) {
 }
 
 void Subscriptions::begin(Turn& turn, const sip::RequestReceived& event, const Caller& watcher,
-                          const Place& place, const sip::NameAddress& from) {
+                          const Place& place) {
   const std::uint64_t id = ++last_;
   Subscription made;
   End& asks = made.watcher;
@@ -71,12 +71,13 @@ void Subscriptions::begin(Turn& turn, const sip::RequestReceived& event, const C
     asks.dialog = std::move(*dialog);
     asks.dialog->confirm();
   }
-  Carried carried{id,
-                  Which::source,
-                  fresh_request(turn.node, event.request, place, from),
-                  event.transaction,
-                  event.request,
-                  0};
+  Carried carried{
+      id,
+      Which::source,
+      fresh_request(turn.node, event.request, place, sender_of(turn.node, event.request, watcher)),
+      event.transaction,
+      event.request,
+      0};
   End& tells = made.source;
   tells.party = place.party;
   tells.target = place.target;

@@ -34,7 +34,7 @@ class Subscriptions {
 
   /// A SUBSCRIBE outside of a dialog, with a Contact, whose package is carried, goes on to `place`.
   void begin(Turn& turn, const sip::RequestReceived& event, const Caller& watcher,
-             const Place& place, const sip::NameAddress& from);
+             const Place& place);
 
   /// One end of a subscription: who is there, and over what it is reached.
   struct End {

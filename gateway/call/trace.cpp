@@ -267,4 +267,13 @@ const CallTrace* Traces::find(std::string_view call, TimePoint now) const {
   return ended && *ended + limits_.ended_for <= now ? nullptr : &found->second.trace;
 }
 
+std::string_view session_of(const CallTrace& trace) {
+  const auto& entries = trace.entries();
+  for (auto entry = entries.rbegin(); entry != entries.rend(); ++entry) {
+    const std::string_view session = find_field(entry->bytes, "Session-ID");
+    if (!session.empty()) return session;
+  }
+  return {};
+}
+
 }  // namespace trunkline::call

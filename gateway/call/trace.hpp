@@ -162,6 +162,10 @@ std::string_view find_field(std::string_view message, std::string_view name,
 /// The Call-ID of a message; empty if it has none.
 std::string_view find_call_id(std::string_view message);
 
+/// Session-ID (RFC 7989) as the last message that bears one has it; empty: none does. Other systems
+/// on the way know the call by it.
+std::string_view session_of(const CallTrace& trace);
+
 /// What a reader wants to see of a message first.
 struct TraceSummary {
   std::string method;        ///< of the request, or of the request that a response answers

@@ -64,10 +64,11 @@ std::string trace_json(const CallTrace& trace) {
   Json messages = Json::array();
   for (const TraceEntry& entry : trace.entries())
     messages.push_back(message(trace, entry));
-  const Json document = {{"call_id", trace.call()},
-                         {"legs", std::move(legs)},
-                         {"dropped_messages", trace.dropped()},
-                         {"messages", std::move(messages)}};
+  Json document = {{"call_id", trace.call()}};
+  if (const auto session = session_of(trace); !session.empty()) document["session_id"] = session;
+  document["legs"] = std::move(legs);
+  document["dropped_messages"] = trace.dropped();
+  document["messages"] = std::move(messages);
   return document.dump(1, ' ', false, Json::error_handler_t::replace) + "\n";
 }
 

@@ -173,6 +173,8 @@ std::string Ladder::text(bool with_messages) const {
   out += fmt::format(", from {:%Y-%m-%d %H:%M:%S}.{:03} UTC, times in ms, secrets masked\n\n",
                      fmt::gmtime(std::chrono::system_clock::to_time_t(whole)),
                      whole.time_since_epoch().count() % 1000);
+  if (const auto session = session_of(trace_); !session.empty())
+    out += fmt::format("Session-ID {}\n\n", printable(session));
   out += heading(0) + "\n" + heading(1) + "\n" + rails() + "\n";
   for (const TraceEntry& entry : entries) {
     if (entry.left_out_before != 0)

@@ -50,11 +50,33 @@ std::pair<int, bool> fit(const Trunk& trunk, const SocketAddress& source) {
 
 }  // namespace
 
+sip::Uri to_at(const Trunk& trunk, std::string_view number) {
+  const sip::Uri& at = trunk.settings.uri;
+  sip::Uri uri =
+      number_uri(trunk.called_to.apply(std::string(number)), at.host, trunk.settings.number_form);
+  if (uri.is_sip()) uri.port = at.port;
+  return uri;
+}
+
+sip::Uri request_uri_at(const Trunk& trunk, std::string_view number) {
+  sip::Uri uri = to_at(trunk, number);
+  if (!uri.is_sip()) return uri;
+  uri.scheme = trunk.settings.uri.scheme;
+  uri.parameters.insert(uri.parameters.begin(), trunk.settings.uri.parameters.begin(),
+                        trunk.settings.uri.parameters.end());
+  return uri;
+}
+
 Trunks::Trunks(const std::vector<TrunkSettings>& settings) {
   trunks_.reserve(settings.size());
   for (const TrunkSettings& one : settings) {
     const double rate = one.max_calls_per_second;
     Trunk& trunk = trunks_.emplace_back(Trunk{.settings = one, .call_rate = RateLimit(rate, rate)});
+    // The configuration has been checked; a bad rule would be none.
+    trunk.called_to = NumberRules::make(one.called_to).value_or(NumberRules{});
+    trunk.calling_to = NumberRules::make(one.calling_to).value_or(NumberRules{});
+    trunk.called_from = NumberRules::make(one.called_from).value_or(NumberRules{});
+    trunk.calling_from = NumberRules::make(one.calling_from).value_or(NumberRules{});
     if (!one.capacity_phrase.empty())
       trunk.capacity = std::make_shared<const RE2>(one.capacity_phrase, expression_options());
     if (IpAddress::parse(one.uri.host)) located(one.name, ServerLocation(one.uri, {}).targets());

@@ -2,6 +2,7 @@
 #include "base/net_address.hpp"
 #include "base/random.hpp"
 #include "base/rate_limit.hpp"
+#include "call/number_rules.hpp"
 #include "call/server_location.hpp"
 #include "call/settings.hpp"
 #include "sip/digest.hpp"
@@ -56,6 +57,7 @@ struct Trunk {
   bool enabled = true;     ///< by the API: a disabled one takes no new calls in either direction
   RateLimit call_rate;
   std::shared_ptr<const re2::RE2> capacity{};  ///< capacity_phrase; null: none
+  NumberRules called_to{}, calling_to{}, called_from{}, calling_from{};
 
   /// The address at which it has taken our REGISTER: what comes from there is the trunk's.
   std::optional<SocketAddress> registrar{};
@@ -74,12 +76,17 @@ struct Trunk {
   bool names_capacity(std::string_view phrase) const;
 };
 
+/// How a number is called at a trunk, by its rules: the Request-URI, and the To URI.
+sip::Uri request_uri_at(const Trunk& trunk, std::string_view number);
+sip::Uri to_at(const Trunk& trunk, std::string_view number);
+
 /// All trunks: whose request this is, and whether a trunk takes one more call.
 class Trunks {
  public:
   explicit Trunks(const std::vector<TrunkSettings>& settings);
 
   Trunk* find(std::string_view name);
+  const Trunk* find(std::string_view name) const { return const_cast<Trunks*>(this)->find(name); }
   std::vector<Trunk>& all() { return trunks_; }
   /// The trunk that the source has proved by its certificate to be, else the one whose `allow` (or
   /// resolved address) holds its address; the most specific entry wins. Null: none.

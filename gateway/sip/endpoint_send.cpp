@@ -26,6 +26,8 @@ Message make_cancel(const Message& invite) {
   for (const HeaderName name : {HeaderName::from, HeaderName::to, HeaderName::call_id}) {
     cancel.add(name, invite.header(name).value_or(""));
   }
+  if (const auto session = invite.header(HeaderName::session_id))
+    cancel.add(HeaderName::session_id, *session);  // RFC 7989 §6
   CSeq cseq = cseq_of(invite);
   cseq.method = Method::cancel;
   cseq.method_text = method_name(Method::cancel);

@@ -197,6 +197,8 @@ void write(const call::CallView& call, std::string_view node, v1::Call& out) {
   out.set_caller(to_utf8(call.caller));
   out.set_dialled(to_utf8(call.dialled));
   out.set_node(std::string(node));
+  out.set_caller_hidden(call.caller_hidden);
+  out.set_session_id(call.session_id);
   out.set_parked(call.state == call::CallState::parked);
 }
 

@@ -34,7 +34,7 @@ std::optional<Duration> ring_timeout(const Message& request, Violations& wrong) 
 call::CallerId caller_id(std::string_view field, const v1::CallerId& given, Violations& wrong) {
   wrong.check_number(std::string(field) + ".number", given.number(), Presence::optional);
   wrong.check_text(std::string(field) + ".name", given.name(), kMaxDisplayName);
-  return {given.number(), given.name()};
+  return {given.number(), given.name(), given.anonymous()};
 }
 
 template <class Headers>

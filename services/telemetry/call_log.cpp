@@ -52,7 +52,8 @@ void CallLog::take(const call::CallStarted& event) {
                              {"from", call.from},
                              {"to", call.to},
                              {"caller", call.caller},
-                             {"dialled", call.dialled}});
+                             {"dialled", call.dialled},
+                             {"session_id", call.session_id}});
 }
 
 void CallLog::take(const call::CallRinging& event) {
@@ -64,6 +65,7 @@ void CallLog::take(const call::CallAnswered& event) {
   const auto answered = event.call.answered.value_or(event.call.created);
   log::info("call answered", {{"call_id", event.call.name},
                               {"trunk", event.call.trunk},
+                              {"session_id", event.call.session_id},
                               {"setup_ms", milliseconds_between(event.call.created, answered)}});
 }
 
@@ -123,6 +125,7 @@ void CallLog::take(const call::CallEnded& event) {
             {{"call_id", call.name},
              {"direction", direction_label(call.direction)},
              {"trunk", call.trunk},
+             {"session_id", call.session_id},
              {"code", event.end.sip_code},
              {"reason", end_reason_label(event.end.reason)},
              {"phrase", event.end.phrase},

@@ -71,6 +71,7 @@ v1::CreateCallRequest create_request(const Options& options) {
   if (!options.caller_number.empty())
     request.mutable_caller_id()->set_number(options.caller_number);
   if (!options.caller_name.empty()) request.mutable_caller_id()->set_name(options.caller_name);
+  if (options.anonymous) request.mutable_caller_id()->set_anonymous(true);
   for (const auto& [name, value] : options.headers) {
     v1::Header& header = *request.add_headers();
     header.set_name(name);

@@ -132,6 +132,7 @@ class Grammar {
              "End the call this long after the answer.");
     app.add_option("--caller-number", options_.caller_number, "Number that the callee sees.");
     app.add_option("--caller-name", options_.caller_name, "Name that the callee sees.");
+    app.add_flag("--anonymous", options_.anonymous, "The callee sees neither number nor name.");
     pairs(app, "--header", options_.headers, "SIP header for the INVITE to TO.");
     pairs(app, "--metadata", options_.metadata, "For your own use; comes back with the call.");
     app.add_option("--request-id", options_.request_id, "The same id again makes no second call.");

@@ -34,6 +34,7 @@ struct Options {
   std::string from, to, trunk, wait = "created", request_id;
   std::optional<Milliseconds> ring_timeout, max_duration;
   std::string caller_number, caller_name;
+  bool anonymous = false;
   std::vector<Pair> headers, metadata;
   bool end_on_interrupt = false;
   int sip_code = 0;

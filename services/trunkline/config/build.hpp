@@ -25,6 +25,8 @@ struct Build {
 void build_listeners(const Build& build);
 void build_media(const Build& build);   ///< after the listeners: ports must not overlap
 void build_trunks(const Build& build);  ///< after media and listeners
+/// Identity, numbers and header fields of one trunk.
+void build_trunk_identity(const Build& build, const Value& key, call::TrunkSettings& trunk);
 void build_users(const Build& build);
 void build_routes(const Build& build);  ///< after users and trunks
 void build_node(const Build& build);    ///< everything that stands alone

@@ -15,6 +15,9 @@ constexpr std::array<Words, 3> kSipTransports{"udp", "tcp", "tls"};
 constexpr std::array<Words, 3> kRoles{"read", "call", "admin"};
 constexpr std::array<Words, 4> kSrtpEngines{"auto", "openssl", "ipsec-mb", "libsrtp"};
 constexpr std::array<Words, 3> kTrunkSrtp{"none", "sdes", "sdes-required"};
+constexpr std::array<Words, 4> kIdentities{"none", "assert", "accept", "trusted"};
+constexpr std::array<Words, 4> kDiversions{"none", "diversion", "history-info", "both"};
+constexpr std::array<Words, 3> kNumberForms{"sip", "phone", "tel"};
 constexpr std::array<Words, 4> kMediaSources{"pinned", "same-host", "subnet", "learn"};
 constexpr std::array<Words, 4> kCodecs{"PCMU", "PCMA", "opus", "G722"};
 constexpr std::array<Words, 2> kStores{"memory", "redis"};
@@ -247,6 +250,14 @@ constexpr std::array kUser{
         .doc = "User part of the address of record.",
         .required = true},
     Key{.name = "password", .kind = secret, .doc = "Password for SIP digest.", .required = true},
+    Key{.name = "numbers",
+        .kind = text,
+        .doc =
+            "Telephone numbers of the user. Trunks see one of them instead of the name: the first, "
+            "or the one that the user prefers (P-Preferred-Identity).",
+        .shape = Shape::list,
+        .minimum = 1,
+        .maximum = 64},
 };
 constexpr std::array kCredentials{
     Key{.name = "secret",
@@ -269,6 +280,55 @@ constexpr std::array kTrunkMedia{
         .kind = ip,
         .doc = "What this trunk is told to send to, one per family; default: media.advertise.",
         .shape = Shape::one_or_list},
+};
+constexpr std::array kRewriteRule{
+    Key{.name = "match",
+        .kind = expression,
+        .doc = "RE2, found anywhere in the number unless it is anchored.",
+        .required = true,
+        .minimum = 1,
+        .maximum = 256},
+    Key{.name = "replace",
+        .kind = text,
+        .doc = "What stands in its place; \\1 to \\9 are captures.",
+        .required = true,
+        .maximum = 256},
+};
+constexpr std::array kRewrite{
+    Key{.name = "called",
+        .kind = section,
+        .doc = "Rules for the number that is called; the first that matches counts.",
+        .shape = Shape::list,
+        .members = kRewriteRule},
+    Key{.name = "calling",
+        .kind = section,
+        .doc = "Rules for the numbers of who calls, and of those who have sent the call on.",
+        .shape = Shape::list,
+        .members = kRewriteRule},
+};
+constexpr std::array kRewrites{
+    Key{.name = "to_trunk",
+        .kind = section,
+        .doc = "Of calls to the trunk, after the routes.",
+        .members = kRewrite},
+    Key{.name = "from_trunk",
+        .kind = section,
+        .doc = "Of calls from the trunk, before the routes.",
+        .members = kRewrite},
+};
+constexpr std::array kHeaders{
+    Key{.name = "to_trunk",
+        .kind = text,
+        .doc = "Header fields that cross towards the trunk; X-NAME* for all that begin so.",
+        .shape = Shape::list,
+        .minimum = 1,
+        .maximum = 64},
+    Key{.name = "from_trunk",
+        .kind = text,
+        .doc = "Header fields of the trunk's that cross; X-NAME* for all that begin so.",
+        .shape = Shape::list,
+        .minimum = 1,
+        .maximum = 64},
 };
 constexpr std::array kTrunk{
     Key{.name = "name", .kind = name, .doc = "Name in routes, logs and metrics.", .required = true},
@@ -307,6 +367,32 @@ constexpr std::array kTrunk{
         .doc = "Encryption of the trunk's media.",
         .standard = "none",
         .choices = kTrunkSrtp},
+    Key{.name = "identity",
+        .kind = choice,
+        .doc =
+            "P-Asserted-Identity (RFC 3325). none: neither sent nor believed; assert: sent to the "
+            "trunk; accept: believed of the trunk; trusted: both.",
+        .standard = "none",
+        .choices = kIdentities},
+    Key{.name = "diversion",
+        .kind = choice,
+        .doc = "Header fields that tell, in both directions, who has sent a call on.",
+        .standard = "none",
+        .choices = kDiversions},
+    Key{.name = "number_form",
+        .kind = choice,
+        .doc = "How its URIs name telephone numbers. sip: sip:NUMBER@HOST; phone: with user=phone; "
+               "tel: tel:NUMBER.",
+        .standard = "sip",
+        .choices = kNumberForms},
+    Key{.name = "rewrite",
+        .kind = section,
+        .doc = "Rules for numbers, by direction.",
+        .members = kRewrites},
+    Key{.name = "headers",
+        .kind = section,
+        .doc = "Header fields that cross, by direction; others stay.",
+        .members = kHeaders},
     Key{.name = "media_source",
         .kind = choice,
         .doc = "Which sources of RTP are taken.",

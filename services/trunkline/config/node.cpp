@@ -1,3 +1,5 @@
+#include "call/number_rules.hpp"
+
 #include "config/build.hpp"
 #include <algorithm>
 
@@ -84,6 +86,12 @@ void build_users(const Build& build) {
     call::UserSettings user{.name = key["name"].text, .password = key["password"].text};
     if (std::ranges::find(users, user.name, &call::UserSettings::name) != users.end()) {
       build.wrong(key["name"], "\"" + user.name + "\" is given twice", "give each user one entry");
+    }
+    for (const Value& number : key["numbers"].items) {
+      if (!call::is_telephone_number(number.text))
+        build.wrong(number, "\"" + number.text + "\" is not a telephone number",
+                    "write digits, with + in front where it is a global number");
+      user.numbers.push_back(number.text);
     }
     users.push_back(std::move(user));
   }

@@ -190,6 +190,7 @@ void build_trunks(const Build& build) {
         static_cast<std::uint32_t>(key["session_expires"].number / 1000);
     trunk.max_redirects = static_cast<std::uint32_t>(key["max_redirects"].number);
     trunk_capacity(build, key["capacity_phrase"], trunk);
+    build_trunk_identity(build, key, trunk);
     trunks.push_back(std::move(trunk));
   }
   for (const Value& server : build.file["dns"]["servers"].items)

@@ -50,6 +50,17 @@ std::vector<std::string> lines(const std::string& text) {
 
 // ---------------------------------------------------------------- text
 
+TEST_F(TraceFormatsTest, TheSessionIdentifierIsTheLastOne) {
+  const std::string first = "Session-ID: a;remote=0\r\n", last = "Session-ID: a;remote=b\r\n";
+  traces_.add_leg(kCall, from_leg());
+  traces_.record(from_browser(request("INVITE", kFromId, 1, first), 0));
+  traces_.record(from_browser(request("BYE", kFromId, 2, last), 1));
+  traces_.record(from_browser(request("INFO", kFromId, 3), 2));
+  const CallTrace& trace = *traces_.find(kCall, kNow);
+  EXPECT_THAT(trace_text(trace, false), HasSubstr("\nSession-ID a;remote=b\n"));
+  EXPECT_EQ(nlohmann::json::parse(trace_json(trace))["session_id"], "a;remote=b");
+}
+
 TEST_F(TraceFormatsTest, TheLadderHasAnArrowAMessage) {
   const std::vector<std::string> text = lines(trace_text(call(), false));
   ASSERT_EQ(text.size(), 11u);

@@ -116,6 +116,7 @@ TEST(ValidationTest, a_good_request_becomes_the_same_request) {
   request.mutable_max_duration()->set_seconds(3600);
   request.mutable_caller_id()->set_number("+4930999");
   request.mutable_caller_id()->set_name("J\xc3\xbcrgen");
+  request.mutable_caller_id()->set_anonymous(true);
   auto* header = request.add_headers();
   header->set_name("X-Account");
   header->set_value("42");
@@ -128,6 +129,7 @@ TEST(ValidationTest, a_good_request_becomes_the_same_request) {
   EXPECT_EQ(create.ring_timeout, Duration(seconds{20}));
   EXPECT_EQ(create.max_duration, Duration(seconds{3600}));
   EXPECT_EQ(create.caller_id.name, "J\xc3\xbcrgen");
+  EXPECT_TRUE(create.caller_id.anonymous);
   EXPECT_THAT(create.headers, ElementsAre(call::HeaderField{"X-Account", "42"}));
   EXPECT_EQ(create.metadata.at("order"), "17");
 }
