@@ -60,6 +60,7 @@ void Books::ended(const call::CallEnded& event) {
 void Books::observed(const call::Observation& observation) {
   if (const auto* started = std::get_if<call::CallStarted>(&observation)) {
     journal_.note("call began: " + brief(started->call));
+    if (draining_) journal_.violation("a call began while the node drains");
     if (!begun_.insert(started->call.name).second)
       journal_.violation("call " + started->call.name + " began twice");
     calls_.push_back(started->call.name);
@@ -98,6 +99,12 @@ std::vector<std::string> Books::live_legs() const {
     if (ends == 0) live.push_back(leg);
   }
   return live;
+}
+
+void Books::drained() {
+  if (!draining_) return;
+  for (const std::string& name : live_)
+    journal_.violation("call " + name + " lives on in a node that has drained");
 }
 
 void Books::finish() {

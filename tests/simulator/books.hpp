@@ -30,6 +30,10 @@ class Books {
   /// What was replied to a request; null: nothing yet.
   const call::Reply* reply(call::RequestId request) const;
   std::size_t answered() const { return answered_; }
+  /// Whether the node takes new calls.
+  void draining(bool now) { draining_ = now; }
+  /// A node that drains has no call any more.
+  void drained();
   void finish();
 
  private:
@@ -44,6 +48,7 @@ class Books {
   std::set<std::string> begun_, over_;
   std::map<std::string, int> leg_ends_;  ///< by Call-ID; of a service by call and leg
   std::size_t answered_ = 0;
+  bool draining_ = false;
 };
 
 }  // namespace trunkline::simulator

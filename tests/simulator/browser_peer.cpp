@@ -96,6 +96,12 @@ void BrowserPeer::come_back() {
   pump();
 }
 
+void BrowserPeer::call(const std::string& number, const Session* replaces) {
+  const std::string domain = "@" + person_.domain;
+  dial("sip:" + number + domain, "<sip:" + person_.user + domain + ">",
+       "<sip:" + number + domain + ">", replaces);
+}
+
 void BrowserPeer::act() {
   if (resting_) return;
   if (!line_->open) {
@@ -107,10 +113,7 @@ void BrowserPeer::act() {
   }
   const std::uint32_t choice = dice_.below(100);
   if (choice < 30) {
-    const std::string& number = dice_.pick(person_.numbers);
-    const std::string domain = "@" + person_.domain;
-    dial("sip:" + number + domain, "<sip:" + person_.user + domain + ">",
-         "<sip:" + number + domain + ">");
+    call(dice_.pick(person_.numbers), nullptr);
   } else if (choice < 36) {
     register_here(dice_.chance(90) ? kExpires : kShortest);
   } else if (choice < 41) {

@@ -19,6 +19,9 @@ class BrowserPeer final : public Peer {
 
  private:
   std::string contact() const override;
+  void call(const std::string& number, const Session* replaces) override;
+  const std::vector<std::string>& numbers() const override { return person_.numbers; }
+  std::string home() const override { return person_.domain; }
   Speaker::Style style() override;
   sip::DigestClient* credentials() override { return &digest_; }
   void response_to_other(const Outgoing& sent, const sip::Message& response) override;

@@ -33,6 +33,10 @@ class Gateway final : public Station {
   call::RequestId ask(const call::Request& request);
   void answer(call::QuestionId question, const call::PolicyAnswer& answer);
   void end_all();
+  /// What the resolver has found.
+  void trunk_located(const std::string& trunk, const std::vector<call::ServerTarget>& at) {
+    engine_->trunk_located(trunk, at);
+  }
   void on_deadline();
   TimePoint deadline() const;
 

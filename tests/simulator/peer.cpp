@@ -68,6 +68,8 @@ TimePoint Peer::deadline() const {
   TimePoint first = endpoint_->deadline();
   for (const auto& [id, session] : sessions_) {
     if (session->established()) first = std::min(first, session->timer.deadline());
+    if (session->live() && session->reliable)
+      first = std::min(first, session->reliable->deadline());
   }
   return first;
 }
@@ -84,6 +86,8 @@ void Peer::on_deadline() {
     }
   }
   for (auto& [id, session] : sessions_) {
+    if (session->live() && session->reliable && session->reliable->deadline() <= agenda_.now())
+      repeat_reliably(*session);
     if (!session->established()) continue;
     switch (session->timer.on_deadline(agenda_.now())) {
       case sip::SessionTimer::Due::nothing:
@@ -183,6 +187,14 @@ void Peer::handle(const sip::ResponseReceived& event) {
       return;
     case Purpose::notify:  // of a subscription, which may be over before the call is
       return;
+    case Purpose::prack:
+      if (session != nullptr && event.response.status() >= 200)
+        prack_answered(*session, sent, event.response, event.transaction);
+      return;
+    case Purpose::refer:
+      if (session != nullptr && event.response.status() >= 200)
+        refer_answered(*session, sent, event.response);
+      return;
     case Purpose::bye:
       if (event.response.status() == 401 || event.response.status() == 407)
         authorize(sent, event.response);
@@ -203,6 +215,7 @@ void Peer::handle(const sip::RequestFailed& event) {
   Session* session = find(sent.session);
   if (session == nullptr || !session->live()) return;
   if (session->own_offer == event.transaction) session->own_offer = {};
+  if (sent.purpose == Purpose::refer) session->referred.erase(sip::cseq_of(sent.request).number);
   const bool timeout = event.cause == sip::RequestFailed::Cause::timeout;
   if (sent.purpose == Purpose::invite) return end(*session);
   // RFC 3261 §12.2.1.2; a connection that broke may be replaced.
@@ -224,6 +237,8 @@ bool Peer::authorize(const Outgoing& sent, const sip::Message& challenge_respons
     again.set(HeaderName::cseq, std::to_string(cseq.number + 1) + " " + cseq.method_text);
   }
   const bool offering = sent.purpose == Purpose::reinvite || sent.purpose == Purpose::update;
+  if (session != nullptr && sent.purpose == Purpose::refer && !again.header(HeaderName::refer_sub))
+    session->referred[sip::cseq_of(again).number] = false;
   const auto id = send(std::move(again), sent.purpose, sent.session);
   if (const auto entry = outgoing_.find(id); entry != outgoing_.end())
     entry->second.challenges = sent.challenges + 1;

@@ -25,6 +25,8 @@ struct Habits {
   std::uint32_t forks = 0;            ///< INVITEs that ring at two places
   std::uint32_t refusals = 15, endless = 10, mute = 0;
   std::uint32_t redirects = 0;
+  std::uint32_t reliable = 0;   ///< INVITEs with which provisional responses may be reliable
+  std::uint32_t transfers = 0;  ///< of what it does in a call
   std::uint32_t forgets_ack = 0, answers_cancelled = 0, ignores_cancel = 0;
 };
 
@@ -60,7 +62,7 @@ class Peer : public Station {
   std::size_t live_sessions() const;
 
  protected:
-  enum class Purpose { invite, reinvite, update, bye, notify, other };
+  enum class Purpose { invite, reinvite, update, bye, prack, refer, notify, other };
   struct Outgoing {
     Purpose purpose = Purpose::other;
     SessionId session = 0;
@@ -74,6 +76,9 @@ class Peer : public Station {
   /// Where a 302 sends a call.
   virtual std::string redirection() { return contact(); }
   virtual sip::DigestClient* credentials() { return nullptr; }
+  /// Whom it may call, and where their names are of.
+  virtual const std::vector<std::string>& numbers() const = 0;
+  virtual std::string home() const = 0;
   /// True: the request was answered.
   virtual bool challenge(const sip::RequestReceived&) { return false; }
   virtual void response_to_other(const Outgoing&, const sip::Message&) {}
@@ -102,7 +107,11 @@ class Peer : public Station {
   bool authorize(const Outgoing& sent, const sip::Message& challenge_response);
 
   // ---- peer_caller.cpp
-  void dial(const std::string& request_uri, const std::string& from, const std::string& to);
+  /// `replaces`: the session of ours whose place the new one takes (RFC 3891); null: none.
+  void dial(const std::string& request_uri, const std::string& from, const std::string& to,
+            const Session* replaces = nullptr);
+  /// As this peer calls anybody.
+  virtual void call(const std::string& number, const Session* replaces) = 0;
   void cancel(Session& session);
   void invite_answered(Session& session, const Outgoing& sent, const sip::Message& response);
   void take_2xx(Session& session, const sip::Message& response, sip::TransactionId transaction);
@@ -112,6 +121,8 @@ class Peer : public Station {
   void plan(Session& session);
   void ring(Session& session, int status, bool preview);
   void accept(Session& session);
+  void accepted(Session& session, sip::Message success);
+  void answer_invite(Session& session, sip::Message response);
   void accept_as_fork(Session& session);
   void repeat_fork(Session& session, const std::string& bytes, Duration interval);
   sip::Message acceptance(Session& session);
@@ -120,6 +131,20 @@ class Peer : public Station {
   void cancelled(const sip::CancelReceived& event);
   void acknowledged(sip::TransactionId transaction, const sip::Message& ack);
   sip::Message response(const Session& session, const sip::Message& request, int status) const;
+  // ---- peer_reliable.cpp
+  void heard_reliably(Session& session, const sip::Message& response);
+  void prack(Session& session, const sip::Message& response, bool offers);
+  void prack_answered(Session& session, const Outgoing& sent, const sip::Message& response,
+                      sip::TransactionId transaction);
+  void pracked(Session& session, const sip::RequestReceived& event);
+  void repeat_reliably(Session& session);
+  // ---- peer_transfer.cpp
+  void refer(Session& session);
+  void refer_answered(Session& session, const Outgoing& sent, const sip::Message& response);
+  void notified(Session& session, const sip::RequestReceived& event);
+  void subscribe(Session& session);
+  void replace(Session& session);
+  Session* other_session(const Session& than);
   // ---- peer_dialog.cpp
   void in_dialog(const sip::RequestReceived& event);
   void reoffered(Session& session, const sip::RequestReceived& event);
@@ -132,6 +157,8 @@ class Peer : public Station {
   void reinvite(Session& session, bool offer);
   void update(Session& session, bool offer);
   void send_info(Session& session);
+  /// MESSAGE or OPTIONS.
+  void send_plain(Session& session, sip::Method method);
   void refresh(Session& session);
   void agree_session(Session& session, const sip::Message& request, sip::Message& response);
   void ask_session(Session& session, sip::Message& request);

@@ -19,7 +19,8 @@ constexpr Duration kFirstRepeat = milliseconds{500}, kLongestRepeat = seconds{4}
 }  // namespace
 
 std::string Peer::allowed() const {
-  std::string methods = "INVITE, ACK, BYE, CANCEL, OPTIONS, INFO, NOTIFY";
+  std::string methods = "INVITE, ACK, BYE, CANCEL, OPTIONS, INFO, NOTIFY, MESSAGE";
+  if (habits_.reliable > 0) methods += ", PRACK";
   if (habits_.update) methods += ", UPDATE";
   if (habits_.refer) methods += ", REFER";
   return methods;
@@ -53,6 +54,13 @@ void Peer::invited(const sip::RequestReceived& event) {
     const auto made = sip::Dialog::as_uas(event.request, session.local_tag);
     if (!made) return complain("INVITE without a Contact", event.request);
     session.dialog = *made;
+    if (sip::reliable_demand(event.request) != sip::ReliableDemand::none &&
+        dice_.chance(habits_.reliable)) {
+      // Each of them, or only those with a description.
+      sip::Message demand = event.request;
+      if (dice_.chance(50)) demand.add(HeaderName::require, "100rel");
+      session.reliable.emplace(demand, sip::TransactionTimers{}, random_);
+    }
     if (fork == 0) first = session.id;
     if (fork > 0 && dice_.chance(70)) {
       later(dice_.between(milliseconds{20}, milliseconds{800}), session.id,
@@ -100,7 +108,17 @@ void Peer::ring(Session& session, int status, bool preview) {
     const auto answer = offer ? session.speaker.answer(*offer, session.wish) : std::nullopt;
     if (answer) made.set_body("application/sdp", *answer);
   }
-  respond(invite->second, std::move(made));
+  answer_invite(session, std::move(made));
+}
+
+/// A response to the INVITE that is not the 2xx; reliably, where that was agreed.
+void Peer::answer_invite(Session& session, sip::Message made) {
+  const sip::RequestReceived to = invites_.at(session.transaction);
+  if (!session.reliable) return respond(to, std::move(made));
+  std::vector<sip::Message> due;
+  session.reliable->respond(std::move(made), agenda_.now(), due);
+  for (sip::Message& one : due)
+    respond(to, std::move(one));
 }
 
 /// The 2xx to the INVITE, or 488 in its place.
@@ -124,10 +142,18 @@ void Peer::accept(Session& session) {
   if (session.state != Session::State::ringing || invite == invites_.end()) return;
   sip::Message made = acceptance(session);
   if (made.status() >= 300) return refuse(session, made.status());
+  if (!session.reliable) return accepted(session, std::move(made));
+  std::vector<sip::Message> due;
+  session.reliable->respond(std::move(made), agenda_.now(), due);
+  // Or else the PRACK of what was said before releases it.
+  if (!due.empty()) accepted(session, std::move(due.back()));
+}
+
+void Peer::accepted(Session& session, sip::Message success) {
   session.state = Session::State::answered;
   const sip::TransactionId transaction = session.transaction;
-  const sip::RequestReceived to = invite->second;
-  respond(to, std::move(made));
+  const sip::RequestReceived to = invites_.at(transaction);
+  respond(to, std::move(success));
   for (auto& [id, other] : sessions_) {
     if (!other->forked || other->transaction != transaction || !other->live()) continue;
     if (!dice_.chance(60)) {
@@ -145,6 +171,12 @@ void Peer::accept_as_fork(Session& session) {
   if (session.state != Session::State::ringing) return;
   sip::Message made = acceptance(session);
   if (made.status() >= 300) return end(session);
+  if (session.reliable) {
+    std::vector<sip::Message> due;
+    session.reliable->respond(std::move(made), agenda_.now(), due);
+    if (due.empty()) return end(session);  // not before its PRACK, which is not waited for here
+    made = std::move(due.back());
+  }
   session.state = Session::State::answered;
   repeat_fork(session, made.serialize(), kFirstRepeat);
   later(kForkTimeout, session.id, [this](Session& one) {
@@ -169,8 +201,7 @@ void Peer::refuse(Session& session, int status) {
   sip::Message made = response(session, session.invite, status);
   if (status == 302) made.add(HeaderName::contact, redirection());
   if (status == 503 && dice_.chance(50)) made.add(HeaderName::retry_after, "1");
-  const sip::RequestReceived to = invite->second;
-  respond(to, std::move(made));
+  answer_invite(session, std::move(made));
 }
 
 void Peer::cancelled(const sip::CancelReceived& event) {

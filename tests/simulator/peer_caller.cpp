@@ -9,11 +9,12 @@ using sip::HeaderName;
 using sip::Method;
 
 namespace {
-constexpr std::uint32_t kOfferless = 10, kLateAck = 15;  // percent
+constexpr std::uint32_t kOfferless = 10, kLateAck = 15, kNoPrack = 5;  // percent
 constexpr milliseconds kLate{1500};
 }  // namespace
 
-void Peer::dial(const std::string& request_uri, const std::string& from, const std::string& to) {
+void Peer::dial(const std::string& request_uri, const std::string& from, const std::string& to,
+                const Session* replaces) {
   Session& session = new_session(true);
   session.call_id = random_.token(16);
   session.local_tag = random_.token(8);
@@ -27,6 +28,15 @@ void Peer::dial(const std::string& request_uri, const std::string& from, const s
   request.add(HeaderName::contact, contact());
   request.add(HeaderName::allow, allowed());
   ask_session(session, request);
+  session.asks_reliably = dice_.chance(habits_.reliable);
+  session.never_pracks = dice_.chance(kNoPrack);
+  if (session.asks_reliably)
+    request.add(dice_.chance(30) ? HeaderName::require : HeaderName::supported, "100rel");
+  if (replaces != nullptr) {
+    request.add(HeaderName::replaces, replaces->call_id +
+                                          ";to-tag=" + replaces->dialog->remote_tag() +
+                                          ";from-tag=" + replaces->local_tag);
+  }
   if (sip::DigestClient* client = credentials()) client->preload(request);
   if (!dice_.chance(kOfferless))
     request.set_body("application/sdp", session.speaker.offer("sendrecv"));
@@ -52,7 +62,18 @@ void Peer::invite_answered(Session& session, const Outgoing& sent, const sip::Me
     if (!session.dialog) {
       if (auto made = sip::Dialog::as_uac(sent.request, response)) session.dialog = *made;
     }
+    switch (session.order.receive(response)) {
+      case sip::ReliableOrder::Verdict::copy:
+        return;
+      case sip::ReliableOrder::Verdict::out_of_order:  // one is not sent before the last is taken
+        return complain("an RSeq was left out", response);
+      case sip::ReliableOrder::Verdict::next:
+        return heard_reliably(session, response);
+      case sip::ReliableOrder::Verdict::unreliable:
+        break;
+    }
     if (response.body().empty()) return;
+    if (session.described_early) return complain("a second answer", response);
     const std::string text(response.body());
     if (sent.request.body().empty()) complain("an offer in an unreliable response", response);
     if (session.preview_tag == tag && session.preview != text)
@@ -70,16 +91,20 @@ void Peer::invite_answered(Session& session, const Outgoing& sent, const sip::Me
 
 void Peer::take_2xx(Session& session, const sip::Message& response,
                     sip::TransactionId transaction) {
-  auto made = sip::Dialog::as_uac(session.invite, response);
-  if (!made) return complain("2xx without To tag", response);
   const std::string tag(sip::to_of(response).tag());
   if (session.established()) return complain("a second 2xx", response);
-  made->confirm(response);
-  session.dialog = *made;
+  if (!session.dialog || session.dialog->remote_tag() != tag) {
+    auto made = sip::Dialog::as_uac(session.invite, response);
+    if (!made) return complain("2xx without To tag", response);
+    session.dialog = *made;
+  }
+  session.dialog->confirm(response);
   session.peer_updates = sip::has_token(response, HeaderName::allow, "UPDATE");
-  if (response.body().empty()) complain("2xx without a description", response);
+  if (response.body().empty() != session.described_early)
+    complain(session.described_early ? "a second description" : "2xx without a description",
+             response);
   const bool previewed = session.preview_tag == tag && !session.invite.body().empty();
-  if (previewed && session.preview != response.body())
+  if (previewed && !response.body().empty() && session.preview != response.body())
     complain("the 2xx differs from what was said before", response);
   if (session.never_acks) {
     session.state = Session::State::confirmed;
@@ -94,7 +119,7 @@ void Peer::acknowledge(Session& session, const sip::Message& response,
                        sip::TransactionId transaction) {
   sip::Message ack = session.dialog->ack(sip::cseq_of(response).number);
   bool agreed = true;
-  if (session.invite.body().empty()) {
+  if (session.invite.body().empty() && !session.described_early) {
     const auto offer = Description::read(response.body());
     const auto answer = offer ? session.speaker.answer(*offer, session.wish) : std::nullopt;
     agreed = answer.has_value();

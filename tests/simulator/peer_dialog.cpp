@@ -14,6 +14,7 @@ namespace {
 constexpr Duration kTryAgain = seconds{2};
 constexpr Duration kAckPatience = milliseconds{300};
 constexpr std::uint32_t kSlow = 20, kUnwilling = 5;  // percent of offers
+constexpr std::uint32_t kEarlyBye = 30;              // percent of callers that give up
 constexpr std::array<int, 4> kUnwillingCodes{488, 500, 491, 603};
 }  // namespace
 
@@ -43,6 +44,12 @@ void Peer::in_dialog(const sip::RequestReceived& event) {
     case Method::refer:
       if (live) return referred(*session, event);
       break;
+    case Method::prack:
+      return pracked(*session, event);
+    case Method::notify:
+      if (live) return notified(*session, event);
+      break;
+    case Method::message:
     case Method::info:
     case Method::options:
       if (live) return respond(event, response(*session, request, 200));
@@ -66,15 +73,16 @@ void Peer::reoffered(Session& session, const sip::RequestReceived& event) {
     agree_session(session, request, made);
     return respond(event, std::move(made));
   }
+  const bool early = !invite && session.settled_early();
   const bool theirs = session.their_offer || session.their_invite ||
-                      session.state == Session::State::ringing ||
+                      (session.state == Session::State::ringing && !early) ||
                       session.state == Session::State::answered;
   if (theirs) {  // §14.2
     auto made = response(session, request, 500);
     made.add(HeaderName::retry_after, std::to_string(dice_.below(11)));
     return respond(event, std::move(made));
   }
-  if (session.own_offer || session.state == Session::State::calling)
+  if (session.own_offer || (session.state == Session::State::calling && !early))
     return respond(event, response(session, request, 491));
   if (dice_.chance(kUnwilling))
     return respond(event, response(session, request, dice_.pick(kUnwillingCodes)));
@@ -142,8 +150,14 @@ void Peer::ask_session(Session& session, sip::Message& request) {
 
 void Peer::hang_up(Session& session) {
   switch (session.state) {
-    case Session::State::calling:
-      return cancel(session);
+    case Session::State::calling: {
+      if (!session.dialog || session.cancelled || !dice_.chance(kEarlyBye)) return cancel(session);
+      session.cancelled = true;  // RFC 3261 §15: the caller may
+      auto request = session.dialog->request(Method::bye);
+      if (sip::DigestClient* client = credentials()) client->preload(request);
+      send(std::move(request), Purpose::bye, session.id);
+      return;
+    }
     case Session::State::ringing:
       return session.forked ? end(session) : refuse(session, dice_.chance(50) ? 486 : 603);
     case Session::State::answered:  // §15: not before the ACK
@@ -178,7 +192,7 @@ void Peer::reinvite(Session& session, bool offer) {
 }
 
 void Peer::update(Session& session, bool offer) {
-  if (!session.peer_updates || !session.dialog || (offer && !session.may_offer())) return;
+  if (!session.peer_updates || !session.dialog || (offer && !session.may_update())) return;
   auto request = session.dialog->request(Method::update);
   request.add(HeaderName::contact, contact());
   if (session.established()) ask_session(session, request);
@@ -236,6 +250,14 @@ void Peer::send_info(Session& session) {
   send(std::move(request), Purpose::other, session.id);
 }
 
+void Peer::send_plain(Session& session, Method method) {
+  if (!session.established() || session.never_acks) return;
+  auto request = session.dialog->request(method);
+  if (sip::DigestClient* client = credentials()) client->preload(request);
+  if (method == Method::message) request.set_body("text/plain", "hello");
+  send(std::move(request), Purpose::other, session.id);
+}
+
 void Peer::referred(Session& session, const sip::RequestReceived& event) {
   const std::uint32_t number = sip::cseq_of(event.request).number;
   if (!session.established() || !habits_.refer || dice_.chance(20))
@@ -273,8 +295,13 @@ void Peer::act_in_call() {
     if (choice < 40) return accept(*session);
     if (choice < 50 && session->dialog && habits_.update && session->peer_updates &&
         session->state != Session::State::answered)
-      return update(*session, false);
+      return update(*session, session->settled_early());
     return;
+  }
+  if (dice_.chance(habits_.transfers)) {
+    if (choice < 60) return refer(*session);
+    if (choice < 75) return subscribe(*session);
+    return replace(*session);
   }
   if (choice < 15) return hang_up(*session);
   if (choice < 45) {
@@ -285,7 +312,9 @@ void Peer::act_in_call() {
   }
   if (choice < 55) return reinvite(*session, false);
   if (choice < 70) return habits_.update ? update(*session, dice_.chance(60)) : void();
-  if (choice < 90) return send_info(*session);
+  if (choice < 85) return send_info(*session);
+  if (choice < 92) return send_plain(*session, Method::message);
+  if (choice < 96) return send_plain(*session, Method::options);
 }
 
 }  // namespace trunkline::simulator

@@ -3,10 +3,12 @@
 #include "sip/dialog.hpp"
 #include "sip/effects.hpp"
 #include "sip/message.hpp"
+#include "sip/reliable_provisional.hpp"
 #include "sip/session_timer.hpp"
 
 #include "description.hpp"
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 
@@ -44,6 +46,17 @@ struct Session {
   std::string preview;  ///< the description in a 18x to our INVITE, by the tag that it had
   std::string preview_tag;
 
+  // ---- before the answer (RFC 3262)
+  std::optional<sip::ReliableResponses> reliable;  ///< ours to their INVITE
+  sip::ReliableOrder order;                        ///< of theirs to ours
+  bool asks_reliably = false;                      ///< our INVITE takes them
+  bool never_pracks = false;
+  bool described_early = false;  ///< to our INVITE a description has come reliably
+  bool settled = false;          ///< and our PRACK was taken
+
+  // ---- transfers that we ask for (RFC 3515): each REFER by its CSeq; true: its last NOTIFY came
+  std::map<std::uint32_t, bool> referred;
+
   // ---- offers under way, ours and theirs
   sip::TransactionId own_offer;     ///< our re-INVITE or UPDATE that has no final response
   sip::TransactionId their_offer;   ///< their re-INVITE or UPDATE that has none
@@ -52,10 +65,17 @@ struct Session {
 
   bool live() const { return state != State::ended; }
   bool established() const { return state == State::confirmed; }
+  /// The first offer has its answer before the INVITE has its own (RFC 3311 §5.1).
+  bool settled_early() const {
+    if (state == State::calling) return settled && !cancelled;
+    return state == State::ringing && reliable && reliable->settled();
+  }
   /// Nothing of an INVITE is in progress, on either side (RFC 3261 §14.1).
   bool may_offer() const {
     return established() && !own_offer && !their_offer && !their_invite && !never_acks;
   }
+  /// The same for an UPDATE.
+  bool may_update() const { return may_offer() || (settled_early() && !own_offer && !their_offer); }
 };
 
 }  // namespace trunkline::simulator

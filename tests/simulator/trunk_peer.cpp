@@ -66,6 +66,12 @@ bool TrunkPeer::challenge(const sip::RequestReceived& event) {
   return true;
 }
 
+void TrunkPeer::call(const std::string& number, const Session* replaces) {
+  dial("sip:" + number + "@" + carrier_.gateway.text(),
+       "<sip:5559" + std::to_string(dice_.below(10)) + "@" + line_->remote.text() + ">",
+       "<sip:" + number + "@" + carrier_.gateway.text() + ">", replaces);
+}
+
 void TrunkPeer::act() {
   if (resting_) return;
   if (line_->dead) {
@@ -74,10 +80,7 @@ void TrunkPeer::act() {
   }
   const std::uint32_t choice = dice_.below(100);
   if (choice < 25) {
-    const std::string& number = dice_.pick(carrier_.numbers);
-    dial("sip:" + number + "@" + carrier_.gateway.text(),
-         "<sip:5559" + std::to_string(dice_.below(10)) + "@" + line_->remote.text() + ">",
-         "<sip:" + number + "@" + carrier_.gateway.text() + ">");
+    call(dice_.pick(carrier_.numbers), nullptr);
   } else if (choice < 28 && sip::is_reliable(line_->transport)) {
     network_.close(*line_);
   } else if (choice < 29) {

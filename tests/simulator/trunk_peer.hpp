@@ -19,6 +19,9 @@ class TrunkPeer final : public Peer {
 
  private:
   std::string contact() const override;
+  void call(const std::string& number, const Session* replaces) override;
+  const std::vector<std::string>& numbers() const override { return carrier_.numbers; }
+  std::string home() const override { return carrier_.gateway.text(); }
   Speaker::Style style() override;
   std::string redirection() override;
   bool challenge(const sip::RequestReceived& event) override;

@@ -4,6 +4,7 @@
 
 #include "wire_keys.hpp"
 #include <algorithm>
+#include <utility>
 
 // What comes to the gateway, and what must be true in the end.
 namespace trunkline::simulator {
@@ -28,9 +29,13 @@ void WireRules::complain(const std::string& what, const sip::Message& message) {
 
 /// Every input is handled to its end before the next: what it called for has been sent.
 void WireRules::settle() {
-  if (!ack_owed_) return;
-  journal_.violation("a final response was not acknowledged at once: " + *ack_owed_);
+  if (ack_owed_) journal_.violation("a final response was not acknowledged at once: " + *ack_owed_);
   ack_owed_.reset();
+  if (!prack_owed_) return;
+  const auto [invite, response] = *std::exchange(prack_owed_, std::nullopt);
+  // Who has given up wants nothing of it any more.
+  if (!sent_.at(invite).cancelled && pracks_.at(response).empty())
+    journal_.violation("a reliable response got no PRACK: " + response);
 }
 
 bool WireRules::awaits_ack(const Got& got) const {
@@ -68,7 +73,9 @@ void WireRules::request_comes(const sip::Message& request, const sip::Target& fr
   got.websocket = sip::is_websocket(from.transport);
   got.flow = got.reliable ? from.flow : FlowId{};
   if (!request.body().empty()) got.offer = Description::read(request.body());
+  if (got.method == Method::invite) got.demand = sip::reliable_demand(request);
   if (got.initial) return;
+  if (got.method == Method::prack) return prack_comes(request, got, entry->first);
   if (got.method != Method::invite && got.method != Method::update) return;
   Leg& leg = legs_[got.leg];
   if (got.offer) leg.peer_offers.insert(entry->first);
@@ -98,7 +105,7 @@ void WireRules::response_comes(const sip::Message& response, const sip::Target& 
   const int status = response.status();
   if (status < 200) {
     sent.provisional = true;
-    return;
+    return reliable_comes(response, key, sent);
   }
   const bool first = sent.final == 0;
   if (first) {
@@ -106,15 +113,10 @@ void WireRules::response_comes(const sip::Message& response, const sip::Target& 
     Leg& leg = legs_[sent.leg];
     leg.own_offers.erase(key);
     leg.own_invites.erase(key);
+    refused(sent, status);
   }
-  if (auto dialog = dialogs_.find(sent.dialog);
-      dialog != dialogs_.end() && (status == 481 || status == 408)) {
-    dialog->second.dead = true;
-  }
-  if (status < 300 && response.header(HeaderName::session_expires)) {
-    const auto parsed = sip::SessionExpires::parse(*response.header(HeaderName::session_expires));
-    if (parsed) legs_[sent.leg].session_interval = parsed->delta_seconds;
-  }
+  const bool session = sent.method == Method::invite || sent.method == Method::update;
+  if (session && status < 300) session_agreed(response, dialogs_[dialog_of(response, true)]);
   if (sent.method != Method::invite) return;
   if (status >= 300) {
     sent.refused = true;
@@ -161,8 +163,25 @@ void WireRules::transaction_over(sip::TransactionId transaction) {
   Leg& leg = legs_[sent.leg];
   leg.own_offers.erase(found->second);
   leg.own_invites.erase(found->second);
-  if (auto dialog = dialogs_.find(sent.dialog); dialog != dialogs_.end())
-    dialog->second.dead = true;
+  refused(sent, 408);
+}
+
+/// What a refusal, or silence, means for the dialog (RFC 5057 §5.1) and its subscriptions (RFC 6665
+/// §4.2.2).
+void WireRules::refused(const Sent& sent, int status) {
+  const auto dialog = dialogs_.find(sent.dialog);
+  if (dialog == dialogs_.end()) return;
+  if (status == 481 || status == 408) dialog->second.dead = true;
+  if (sent.method == Method::notify && status >= 300) dialog->second.reports_unwanted = true;
+}
+
+void WireRules::transfers_over() {
+  for (const auto& [key, dialog] : dialogs_) {
+    const bool heard =
+        !dialog.reports_unwanted && !dialog.path_lost && !dialog.bye_got && !dialog.bye_sent;
+    if (dialog.reports_owed > 0 && heard)
+      journal_.violation("the end of a transfer was never told: " + key);
+  }
 }
 
 bool WireRules::ended_by_peer(const std::string& call_id) const {
@@ -176,17 +195,31 @@ bool WireRules::ended_by_peer(const std::string& call_id) const {
   return ended;
 }
 
+void WireRules::session_agreed(const sip::Message& response, Dialog& dialog) {
+  const auto field = response.header(HeaderName::session_expires);
+  const auto parsed = sip::SessionExpires::parse(field.value_or(""));
+  dialog.session_interval = field && parsed ? parsed->delta_seconds : 0;
+}
+
 std::uint32_t WireRules::session_interval(const std::string& call_id) const {
   std::uint32_t longest = 0;
-  for (auto leg = legs_.lower_bound(call_id + " ");
-       leg != legs_.end() && leg->first.starts_with(call_id + " "); ++leg)
-    longest = std::max(longest, leg->second.session_interval);
+  for (auto entry = dialogs_.lower_bound(call_id + " ");
+       entry != dialogs_.end() && entry->first.starts_with(call_id + " "); ++entry) {
+    const Dialog& dialog = entry->second;
+    if (dialog.confirmed && !dialog.bye_sent && !dialog.bye_got)
+      longest = std::max(longest, dialog.session_interval);
+  }
   return longest;
 }
 
 void WireRules::finish() {
   settle();
+  // RFC 4320 §4.2: what nobody on the other side has answered in time is not answered either.
+  const bool silence = std::any_of(sent_.begin(), sent_.end(), [](const auto& entry) {
+    return entry.second.method == Method::message && entry.second.over && entry.second.final == 0;
+  });
   for (const auto& [key, got] : got_) {
+    if (got.method == Method::message && silence) continue;
     if (got.final == 0 && !got.path_lost) journal_.violation("never answered: " + got.text);
   }
   for (const auto& [key, sent] : sent_) {

@@ -49,6 +49,9 @@ void WireRules::new_request(const sip::Message& request, const sip::SendBytes& m
 
   Leg& leg = legs_[sent.leg];
   if (sip::to_of(request).tag().empty()) {
+    // Made anew, elsewhere or with more in it: what the last one said is over.
+    leg.own_invites.clear();
+    leg.own_offers.clear();
     if (leg.sequence >= sip::cseq_of(request).number && leg.sequence != 0)
       complain("CSeq does not rise", request);
     leg.sequence = sip::cseq_of(request).number;
@@ -64,6 +67,7 @@ void WireRules::new_request(const sip::Message& request, const sip::SendBytes& m
     leg.own_invites.insert(key);
     sent_invites_[with_sequence(sent.leg, request)] = key;
   }
+  if (sent.method == Method::prack) return prack_leaves(request, key);
   if (!target_refresh || request.body().empty()) return;
   sent.offer = Description::read(request.body());
   offer_leaves(request, leg, key);
@@ -74,10 +78,16 @@ void WireRules::in_dialog(const sip::Message& request, const std::string& leg_ke
   Leg& leg = legs_[leg_key];
   Dialog& dialog = dialogs_[dialog_key];
   const std::uint32_t number = sip::cseq_of(request).number;
-  if (number <= std::max(dialog.sequence, leg.sequence)) complain("CSeq does not rise", request);
+  // A dialog counts on from the INVITE that made it, whatever another target was sent since.
+  const std::uint32_t last = dialog.sequence != 0 ? dialog.sequence : leg.sequence;
+  if (number <= last) complain("CSeq does not rise", request);
   dialog.sequence = number;
   const Method method = request.method();
   if (method == Method::bye) return bye_leaves(request, dialog, leg);
+  if (method == Method::notify &&
+      request.header(HeaderName::subscription_state).value_or("").starts_with("terminated") &&
+      --dialog.reports_owed < 0)
+    complain("a last NOTIFY about no REFER", request);
   if (dialog.bye_sent || dialog.bye_got) {
     if (method == Method::invite || method == Method::update || method == Method::info ||
         method == Method::refer)
@@ -94,12 +104,17 @@ void WireRules::in_dialog(const sip::Message& request, const std::string& leg_ke
 
 void WireRules::bye_leaves(const sip::Message& bye, Dialog& dialog, const Leg& leg) {
   dialog.bye_sent = true;
+  if (dialog.reports_owed > 0 && !dialog.reports_unwanted && !dialog.bye_got && !stopping_)
+    complain("BYE before the end of a transfer was told", bye);
   const std::string tag(sip::to_of(bye).tag());
   const std::string own = leg_of(bye, true);
   for (const auto& [key, sent] : sent_) {
     if (sent.leg != own) continue;
     const auto answer = sent.answers.find(tag);
     if (answer != sent.answers.end() && !answer->second) complain("BYE before ACK", bye);
+    // RFC 5589 §6.1: it would cut off what the NOTIFY tells.
+    const bool tells = sent.method == Method::notify && sent.dialog == dialog_of(bye, true);
+    if (tells && sent.final == 0 && !sent.over) complain("BYE before the answer to NOTIFY", bye);
   }
   for (const std::string& key : leg.peer_invites) {
     const Got& got = got_.at(key);
@@ -115,6 +130,7 @@ void WireRules::cancel_leaves(const sip::Message& cancel) {
   // RFC 3261 §9.1
   if (!found->second.provisional) complain("CANCEL before a provisional response", cancel);
   if (found->second.final != 0) complain("CANCEL after a final response", cancel);
+  found->second.cancelled = true;
 }
 
 void WireRules::ack_leaves(const sip::Message& ack) {
@@ -160,8 +176,10 @@ void WireRules::response_leaves(const sip::Message& response, const sip::SendByt
     Leg& leg = legs_[leg_of(response, false)];
     leg.peer_invites.insert(key);
     if (got.offer) leg.peer_offers.insert(key);
+    early_invites_[leg_of(response, false)] = key;
   }
   got.tag = tag;
+  if (got.initial && invite && status < 300) reliable_leaves(response, got, key);
   fields_of(response);
   if (!response.body().empty()) description_in_response(response, got, key);
 }
@@ -182,11 +200,9 @@ void WireRules::final_leaves(const sip::Message& response, Got& got, const std::
   got.final_at = agenda_.now();
   Leg& leg = legs_[leg_of(response, false)];
   leg.peer_offers.erase(key);
-  if (status < 300 && response.header(HeaderName::session_expires)) {
-    const auto parsed = sip::SessionExpires::parse(*response.header(HeaderName::session_expires));
-    if (parsed) leg.session_interval = parsed->delta_seconds;
-  }
   const std::string dialog_key = dialog_of(response, false);
+  const bool session = got.method == Method::invite || got.method == Method::update;
+  if (session && status < 300) session_agreed(response, dialogs_[dialog_key]);
   // Who comes back too late, or has yet to show who it is, has not brought the dialog back.
   const auto known = dialogs_.find(dialog_key);
   if (known != dialogs_.end() && status != 481 && status != 401) {
@@ -194,6 +210,8 @@ void WireRules::final_leaves(const sip::Message& response, Got& got, const std::
     known->second.path_lost = got.path_lost;
   }
   if (got.method == Method::bye && status < 300) dialogs_[dialog_key].bye_got = true;
+  const bool unasked = response.header(HeaderName::refer_sub).value_or("") == "false";
+  if (got.method == Method::refer && status == 202 && !unasked) ++dialogs_[dialog_key].reports_owed;
   if (got.method != Method::invite) return;
   if (status >= 300) {
     leg.peer_invites.erase(key);
@@ -207,8 +225,11 @@ void WireRules::final_leaves(const sip::Message& response, Got& got, const std::
   dialog.flow = got.flow;
   dialog.path_lost = got.path_lost;
   dialog.websocket = got.websocket;
-  if (!got.offer && response.body().empty()) complain("2xx without an offer", response);
-  if (got.offer && response.body().empty()) complain("2xx without an answer", response);
+  if (got.described) {
+    if (!response.body().empty()) complain("a second description", response);
+  } else if (response.body().empty()) {
+    complain(got.offer ? "2xx without an answer" : "2xx without an offer", response);
+  }
 }
 
 void WireRules::fields_of(const sip::Message& response) {
@@ -229,12 +250,13 @@ void WireRules::fields_of(const sip::Message& response) {
 
 void WireRules::description_in_response(const sip::Message& response, Got& got,
                                         const std::string& key) {
-  if (got.method != Method::invite && got.method != Method::update) return;
+  if (got.method != Method::invite && got.method != Method::update && got.method != Method::prack)
+    return;
   if (response.status() >= 300) return;
   Leg& leg = legs_[leg_of(response, false)];
   const bool reliable_provisional = response.header(HeaderName::rseq).has_value();
   if (!got.offer) {
-    if (got.method == Method::update) return complain("an answer without offer", response);
+    if (got.method != Method::invite) return complain("an answer without offer", response);
     if (response.status() < 200 && !reliable_provisional)
       return complain("an offer in an unreliable response", response);
     return offer_leaves(response, leg, key);

@@ -31,13 +31,21 @@ World::World(std::uint64_t seed, bool traced)
       books_(journal_),
       network_(agenda_, journal_, Dice(seed, network_actor)),
       media_(agenda_, journal_, Dice(seed, media_actor)),
-      trunk_transport_(dice_.chance(30) ? sip::Transport::tcp : sip::Transport::udp) {
+      trunk_transport_(dice_.chance(30) ? sip::Transport::tcp : sip::Transport::udp),
+      twins_(dice_.chance(40)) {
   const std::size_t workers = 1 + dice_.below(2);
   gateway_ = std::make_unique<Gateway>(Gateway::Border{agenda_, network_, media_, rules_, books_},
                                        settings(), resources(workers), seed * 31 + 7);
   network_.attach_gateway(*gateway_, address("192.0.2.1:5060"));
   media_.tell = [this](const media::Event& event) { gateway_->media_event(event); };
   api_ = std::make_unique<ApiActor>(agenda_, *gateway_, books_, journal_, Dice(seed, api_actor));
+  if (twins_) {
+    std::vector<call::ServerTarget> places;
+    for (const char* at : {"192.0.2.9:5060", "192.0.2.11:5060"})
+      places.push_back({trunk_transport_, address(at), dice_.below(2), 10,
+                        static_cast<std::uint16_t>(places.size())});
+    gateway_->trunk_located("carrier", places);
+  }
   add_peers();
 }
 
@@ -50,12 +58,15 @@ call::Settings World::settings() {
        {std::pair{"carrier", "192.0.2.9"}, std::pair{"backup", "192.0.2.10"}}) {
     call::TrunkSettings trunk;
     trunk.name = name;
-    trunk.uri = *sip::Uri::parse(std::string("sip:") + host + ":5060" +
-                                 (trunk_transport_ == sip::Transport::tcp ? ";transport=tcp" : ""));
+    const bool named = twins_ && std::string_view(name) == "carrier";
+    trunk.uri =
+        *sip::Uri::parse("sip:" + (named ? "carrier.example" : host + std::string(":5060")) +
+                         (trunk_transport_ == sip::Transport::tcp ? ";transport=tcp" : ""));
     trunk.username = "gw";
     trunk.password = "trunk-secret";
     trunk.max_calls_per_second = 1000;
     trunk.max_redirects = dice_.below(3);
+    trunk.target_timeout = seconds{1 + dice_.below(6)};
     trunk.session_expires_seconds = dice_.chance(70) ? kShortestSession + dice_.below(60) : 1800;
     made.trunks.push_back(trunk);
   }
@@ -105,6 +116,8 @@ Habits World::trunk_habits() {
   made.update = dice_.chance(60);
   made.timer = dice_.chance(70);
   made.refer = dice_.chance(60);
+  if (dice_.chance(50)) made.reliable = 30 + dice_.below(70);
+  if (dice_.chance(30)) made.transfers = 20;
   if (dice_.chance(50)) made.session_expires = kShortestSession + dice_.below(90);
   if (dice_.chance(40)) made.challenges = 30 + dice_.below(70);
   if (dice_.chance(30)) made.forks = 50;
@@ -127,6 +140,8 @@ void World::add_peers() {
     habits.timer = dice_.chance(70);
     habits.update = dice_.chance(60);
     habits.refer = false;
+    if (dice_.chance(30)) habits.reliable = 60;
+    if (dice_.chance(40)) habits.transfers = 20;
     habits.previews = dice_.chance(20) ? 30 : 0;
     if (dice_.chance(50)) habits.session_expires = kShortestSession;
     if (dice_.chance(10)) habits.forgets_ack = 10;
@@ -139,8 +154,10 @@ void World::add_peers() {
         faults(true), Dice(seed_, actor++)));
   }
   const std::vector<std::string> dialled{"1001", "1002", "7001", "echo", "9002", "none"};
-  for (const auto& [name, at] :
-       {std::pair{"carrier", "192.0.2.9:5060"}, std::pair{"backup", "192.0.2.10:5060"}}) {
+  std::vector<std::pair<const char*, const char*>> carriers{{"carrier", "192.0.2.9:5060"},
+                                                            {"backup", "192.0.2.10:5060"}};
+  if (twins_) carriers.emplace_back("twin", "192.0.2.11:5060");
+  for (const auto& [name, at] : carriers) {
     TrunkPeer::Carrier carrier{
         name, "gw", "trunk-secret", dialled, {{0, "PCMU/8000"}}, address("192.0.2.1:5060")};
     if (dice_.chance(40)) carrier.codecs.emplace_back(8, "PCMA/8000");
@@ -165,6 +182,21 @@ void World::schedule_acts(TimePoint until) {
   for (const auto& trunk : trunks_)
     repeat(*trunk, milliseconds{100}, pace * 2);
   if (dice_.chance(60)) repeat(*api_, milliseconds{100}, pace);
+  if (!dice_.chance(10)) return;
+  const TimePoint drains = agenda_.now() + dice_.between(seconds{1}, seconds{40});
+  agenda_.at(drains, [this, timeout = seconds{1 + dice_.below(60)}] {
+    journal_.note("the node drains");
+    rules_.node_stops();
+    gateway_->ask(call::Drain{timeout});
+    books_.draining(true);
+    agenda_.after(timeout + milliseconds{1}, [this] { books_.drained(); });
+  });
+  if (!dice_.chance(50)) return;
+  agenda_.at(drains + dice_.between(seconds{1}, seconds{20}), [this] {
+    journal_.note("the node drains no more");
+    gateway_->ask(call::Undrain{});
+    books_.draining(false);
+  });
 }
 
 TimePoint World::next() const {
@@ -222,6 +254,7 @@ void World::wind_up() {
   journal_.note("everything is hung up");
   switch (dice_.below(3)) {
     case 0:
+      rules_.node_stops();
       gateway_->end_all();
       break;
     case 1:
@@ -240,6 +273,7 @@ void World::wind_up() {
 
 /// Whoever is still in a call is so with a peer that is there.
 void World::check_living() {
+  rules_.transfers_over();
   const auto live = books_.live_legs();
   for (const std::string& leg : live) {
     if (rules_.ended_by_peer(leg))

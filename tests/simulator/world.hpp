@@ -50,6 +50,7 @@ class World {
   Network network_;
   MediaStub media_;
   sip::Transport trunk_transport_;
+  bool twins_;  ///< the first trunk has two places
   std::unique_ptr<Gateway> gateway_;
   std::unique_ptr<ApiActor> api_;
   std::vector<std::unique_ptr<BrowserPeer>> browsers_;
