@@ -2,6 +2,8 @@
 
 #include "call/carried_headers.hpp"
 #include "call/response_detail.hpp"
+#include "call/unanswered.hpp"
+#include "sdp/codec_match.hpp"
 #include "sip/endpoint.hpp"
 
 #include <algorithm>
@@ -12,6 +14,9 @@ using sip::HeaderName;
 using sip::Method;
 
 namespace {
+
+/// For an offer of ours: 64*T1, as long as a silent peer takes.
+constexpr Duration kAnswerPatience = seconds{32};
 
 Direction direction_of(const Caller& caller, const Destination& destination) {
   if (caller.kind == Caller::Kind::trunk) return Direction::inbound;
@@ -229,7 +234,10 @@ void Call::final_response(Turn& turn, Leg& leg, const sip::ResponseReceived& eve
       }
       if (!leg.alive() || !first_final) return;
       leg.dialog->refresh_target(event.response);
-      leg.timer.start(sip::SessionTimer::settled(event.response), turn.at.now);
+      // An UPDATE before the answer says nothing of the session's interval (RFC 4028 §4).
+      if (sent.request.method() == Method::invite ||
+          sent.request.header(HeaderName::session_expires))
+        leg.timer.start(sip::SessionTimer::settled(event.response), turn.at.now);
       if (reoffer_ && reoffer_->client == event.transaction)
         reoffer_answered(turn, leg, event.response);
       return;
@@ -441,7 +449,9 @@ void Call::on_deadline(Turn& turn) {
   if (now >= ring_until_) {
     ring_until_ = kNever;
     view_.from_failed = calling_first_;
-    return end(turn, Failure::local(EndReason::ring_timeout));
+    const auto rung =
+        std::ranges::subrange(legs_.begin() + static_cast<std::ptrdiff_t>(attempt_), legs_.end());
+    return end(turn, Failure::local(unanswered(rung)));
   }
   if (now >= policy_until_) return decided(turn, PolicyFailed{"timeout"});
   if (now >= end_at_) return end(turn, Failure::local(EndReason::max_duration));
@@ -479,9 +489,22 @@ void Call::leg_due(Turn& turn, Leg& leg) {
   switch (leg.timer.on_deadline(now)) {
     case sip::SessionTimer::Due::nothing:
       return;
-    case sip::SessionTimer::Due::refresh:
-      if (may_offer(leg)) return leg.send_refresh(turn);
-      return leg.timer.postpone(now + kTryAgain);
+    case sip::SessionTimer::Due::refresh: {
+      // RFC 4028 §7.4 repeats the description; where none was agreed - its answer was lost with the
+      // connection - there is a new one to be offered.
+      const bool anew = !leg.peer_updates && !leg.media->sdp().established();
+      if (!may_offer(leg) || (anew && reoffer_)) return leg.timer.postpone(now + kTryAgain);
+      if (!anew) return leg.send_refresh(turn);
+      leg.timer.postpone(now + kAnswerPatience);
+      const Leg* other = partner(leg);
+      const auto profile = leg.media->profile();
+      const auto codecs = other != nullptr
+                              ? sdp::codecs_to_offer(other->media->sdp().agreed_codecs(),
+                                                     allowed_codecs(turn.node, leg), profile)
+                              : sdp::codecs_to_offer(service_codecs(turn.node, leg), profile);
+      return offer_of_ours(turn, leg, leg.offer(codecs, direction_towards(leg, leg.held)),
+                           Why::align);
+    }
     case sip::SessionTimer::Due::expired:
       return lost(turn, leg, EndReason::session_expired);
   }

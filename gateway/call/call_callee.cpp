@@ -39,7 +39,7 @@ Result<Callee, Failure> Call::at_trunk(Turn& turn, const std::string& name,
   leg.identity.number = number;
   Callee callee{&leg, request_uri_at(*trunk, number), {}};
   callee.to.uri = to_at(*trunk, number);
-  if (secure_) {
+  if (secure_ && callee.request_uri.is_sip()) {
     callee.request_uri.scheme = callee.to.uri.scheme = sip::Uri::Scheme::sips;
     std::erase_if(callee.request_uri.parameters,
                   [](const sip::Parameter& one) { return one.name == "transport"; });

@@ -3,6 +3,7 @@
 #include "call/response_detail.hpp"
 #include "call/session_identifier.hpp"
 #include "sdp/codec_match.hpp"
+#include "sip/syntax.hpp"
 
 #include <algorithm>
 #include <utility>
@@ -221,7 +222,8 @@ void Call::provisional(Turn& turn, Leg& leg, const sip::ResponseReceived& event)
   if (!sdp.empty() && may_hear && take_answer(turn, leg, sdp)) {
     const bool begins = std::exchange(early_, leg.id) != leg.id;
     if (first || begins) turn.observe(CallRinging{view(), status});
-    return send_provisional(turn, 183, true);
+    send_provisional(turn, 183, true);
+    return align(turn);
   }
   if (first) turn.observe(CallRinging{view(), status});
   if (status != last_provisional_) send_provisional(turn, status, false);
@@ -349,15 +351,6 @@ void Call::connected(Turn& turn) {
   turn.observe(CallAnswered{view()});
 }
 
-std::vector<std::string> Call::service_codecs(const Node& node, const Leg& leg,
-                                              const std::string& service) const {
-  auto names = allowed_codecs(node, leg);
-  if (service == "tone") {
-    std::erase_if(names, [](const std::string& name) { return name != "PCMU" && name != "PCMA"; });
-  }
-  return names;
-}
-
 void Call::serve(Side side, const std::string& service) {
   service_ = Service{service, side, next_name(side), legs_.empty() ? LegId{} : legs_.back()->id,
                      std::nullopt};
@@ -368,7 +361,8 @@ void Call::join_service(Turn& turn) {
   leg.far_session_uuid = make_session_uuid(turn.node.random);
   if (!caller_waits()) {
     play_service(turn);
-    return connected(turn);
+    connected(turn);
+    return align(turn);
   }
   const auto allowed = service_codecs(turn.node, leg);
   if (caller_offer_) {
@@ -403,8 +397,10 @@ void Call::play_service(Turn& turn) {
   if (!sdp::sends(leg.media->sdp().direction()) || passage(leg, leg) != Passage::all)
     return turn.media(leg.media->worker(), media::StopTone{leg.id});
   const sdp::Codec* codec = sdp::audio_codec(leg.media->sdp().agreed_codecs());
-  if (codec == nullptr) return;
-  const auto law = codec->payload_type == 8 ? media::ToneCodec::pcma : media::ToneCodec::pcmu;
+  const bool pcma = codec != nullptr && sip::equals_ignoring_case(codec->name, "PCMA");
+  const bool pcmu = codec != nullptr && sip::equals_ignoring_case(codec->name, "PCMU");
+  if (!pcma && !pcmu) return;  // until one of them is agreed
+  const auto law = pcma ? media::ToneCodec::pcma : media::ToneCodec::pcmu;
   turn.media(leg.media->worker(), media::StartTone{leg.id, law, codec->payload_type, 440});
 }
 

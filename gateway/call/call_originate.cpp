@@ -10,7 +10,14 @@
 namespace trunkline::call {
 namespace {
 
+/// What a service of ours can send; none: it takes what comes.
+std::vector<std::string> codecs_of(std::string_view service) {
+  if (service == "tone") return {"PCMU", "PCMA"};
+  return {};
+}
+
 std::vector<std::string> allowed_codecs(const Node& node, const Destination& destination) {
+  if (destination.kind == Destination::Kind::service) return codecs_of(destination.name);
   if (destination.kind == Destination::Kind::user) return node.settings.browser_codecs;
   if (destination.kind != Destination::Kind::trunk) return {};
   for (const TrunkSettings& trunk : node.settings.trunks) {
@@ -100,6 +107,11 @@ void Call::party_failed(Turn& turn, const Failure& failure) {
   if (!divert_to(next, diversion_reason(failure.sip_code))) return end(turn, *best_attempt_);
   aim_at(next);
   dial(turn, next);
+}
+
+std::vector<std::string> Call::service_codecs(const Node& node, const Leg& leg,
+                                              const std::string& service) const {
+  return in_common(allowed_codecs(node, leg), codecs_of(service));
 }
 
 std::vector<sdp::Codec> Call::codecs_for(const Node& node, const Leg& leg) const {

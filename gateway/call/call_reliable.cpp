@@ -94,6 +94,7 @@ void Call::prack(Turn& turn, Leg& leg, const sip::RequestReceived& event) {
   leg.reliable->acknowledge(*rack, turn.at.now, released);
   for (sip::Message& response : released)
     turn.respond(leg.invite, std::move(response));
+  align(turn);
 }
 
 void Call::describe_in_prack(Turn& turn, Leg& leg, const sip::RequestReceived& event) {

@@ -40,6 +40,22 @@ sdp::Direction direction_for(const Leg& other, sdp::Direction peer) {
   return sdp::common(wanted, sdp::reversed(other.peer_wish));
 }
 
+/// An offer before the answer: there it has to be UPDATE (RFC 3311 §5.1).
+sip::TransactionId send_update(Turn& turn, Leg& leg, std::string_view sdp) {
+  sip::Message request = leg.dialog->request(Method::update);
+  request.add(HeaderName::contact, leg.contact(turn.node));
+  request.add(HeaderName::supported, kPlainSupported);
+  if (leg.digest) leg.digest->preload(request);
+  request.set_body("application/sdp", sdp);
+  return leg.send(turn, Leg::Purpose::reinvite, std::move(request));
+}
+
+/// What the peer of the leg sends is one of these.
+bool speaks(const Leg& leg, const std::vector<sdp::Codec>& known) {
+  const sdp::Codec* audio = sdp::audio_codec(leg.media->sdp().agreed_codecs());
+  return audio != nullptr && sdp::find_codec(known, *audio) != nullptr;
+}
+
 /// `Leg::shown` once the peer's offer holds.
 sdp::Direction shown_after(const Leg& leg, const sdp::RemoteMedia& offer) {
   const auto direction = sdp::ready_direction(offer);
@@ -77,6 +93,9 @@ bool Call::offer_pending(const Leg& leg) const {
 }
 
 bool Call::may_offer(const Leg& leg) const {
+  // RFC 3311 §5.1: before the answer too, by UPDATE.
+  if (leg.state == Leg::State::invited)
+    return leg.peer_updates && leg.settled_early() && !offer_pending(leg);
   // RFC 3261 §14.1: not while an INVITE of either side is in progress.
   return leg.state == Leg::State::confirmed && !leg.unacknowledged && !offer_pending(leg);
 }
@@ -93,6 +112,7 @@ std::optional<int> Call::glare(const Leg& leg, const sip::Message& request) cons
       (leg.media && leg.media->sdp().state() == sdp::OfferAnswer::State::remote_offer) ||
       (reoffer_ && reoffer_->from == leg.id) || leg.state == Leg::State::invited ||
       leg.state == Leg::State::answered;
+  if (reoffer_ && reoffer_->to == leg.id) return 491;
   if (theirs) return 500;
   if (leg.state == Leg::State::inviting || offer_pending(leg) || dialled_for_transfer(leg))
     return 491;
@@ -299,8 +319,11 @@ void Call::reoffer_refused(Turn& turn, Leg& other, const Failure& failure) {
 
 void Call::offer_of_ours(Turn& turn, Leg& leg, const std::string& text, Why why) {
   const Duration patience = why == Why::join ? kJoinOfferPatience : kReofferPatience;
-  reoffer_ = Reoffer{{}, leg.id, {}, {}, {}, {}, turn.at.now + patience, why};
-  reoffer_->client = leg.send_reinvite(turn, text);
+  const bool early = leg.state == Leg::State::invited;
+  // An UPDATE can't be cancelled: its transaction gives up by itself.
+  const TimePoint give_up_at = early ? kNever : turn.at.now + patience;
+  reoffer_ = Reoffer{{}, leg.id, {}, {}, {}, {}, give_up_at, why};
+  reoffer_->client = early ? send_update(turn, leg, text) : leg.send_reinvite(turn, text);
 }
 
 void Call::own_offer_agreed(Turn& turn, Leg& leg, const Reoffer& agreed) {
@@ -316,6 +339,7 @@ void Call::own_offer_agreed(Turn& turn, Leg& leg, const Reoffer& agreed) {
 }
 
 void Call::own_offer_refused(Turn& turn, Leg& leg, const Reoffer& refused, const Failure& failure) {
+  reroute(turn);  // a move has kept that from being done
   const bool collided = failure.remote && failure.sip_code == 491;
   // What we took back ourselves was never answered.
   const bool silent = refused.give_up_at == kNever;
@@ -328,6 +352,8 @@ void Call::own_offer_refused(Turn& turn, Leg& leg, const Reoffer& refused, const
     transfer_->again_at = again;
     return;
   }
+  if (caller_waits() && (failure.sip_code == 405 || failure.sip_code == 501))
+    leg.peer_updates = false;
   if (collided || leg.reconnect_by != kNever) {
     align_at_ = again;
   } else {
@@ -347,7 +373,31 @@ void Call::refresh_refused(Turn& turn, Leg& leg, const Leg::Outgoing& sent, int 
 }
 
 void Call::align(Turn& turn) {
-  if (Leg* leg = find(from_)) align(turn, *leg);
+  align_at_ = kNever;
+  Leg* leg = find(from_);
+  if (leg == nullptr || ended() || reoffer_ || !leg->media) return;
+  if (caller_waits()) {
+    // Its answer has come reliably, and is not said anew: what plays now may be another fork's.
+    const Leg* early = early_partner(*leg);
+    if (early == nullptr || hears(*leg->media, *early->media) || !may_offer(*leg)) return;
+    const auto codecs =
+        sdp::codecs_to_offer(early->media->sdp().agreed_codecs(), allowed_codecs(turn.node, *leg),
+                             leg->media->profile());
+    if (sdp::audio_codec(codecs) != nullptr)
+      offer_of_ours(turn, *leg, leg->offer(codecs, leg->told), Why::align);
+    return;
+  }
+  if (!serving()) return align(turn, *leg);
+  // What it agreed to before anybody knew that a service would answer.
+  const auto known = sdp::codecs_to_offer(service_codecs(turn.node, *leg), leg->media->profile());
+  const bool talks = view_.answered && leg->alive() && leg->media->sdp().established();
+  if (!talks || transfer_ || speaks(*leg, known)) return;
+  if (!may_offer(*leg) || leg->reconnect_by != kNever) {
+    align_at_ = turn.at.now + kTryAgain;
+    return;
+  }
+  if (known.empty()) return end(turn, Failure::local(EndReason::no_codec));
+  offer_of_ours(turn, *leg, leg->offer(known, direction_towards(*leg, leg->held)), Why::align);
 }
 
 void Call::align(Turn& turn, Leg& first) {
@@ -379,6 +429,12 @@ bool Call::align(Turn& turn, Leg& leg, const Leg& other) {
 }
 
 void Call::end_if_deaf(Turn& turn) {
+  if (serving() && view_.answered) {
+    const Leg& leg = caller();
+    const auto known = sdp::codecs_to_offer(service_codecs(turn.node, leg), leg.media->profile());
+    if (!speaks(leg, known)) end(turn, Failure::local(EndReason::no_codec));
+    return;
+  }
   const Leg* callee = partner(caller());
   if (callee == nullptr || (caller().media->worker() == callee->media->worker() &&
                             shares_codec(*caller().media, *callee->media)))

@@ -1,9 +1,11 @@
 #include "call/call.hpp"
 #include "call/refusals.hpp"
 #include "call/session_identifier.hpp"
+#include "call/unanswered.hpp"
 #include "sdp/codec_match.hpp"
 
 #include <algorithm>
+#include <ranges>
 #include <utility>
 
 // A transfer by a leg of ours: the target is called while the two parties stay as they are; once it
@@ -356,8 +358,9 @@ void Call::transfer_due(Turn& turn) {
   if (now >= transfer_->fall_back_at) return dial_target(turn);
   if (now >= transfer_->give_up_at) {
     const bool rings = transfer_->stage == TransferOperation::Stage::dialling;
-    return transfer_failed(
-        turn, Failure::local(rings ? EndReason::ring_timeout : EndReason::no_response));
+    const auto rung =
+        transfer_->dialled | std::views::transform([this](LegId dialled) { return find(dialled); });
+    return transfer_failed(turn, Failure::local(rings ? unanswered(rung) : EndReason::no_response));
   }
   if (now < transfer_->again_at) return;
   transfer_->again_at = kNever;

@@ -272,6 +272,8 @@ void route_one_way(Turn& turn, LegId from, const LegMedia& source, LegId to, con
 
 void route_media(Turn& turn, LegId one, const LegMedia& first, LegId other, const LegMedia& second,
                  Passage forth, Passage back) {
+  // During a move what was routed in the old place stands; what comes of the move routes anew.
+  if (first.worker() != second.worker()) return;
   route_one_way(turn, one, first, other, second, forth);
   if (one != other) route_one_way(turn, other, second, one, first, back);
 }

@@ -284,6 +284,28 @@ struct TwoWorkers : AttendedCase {
     world.workers = 2;
     AttendedCase::SetUp();
   }
+  void toggle_mute() {
+    for (const bool muted : {true, false})
+      world.ask(MuteCall{carrier_leg(), MuteDirection::to_leg, muted});
+  }
+  /// Routes that a worker was given without having both legs.
+  int misrouted() const {
+    int count = 0;
+    std::set<std::pair<std::size_t, LegId>> legs;
+    for (std::size_t i = 0; i < world.media_log.size(); ++i) {
+      const std::size_t worker = world.media_workers[i];
+      const auto& command = world.media_log[i];
+      if (const auto* browser = std::get_if<media::AddBrowserLeg>(&command))
+        legs.insert({worker, browser->leg});
+      if (const auto* added = std::get_if<media::AddTrunkLeg>(&command))
+        legs.insert({worker, added->leg});
+      if (const auto* removed = std::get_if<media::RemoveLeg>(&command))
+        legs.erase({worker, removed->leg});
+      if (const auto* set = std::get_if<media::SetRoute>(&command))
+        count += legs.contains({worker, set->from}) && legs.contains({worker, set->to}) ? 0 : 1;
+    }
+    return count;
+  }
   std::size_t worker_of_last(LegId leg) const {
     std::size_t worker = 99;
     for (std::size_t i = 0; i < world.media_log.size(); ++i) {
@@ -361,6 +383,43 @@ TEST_F(TwoWorkers, TheMediaOfAPageMovesWithATransportOfItsOwn) {
   const auto told = world.media_commands<media::UpdateBrowserLeg>().back();
   EXPECT_EQ(told.remote.ice->ufrag, "wxyz");
   EXPECT_TRUE(ended(*trunk));
+  byes_to_alice();
+  wind_up(false);
+}
+
+// What changes between the two parties while one of them moves is routed where both are.
+TEST_F(TwoWorkers, TheRouteStaysInTheOldPlaceUntilTheMoveIsAgreed) {
+  consult_bob();
+  const auto asked = attend();
+  toggle_mute();
+  EXPECT_EQ(misrouted(), 0);
+  EXPECT_EQ(talking(), (std::set<std::string>{"trunk:carrier", "user:alice", "user:bob"}));
+  trunk->respond(*trunk->take_request(Method::invite), 200, trunk_sdp("sendrecv", ++version));
+  world.settle();
+  ASSERT_TRUE(world.reply<CallView>(asked));
+  EXPECT_EQ(talking(), (std::set<std::string>{"trunk:carrier", "user:bob"}));
+  byes_to_alice();
+  wind_up(false);
+}
+
+TEST_F(TwoWorkers, NothingIsRoutedBetweenTwoWorkers) {
+  consult_bob();
+  const auto asked = attend();
+  // Something goes on in the consult call as the move is agreed: the two are not joined yet.
+  bob->send_in_dialog(Method::invite, "application/sdp", browser_offer("sendonly", 5));
+  world.settle();
+  const auto passed = alice->take_request(Method::invite);
+  ASSERT_TRUE(passed);
+  trunk->respond(*trunk->take_request(Method::invite), 200, trunk_sdp("sendrecv", ++version));
+  world.settle();
+  EXPECT_FALSE(world.replied(asked));
+  toggle_mute();
+  EXPECT_EQ(misrouted(), 0);
+  alice->respond(*passed, 200, browser_answer("recvonly"));
+  world.settle();
+  world.pass(seconds{3});
+  EXPECT_TRUE(world.reply<CallView>(asked));
+  EXPECT_EQ(misrouted(), 0);
   byes_to_alice();
   wind_up(false);
 }

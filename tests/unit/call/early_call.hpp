@@ -23,6 +23,11 @@ struct EarlyCall : testing::Test {
   /// Her page names 100rel in this field; in none without one.
   void dial(std::optional<sip::HeaderName> field = std::nullopt,
             std::string_view sdp = kBrowserOffer) {
+    send_invite(field, sdp);
+    invite = trunk->take_request(sip::Method::invite);
+    ASSERT_TRUE(invite);
+  }
+  void send_invite(std::optional<sip::HeaderName> field, std::string_view sdp) {
     using sip::HeaderName;
     auto request = sip::Message::request(sip::Method::invite, "sip:5551000@example.test");
     request.add(HeaderName::max_forwards, "69");
@@ -35,8 +40,6 @@ struct EarlyCall : testing::Test {
     if (field) request.add(*field, "100rel");
     request.set_body("application/sdp", sdp);
     call = world.answer_challenge(*alice, alice->send(std::move(request)), "alice");
-    invite = trunk->take_request(sip::Method::invite);
-    ASSERT_TRUE(invite);
   }
 
   // ---- the trunk's side

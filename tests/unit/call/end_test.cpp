@@ -233,6 +233,36 @@ TEST_F(EndBeforeAnswer, AnAnswerThatCrossesTheCancelIsAcknowledgedAndEnded) {
   world.expect_nothing_left();
 }
 
+// RFC 3261 §13.2.2.4: the BYE after an answer that crossed the CANCEL goes by the route of that
+// answer [race-crossed-200-route]
+TEST_F(EndBeforeAnswer, TheByeOfACrossedAnswerFollowsItsRoute) {
+  Peer* trunk = &world.trunk();
+  trunk->respond(*invite, 180);
+  world.settle();
+  alice->cancel(call);
+  world.settle();
+  auto answer = sip::make_response(invite->request, 200, "peer-tag");
+  answer.add(HeaderName::contact, "<sip:device@192.0.2.9:5060>");
+  answer.add(HeaderName::record_route, "<sip:192.0.2.9:5060;lr;hop=2>");
+  answer.add(HeaderName::record_route, "<sip:192.0.2.9:5060;lr;hop=1>");
+  answer.set_body("application/sdp", trunk_sdp());
+  trunk->respond(*invite, std::move(answer));
+  world.settle();
+  EXPECT_EQ(trunk->acks, 1);
+  const auto bye = trunk->take_request(Method::bye);
+  ASSERT_TRUE(bye);
+  for (const sip::Message* sent : {&trunk->acknowledged.front(), &bye->request}) {
+    EXPECT_EQ(sent->request_uri(), "sip:device@192.0.2.9:5060");
+    const auto routes = sent->headers(HeaderName::route);
+    ASSERT_EQ(routes.size(), 2U);
+    EXPECT_EQ(routes[0], "<sip:192.0.2.9:5060;lr;hop=1>");
+    EXPECT_EQ(routes[1], "<sip:192.0.2.9:5060;lr;hop=2>");
+  }
+  trunk->respond(*bye, 200);
+  world.settle();
+  world.expect_nothing_left();
+}
+
 // RFC 7118 §5: a caller whose connection is gone before the answer is gone [vanished-early]
 TEST_F(EndBeforeAnswer, TheBrowserVanishesWhileItRings) {
   world.trunk().respond(*invite, 180);

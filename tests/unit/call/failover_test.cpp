@@ -213,6 +213,8 @@ TEST_F(Failover, GivesTheLastTargetItsFullTime) {
   EXPECT_EQ(ended().reason, EndReason::no_response);
 }
 
+// RFC 3263 §4.3: a target that failed one call is neither lost to the others nor in their way
+// [race-failover-shared]
 TEST_F(Failover, LaterCallsTryTheSilentOneLast) {
   first->silent = true;
   auto call = dial();

@@ -189,6 +189,41 @@ TEST_F(EarlyFlow, ABrowserThatVanishesBeforeItsAckIsGivenUpAfterTheGraceTime) {
   world.expect_nothing_left();
 }
 
+// RFC 4028 §7.4: a refresh repeats the description; where none was agreed it makes a new offer, for
+// without one the ACK would owe an answer.
+TEST_F(EarlyFlow, AnOfferWhoseAnswerWasNeverHeardIsMadeAnewByTheRefresh) {
+  Peer& alice = world.registered("alice", 100000);
+  auto request = sip::Message::request(Method::invite, "sip:5551000@example.test");
+  request.add(HeaderName::max_forwards, "69");
+  request.add(HeaderName::from, "<sip:alice@example.test>;tag=hers");
+  request.add(HeaderName::to, "<sip:5551000@example.test>");
+  request.add(HeaderName::call_id, "without-an-offer");
+  request.add(HeaderName::cseq, "10 INVITE");
+  request.add(HeaderName::contact, "<sip:alice@abc.invalid;transport=ws>");
+  request.add(HeaderName::supported, "timer");
+  request.add(HeaderName::session_expires, "90;refresher=uas");
+  const auto call = world.answer_challenge(alice, alice.send(std::move(request)), "alice");
+  world.trunk().respond(*world.trunk().take_request(Method::invite), 200, trunk_sdp());
+  world.settle();
+  const auto answer = alice.take_response(200, call);
+  ASSERT_TRUE(answer);
+  ASSERT_FALSE(answer->response.body().empty());
+  alice.close_flow();
+  world.pass(seconds{5});
+  Peer& again = world.registered("alice", 100000);
+  again.dialog = *sip::Dialog::as_uac(alice.sent.at(call), answer->response);
+  world.pass(seconds{46});
+  const auto refresh = again.take_request(Method::invite);
+  ASSERT_TRUE(refresh);
+  EXPECT_THAT(std::string(refresh->request.body()), HasSubstr("a=setup:actpass"));
+  again.respond(*refresh, 200, browser_answer());
+  world.settle();
+  EXPECT_EQ(again.acks, 1);
+  EXPECT_EQ(world.media_commands<media::SetRoute>().size(), 2U);
+  world.pass(seconds{40});
+  EXPECT_EQ(world.engine->calls(), 1U);
+}
+
 // RFC 3261 §15: a BYE that waits for an ACK leaves nothing behind [race-hang-up-of-vanished]
 TEST_F(EarlyFlow, AHangUpBeforeTheAckOfABrowserThatVanishesLeavesNothing) {
   Peer& alice = world.registered("alice", 100000);

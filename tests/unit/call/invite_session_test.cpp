@@ -36,6 +36,58 @@ TEST_F(BeforeTheAnswer, TheAckBearsTheCredentialsOfItsInvite) {
   EXPECT_TRUE(trunk->acknowledged[0].header(HeaderName::proxy_authorization));
 }
 
+// RFC 3261 §15.1.2: a caller may end its early dialog by BYE: 200, and 487 to the INVITE
+// [caller-early-bye]
+TEST_F(BeforeTheAnswer, ACallerMayHangUpByBye) {
+  dial();
+  rings(180);
+  ASSERT_TRUE(heard(180));
+  alice->dialog = early;
+  const auto bye = alice->send_in_dialog(Method::bye);
+  world.settle();
+  EXPECT_EQ(status_of(bye), 200);
+  EXPECT_EQ(heard(300)->response.status(), 487);
+  EXPECT_EQ(trunk->cancels.size(), 1U);
+  rings(487);
+  world.expect_nothing_left();
+}
+
+// RFC 3261 §15: the answer in an ACK that comes after the BYE is passed over [race-ack-after-bye]
+TEST_F(BeforeTheAnswer, AnAckWithTheAnswerAfterTheByeIsPassedOver) {
+  dial(std::nullopt, {});
+  rings(200, trunk_sdp());
+  const auto answer = heard(200);
+  ASSERT_TRUE(answer);
+  ASSERT_FALSE(answer->response.body().empty());
+  hangs_up();
+  const auto told = world.media_log.size();
+  alice->ack(*answer, browser_answer());
+  world.settle();
+  EXPECT_EQ(world.media_log.size(), told);
+  world.expect_nothing_left();
+}
+
+// The same when it is the callee who has gone, and our BYE waits for the ACK.
+TEST_F(BeforeTheAnswer, AnAckWithTheAnswerAfterTheCalleesByeIsPassedOver) {
+  dial(std::nullopt, {});
+  rings(200, trunk_sdp());
+  const auto answer = heard(200);
+  ASSERT_TRUE(answer);
+  trunk->dialog = *sip::Dialog::as_uas(invite->request, "peer-tag");
+  trunk->send_in_dialog(Method::bye);
+  world.settle();
+  EXPECT_FALSE(alice->take_request(Method::bye));
+  const auto told = world.media_log.size();
+  alice->ack(*answer, browser_answer());
+  world.settle();
+  EXPECT_EQ(world.media_log.size(), told);
+  const auto bye = alice->take_request(Method::bye);
+  ASSERT_TRUE(bye);
+  alice->respond(*bye, 200);
+  world.settle();
+  world.expect_nothing_left();
+}
+
 // RFC 3261 §13.2.1: ringing after early media has no description and does not end the media
 // [early-media]
 TEST_F(BeforeTheAnswer, RingingAfterEarlyMediaKeepsTheMedia) {

@@ -234,6 +234,18 @@ TEST_F(Originate, JoinsAUserWithAService) {
   EXPECT_EQ(end().reason, EndReason::hangup);
 }
 
+TEST_F(Originate, OffersAUserWhatTheServiceCanSend) {
+  request.to = "service:tone";
+  create();
+  const auto invite = invited(*alice);
+  EXPECT_THAT(std::string(invite.request.body()), HasSubstr("PCMU"));
+  EXPECT_THAT(std::string(invite.request.body()), Not(HasSubstr("opus")));
+  respond(*alice, invite, 200, answer());
+  const auto tones = world.media_commands<media::StartTone>();
+  ASSERT_THAT(tones, SizeIs(1));
+  EXPECT_EQ(tones[0].payload_type, 0);
+}
+
 TEST_F(Originate, AServiceMayCallANumber) {
   request.from = "service:tone";
   const CallView made = create();
@@ -418,6 +430,28 @@ TEST_F(Originate, ATrunkThatSaysNothingEndsTheCall) {
   trunk->silent = true;
   world.pass(seconds{40});
   EXPECT_EQ(end().reason, EndReason::no_response);
+  EXPECT_TRUE(ended(*alice));
+}
+
+TEST_F(Originate, ATrunkThatSaysNothingHasRungNobody) {
+  request.ring_timeout = seconds{5};
+  create();
+  alice_answers();
+  trunk->silent = true;
+  world.pass(seconds{6});
+  EXPECT_EQ(end().reason, EndReason::no_response);
+  EXPECT_EQ(end().phase, Phase::no_response);
+  EXPECT_TRUE(ended(*alice));
+}
+
+TEST_F(Originate, ATrunkThatOnlyTriesIsNotAnsweredInTime) {
+  request.ring_timeout = seconds{5};
+  create();
+  const auto invite = alice_answers();
+  respond(*trunk, invite, 100);
+  world.pass(seconds{6});
+  EXPECT_EQ(end().reason, EndReason::ring_timeout);
+  respond(*trunk, invite, 487);
   EXPECT_TRUE(ended(*alice));
 }
 

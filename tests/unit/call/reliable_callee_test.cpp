@@ -302,7 +302,9 @@ TEST_F(ReliableCallee, AnEarlyUpdateOfAForkMakesItTheOneThatIsHeard) {
   EXPECT_EQ(remote_media(), "127.0.0.2:40000");
 }
 
-// RFC 3311 §5.2: an offer that shares no codec gets 488 with a Warning and changes nothing
+// RFC 3311 §5.2: an offer that shares no codec gets 488 with a Warning and changes nothing; it
+// waits for nothing, and so has its answer before the INVITE can be refused
+// [race-update-before-refusal]
 TEST_F(ReliableCallee, AnEarlyUpdateWithoutCommonCodecGets488BeforeTheFinalResponse) {
   rings_reliably(183, 1, trunk_sdp("sendrecv", 1));
   EXPECT_TRUE(pracked());
