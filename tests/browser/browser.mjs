@@ -132,6 +132,12 @@ export class Page {
     return until(async () => (await this.do('hears', frequency)) > 15, `the page to hear ${frequency} Hz`);
   }
 
+  // The page begins anew, and so do its events.
+  async reload() {
+    await this.page.reload();
+    this.read = 0;
+  }
+
   close() {
     return this.page.context().close();
   }

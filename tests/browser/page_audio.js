@@ -31,3 +31,13 @@ export class Ear {
     return Math.max(0, peak - Math.max(...rest));
   }
 }
+
+// The two ends of a peer connection: user names of ICE, DTLS roles and fingerprints, and the state that came of them.
+export function describe(connection) {
+  const end = ({ sdp }) => ({
+    ufrag: /^a=ice-ufrag:(\S+)/m.exec(sdp)?.[1],
+    setup: /^a=setup:(\S+)/m.exec(sdp)?.[1],
+    fingerprint: /^a=fingerprint:(.*\S)/m.exec(sdp)?.[1],
+  });
+  return { local: end(connection.localDescription), remote: end(connection.remoteDescription), state: connection.connectionState };
+}

@@ -1,6 +1,6 @@
 // The unmodified JsSIP behind the few verbs that the tests use.
 import JsSIP from 'jssip';
-import { Ear } from './page_audio.js';
+import { describe, Ear } from './page_audio.js';
 
 JsSIP.debug.disable();
 const ear = new Ear();
@@ -29,8 +29,9 @@ const settled = (act) => new Promise((resolve, reject) => (act(resolve) === fals
 
 window.phone = {
   events,
-  start({ url, user, password, username = user }) {
+  start({ url, user, password, username = user, ...settings }) {
     agent = new JsSIP.UA({
+      ...settings,
       sockets: [new JsSIP.WebSocketInterface(url)],
       uri: `sip:${user}@example.test`,
       password,
@@ -43,8 +44,8 @@ window.phone = {
     agent.on('newRTCSession', ({ session }) => follow(session));
     agent.start();
   },
-  call(number) {
-    agent.call(`sip:${number}@example.test`, { mediaConstraints: { audio: true, video: false } });
+  call(number, options = {}) {
+    agent.call(`sip:${number}@example.test`, { mediaConstraints: { audio: true, video: false }, ...options });
     return sessions.length - 1;
   },
   answer: (number) => sessions[number].answer({ mediaConstraints: { audio: true, video: false } }),
@@ -52,6 +53,12 @@ window.phone = {
   hangup: (number) => sessions[number].terminate(),
   hold: (number) => settled((done) => sessions[number].hold({}, done)),
   resume: (number) => settled((done) => sessions[number].unhold({}, done)),
+  // New ICE credentials for the connection as it is.
+  restartIce(number) {
+    sessions[number].connection.restartIce();
+    return settled((done) => sessions[number].renegotiate({}, done));
+  },
+  connection: (number) => describe(sessions[number].connection),
   dtmf: (number, digit, how) => sessions[number].sendDTMF(digit, { transportType: how === 'info' ? 'INFO' : 'RFC2833' }),
   // Blind, or with `other` attended; what the library is told of it becomes events.
   refer(number, target, other) {

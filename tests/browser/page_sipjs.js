@@ -1,6 +1,6 @@
 // The unmodified SIP.js behind the same verbs.
 import { Inviter, Registerer, SessionState, UserAgent } from 'sip.js';
-import { Ear } from './page_audio.js';
+import { describe, Ear } from './page_audio.js';
 
 const ear = new Ear();
 const events = [];
@@ -77,15 +77,16 @@ window.phone = {
   call(target) {
     const inviter = new Inviter(agent, UserAgent.makeURI(`sip:${target}@example.test`), offersAudio);
     const number = follow(inviter, 'outgoing');
-    void inviter.invite({
+    const sent = inviter.invite({
       requestDelegate: {
         onProgress: (response) => note('progress', { number, status: response.message.statusCode, sdp: Boolean(response.message.body) }),
         onReject: (response) => note('failed', { number, status: response.message.statusCode }),
       },
     });
+    sent.catch((error) => note('failed', { number, cause: error.name }));
     return number;
   },
-  answer: (number) => sessions[number].accept(offersAudio),
+  answer: (number) => sessions[number].accept(offersAudio).catch((error) => note('failed', { number, cause: error.name })),
   reject: (number, status) => sessions[number].reject({ statusCode: status }),
   hangup(number) {
     const session = sessions[number];
@@ -94,6 +95,16 @@ window.phone = {
   },
   hold: (number) => hold(number, true),
   resume: (number) => hold(number, false),
+  // New ICE credentials for the connection as it is.
+  restartIce(number) {
+    const session = sessions[number];
+    session.sessionDescriptionHandler.peerConnection.restartIce();
+    return new Promise((resolve, reject) => {
+      const onReject = (response) => reject(new Error(String(response.message.statusCode)));
+      void session.invite({ requestDelegate: { onAccept: () => resolve(), onReject } });
+    });
+  },
+  connection: (number) => describe(sessions[number].sessionDescriptionHandler.peerConnection),
   dtmf(number, digit, how) {
     const session = sessions[number];
     if (how !== 'info') return session.sessionDescriptionHandler.sendDtmf(digit, { duration: 160 });

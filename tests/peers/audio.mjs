@@ -131,6 +131,26 @@ export class RtpPeer {
     this.rtp.send(packet, this.remote.port, this.remote.address);
   }
 
+  // A digit of 100 ms as RFC 4733 events, the last of them three times. The marker bit, which some never set, begins it.
+  sendDigit(digit, { marker = true } = {}) {
+    const event = '0123456789*#ABCD'.indexOf(digit);
+    const durations = [160, 320, 480, 640, 800, 800, 800];
+    durations.forEach((duration, index) => {
+      const packet = Buffer.alloc(16);
+      packet[0] = 0x80;
+      packet[1] = this.eventPayloadType | (marker && index === 0 ? 0x80 : 0);
+      packet.writeUInt16BE(this.sequence, 2);
+      packet.writeUInt32BE(this.timestamp, 4);
+      packet.writeUInt32BE(this.ssrc, 8);
+      packet[12] = event;
+      packet[13] = (index >= 4 ? 0x80 : 0) | 10;
+      packet.writeUInt16BE(duration, 14);
+      this.sequence = (this.sequence + 1) & 0xffff;
+      this.rtp.send(packet, this.remote.port, this.remote.address);
+    });
+    this.timestamp = (this.timestamp + 800) >>> 0;
+  }
+
   stopTone() {
     clearInterval(this.timer);
   }

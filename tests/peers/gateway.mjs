@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { freePort, freePorts } from './ports.mjs';
+import { makeCertificate } from './tls_front.mjs';
 import { until } from './until.mjs';
 
 export const repository = resolve(dirname(fileURLToPath(import.meta.url)), '../..');
@@ -17,9 +18,10 @@ export class Gateway {
   // `extra` is put over the default configuration, section by section. `trunks` and `routes` are YAML, or functions that
   // are given the gateway, whose ports they may need. A call on a trunk takes two of the `rtpPorts`, which begin at
   // `rtpFirst` where so many are wanted that there is no choice. `grpc` is more YAML for listen.grpc: ", tokens: [...]";
-  // `sip` lines of listen.sip, and `websocket` more elements of listen.websocket, text or functions. It listens for calls,
-  // and has media, at each of `addresses`; the API, the metrics and the carrier are at the first.
-  static async start({ trunks, routes, users, extra = '', codecs = '[PCMU, PCMA]', trunkExtra = '', grpc = '', sip = '', websocket = '', rtpPorts = 200, rtpFirst, workers = 1, addresses = ['127.0.0.1'], log = '{ level: debug, format: json }' } = {}) {
+  // `sip` lines of listen.sip, and `websocket` more elements of listen.websocket, text or functions. With `tls` it listens
+  // for SIP over TLS too, and trusts its own certificate. It listens for calls, and has media, at each of `addresses`; the
+  // API, the metrics and the carrier are at the first.
+  static async start({ tls = false, trunks, routes, users, extra = '', codecs = '[PCMU, PCMA]', trunkExtra = '', grpc = '', sip = '', websocket = '', rtpPorts = 200, rtpFirst, workers = 1, addresses = ['127.0.0.1'], log = '{ level: debug, format: json }' } = {}) {
     const gateway = new Gateway();
     gateway.addresses = addresses;
     const hosts = addresses.map(uriHost);
@@ -33,15 +35,17 @@ export class Gateway {
     gateway.wssPort = await freePort();
     gateway.webrtcPort = await freePorts(workers);
     gateway.rtpFirst = rtpFirst ?? (await freePorts(rtpPorts));
+    gateway.folder = mkdtempSync(join(tmpdir(), 'trunkline-'));
+    if (tls) gateway.tls = makeCertificate(gateway.folder);
     if (typeof trunks === 'function') trunks = trunks(gateway);
     if (typeof routes === 'function') routes = routes(gateway);
-    gateway.folder = mkdtempSync(join(tmpdir(), 'trunkline-'));
     gateway.configuration = `
 domain: example.test
 listen:
   websocket: [${hosts.map((host) => `{ bind: "${host}:${gateway.wsPort}" }`).join(', ')}${typeof websocket === 'function' ? websocket(gateway) : websocket}]
   sip:
-${hosts.flatMap((host) => ['udp', 'tcp'].map((transport) => `    - { transport: ${transport}, bind: "${host}:${gateway.sipPort}" }`)).join('\n')}
+${hosts.flatMap((host) => ['udp', 'tcp'].map((transport) => `    - { transport: ${transport}, bind: "${host}:${gateway.sipPort}" }`)).join('\n')}${tls ? `
+    - { transport: tls, bind: "${gateway.host}:${gateway.tlsPort}", tls: { certificate: "${gateway.tls.certificate}", key: "${gateway.tls.key}" } }` : ''}
 ${typeof sip === 'function' ? sip(gateway) : sip}
   grpc: { bind: "${gateway.host}:${gateway.grpcPort}"${grpc} }
   admin: { bind: "${gateway.host}:${gateway.adminPort}" }
@@ -78,7 +82,10 @@ ${extra}
     const file = join(this.folder, 'gateway.yaml');
     writeFileSync(file, this.configuration);
     this.output = '';
-    this.process = spawn(join(build, 'trunkline'), ['--config', file], { stdio: ['ignore', 'pipe', 'pipe'] });
+    this.process = spawn(join(build, 'trunkline'), ['--config', file], {
+      stdio: ['ignore', 'pipe', 'pipe'],
+      env: this.tls ? { ...process.env, SSL_CERT_FILE: this.tls.certificate } : process.env,
+    });
     this.exited = new Promise((done) => this.process.once('exit', (code, signal) => done({ code, signal })));
     for (const stream of [this.process.stdout, this.process.stderr]) stream.on('data', (text) => (this.output += text));
     // A test that failed must neither keep its process alive nor leave a gateway behind.

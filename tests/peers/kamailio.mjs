@@ -1,5 +1,6 @@
 // Debian's Kamailio: by default a carrier with which the gateway registers. It asks for a password, keeps the binding, and
-// sends on there what is dialled.
+// sends on there what is dialled. With a phone behind it, it also takes calls of who registered, asks for the password
+// again, and stays in the way of all of them.
 import { spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -10,7 +11,23 @@ import { until } from './until.mjs';
 
 const PROGRAM = ['/usr/sbin/kamailio', '/sbin/kamailio'].find((path) => existsSync(path)) ?? 'kamailio';
 
-const carrier = ({ port }) => `
+// Calls to numbers, to the phone behind. 5552000 is tried at `first` before, which refuses it; 5553000 rings at both at
+// once; 5554000 has moved. What the phone calls goes to the binding of the gateway.
+const outward = (port, { next, first }) => `
+    if ($rU =~ "^555") {
+      if (!pv_proxy_authenticate("carrier.test", "secret-t", "0")) { proxy_challenge("carrier.test", "1"); exit; }
+      consume_credentials();
+      if ($rU == "5554000") { append_to_reply("Contact: <sip:5551000@127.0.0.1:${port}>\\r\\n"); sl_send_reply("302", "Moved"); exit; }
+      if ($rU == "5552000") { t_on_failure("NEXT"); $du = "sip:${first}"; t_relay(); exit; }
+      if ($rU == "5553000") { append_branch("sip:5553000@${first}"); }
+      $rU = "5551000";
+      $du = "sip:${next}";
+      t_relay();
+      exit;
+    }`;
+
+// `behind`: { next, first }, as in a SIP URI behind its "sip:".
+export const carrier = (behind) => ({ port }) => `
 #!KAMAILIO
 debug=1
 log_stderror=yes
@@ -19,6 +36,7 @@ tcp_children=1
 auto_aliases=no
 alias="127.0.0.1:${port}"
 listen=udp:127.0.0.1:${port}
+listen=tcp:127.0.0.1:${port}
 loadmodule "tm.so"
 loadmodule "tmx.so"
 loadmodule "sl.so"
@@ -30,6 +48,7 @@ loadmodule "siputils.so"
 loadmodule "usrloc.so"
 loadmodule "registrar.so"
 loadmodule "auth.so"
+loadmodule "corex.so"
 modparam("usrloc", "db_mode", 0)
 modparam("registrar", "max_expires", 600)
 modparam("registrar", "min_expires", 30)
@@ -51,18 +70,24 @@ request_route {
     exit;
   }
   if (is_method("INVITE")) {
-    record_route();
+    record_route();${behind ? outward(port, behind) : ''}
     if (!lookup("location")) { sl_send_reply("404", "Not registered"); exit; }
     t_relay();
     exit;
   }
   sl_send_reply("200", "OK");
 }
+failure_route[NEXT] {
+  if (t_is_canceled()) exit;
+  $rU = "5551000";
+  $du = "sip:${behind?.next ?? ''}";
+  t_relay();
+}
 `;
 
 export class Kamailio {
   // `configuration` is given the Kamailio, whose port it needs; memory is in MiB: of all processes together, of each.
-  static async start({ configuration = carrier, sharedMemory = 64, ownMemory = 8 } = {}) {
+  static async start({ configuration = carrier(), sharedMemory = 64, ownMemory = 8 } = {}) {
     const kamailio = new Kamailio();
     kamailio.port = await freePort();
     kamailio.folder = mkdtempSync(join(tmpdir(), 'kamailio-'));

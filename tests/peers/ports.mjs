@@ -31,7 +31,16 @@ const isFree = async (port) => (await isFreeAt('127.0.0.1', port)) && isFreeAt('
 
 // The first, an even one, of `count` consecutive ports that nothing is bound to, neither by UDP nor by TCP, and that
 // this process wasn't given just before.
-export async function freePorts(count) {
+export function freePorts(count) {
+  const found = turn.then(() => search(count));
+  turn = found.catch(() => {});
+  return found;
+}
+
+// Whoever asks waits until all before have theirs: what one is looking at is not free for another.
+let turn = Promise.resolve();
+
+async function search(count) {
   for (let passed = 0; passed < END - FIRST;) {
     if (next + count > END) next = FIRST;
     const first = next;

@@ -432,4 +432,17 @@ describe('digits', () => {
     alice.hangup(call);
     await until(() => peer.ended, 'BYE at the trunk');
   });
+
+  // RFC 4733 §2.5.1.2: what an event is says its timestamp, also where the marker bit never came
+  it('come from a trunk with and without the marker bit, each once', async () => {
+    const [call, peer] = await talking();
+    for (const [digit, marker] of [['1', true], ['2', false], ['2', false], ['#', false]]) {
+      peer.rtp.sendDigit(digit, { marker });
+      await alice.event('digit', { call, digit });
+    }
+    await talk(call, peer);
+    assert.ok(!alice.has('digit', { call }));
+    alice.hangup(call);
+    await until(() => peer.ended, 'BYE at the trunk');
+  });
 });

@@ -1,44 +1,20 @@
 // SIPp as a trunk that sends REFER, with and without Replaces, and INVITE with Replaces.
-import assert from 'node:assert/strict';
-import { after, afterEach, before, describe, it } from 'node:test';
-import { Gateway } from '../peers/gateway.mjs';
-import { Sipp } from '../peers/sipp.mjs';
-import { SyntheticBrowser } from '../peers/synthetic_browser.mjs';
+import { before, describe, it } from 'node:test';
 import { until } from '../peers/until.mjs';
+import { sippStage, TRANSPORTS } from './sipp_stage.mjs';
 
 const ALICE = { tone: 1000, listen: 1500 };
 const BOB = { tone: 1500, listen: 1000 };
 
-for (const transport of ['udp', 'tcp']) {
-  describe(`SIPp over ${transport.toUpperCase()}`, () => {
+function suite(transport) {
+  describe(`over ${transport.toUpperCase()}`, { concurrency: 1 }, () => {
+    const stage = sippStage(transport, { users: ['alice', 'bob'] });
+    const { caller } = stage;
     let gateway;
     let alice;
     let bob;
-    const running = [];
+    before(() => ({ gateway, alice, bob } = stage));
 
-    before(async () => {
-      gateway = await Gateway.start({ codecs: '[PCMU]' });
-      alice = await SyntheticBrowser.open(gateway, 'alice');
-      bob = await SyntheticBrowser.open(gateway, 'bob');
-    });
-
-    afterEach(async () => {
-      for (const sipp of running.splice(0)) await sipp.close();
-      alice.events.length = 0;
-      bob.events.length = 0;
-      await gateway.idle();
-    });
-
-    after(async () => {
-      await alice?.close();
-      await bob?.close();
-      assert.equal((await gateway?.stop())?.code, 0);
-    });
-
-    const caller = async (scenario, options) => {
-      running.push(await Sipp.caller(gateway, scenario, { transport, ...options }));
-      return running.at(-1);
-    };
     const answers = async (browser, tones) => {
       const { call } = await browser.event('incoming');
       browser.answer(call, tones);
@@ -54,6 +30,8 @@ for (const transport of ['udp', 'tcp']) {
       return { sipp, call, callId, toTag, fromTag: `${sipp.process.pid}-1` };
     };
 
+    // RFC 5589 §6.1: the BYE comes after the answer to the last NOTIFY [refer-notify-first]
+    // RFC 5589 §6.1: and the referrer stays until then [race-notify-before-bye]
     it('sends a browser on by REFER', async () => {
       const sipp = await caller('uac_refer', { dial: '1001', keys: { refer_to: `sip:echo@127.0.0.1:${gateway.sipPort}`, outcome: '200 OK' } });
       const call = await answers(alice, { tone: 1000, listen: 1000 });
@@ -99,3 +77,5 @@ for (const transport of ['udp', 'tcp']) {
     });
   });
 }
+
+describe('SIPp', { concurrency: TRANSPORTS.length }, () => TRANSPORTS.forEach(suite));

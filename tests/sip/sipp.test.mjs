@@ -1,57 +1,25 @@
-// SIPp, a SIP implementation that isn't ours, as the trunk's peer in both directions, over UDP and TCP.
+// SIPp, a SIP implementation that isn't ours, as the trunk's peer in both directions, over UDP, TCP and TLS.
 import assert from 'node:assert/strict';
-import { after, afterEach, before, describe, it } from 'node:test';
-import { CallControl } from '../peers/call_control.mjs';
+import { before, describe, it } from 'node:test';
 import { Gateway } from '../peers/gateway.mjs';
 import { Sipp } from '../peers/sipp.mjs';
 import { SyntheticBrowser } from '../peers/synthetic_browser.mjs';
 import { until } from '../peers/until.mjs';
+import { sippStage, TRANSPORTS } from './sipp_stage.mjs';
 
-const trunk = (gateway, transport, uri = gateway.carrierPort) => `
-  - name: carrier
-    uri: "sip:127.0.0.1:${uri};transport=${transport}"
-    allow: ["127.0.0.1/32"]
-    username: gw
-    password: secret-t
-    codecs: [PCMU]
-    options_interval: 0s
-    max_calls: 100
-    max_calls_per_second: 100`;
-
-for (const transport of ['udp', 'tcp']) {
-  describe(`SIPp over ${transport.toUpperCase()}`, () => {
+function suite(transport) {
+  describe(`over ${transport.toUpperCase()}`, { concurrency: 1 }, () => {
+    const stage = sippStage(transport);
+    const { caller, callee } = stage;
     let gateway;
     let alice;
-    const running = [];
+    before(() => ({ gateway, alice } = stage));
 
-    before(async () => {
-      gateway = await Gateway.start({ trunks: (ports) => trunk(ports, transport) });
-      alice = await SyntheticBrowser.open(gateway);
-    });
-
-    afterEach(async () => {
-      for (const sipp of running.splice(0)) await sipp.close();
-      alice.events.length = 0;
-      await gateway.idle();
-    });
-
-    after(async () => {
-      await alice?.close();
-      assert.equal((await gateway?.stop())?.code, 0);
-    });
-
-    const caller = async (scenario, options) => {
-      running.push(await Sipp.caller(gateway, scenario, { transport, ...options }));
-      return running.at(-1);
-    };
-    const callee = async (scenario, options) => {
-      running.push(await Sipp.callee(gateway, scenario, { transport, ...options }));
-      return running.at(-1);
-    };
     const answerAll = async (count) => {
       for (let answered = 0; answered < count; answered += 1) alice.answer((await alice.event('incoming')).call);
     };
 
+    // RFC 3261 §13.2.1: our 2xx has Allow and Supported [allow-supported]
     it('calls the echo service', async () => {
       await (await caller('uac', { calls: 20, rate: 20, args: ['-d', '200'] })).succeeds();
     });
@@ -99,6 +67,7 @@ for (const transport of ['udp', 'tcp']) {
       await sipp.succeeds();
     });
 
+    // RFC 3261 §13.2.1: so has our INVITE [allow-supported]
     it('is called by a browser, which hears itself in the echo', async () => {
       const sipp = await callee('uas', { args: ['-rtp_echo'] });
       const call = alice.call('5551000', { tone: 1000, listen: 1000 });
@@ -182,18 +151,13 @@ for (const transport of ['udp', 'tcp']) {
     });
 
     it('offers while our own offer waits for its answer', async () => {
-      const api = new CallControl(`127.0.0.1:${gateway.grpcPort}`);
-      try {
-        const sipp = await callee('uas_glare');
-        const call = alice.call('5551013');
-        await alice.event('answered', { call });
-        const [{ call_id: id }] = (await api.must('listCalls', {})).calls;
-        await api.must('holdCall', { call_id: id });
-        alice.hangup(call);
-        await sipp.succeeds();
-      } finally {
-        api.close();
-      }
+      const sipp = await callee('uas_glare');
+      const call = alice.call('5551013');
+      await alice.event('answered', { call });
+      const [{ call_id: id }] = (await stage.api.must('listCalls', {})).calls;
+      await stage.api.must('holdCall', { call_id: id });
+      alice.hangup(call);
+      await sipp.succeeds();
     });
 
     it('calls without an offer, and asks for another one later', async () => {
@@ -210,11 +174,12 @@ for (const transport of ['udp', 'tcp']) {
       await sipp.succeeds();
     });
 
+    // RFC 4028 §9: a 2xx that makes the caller the refresher requires timer [refresher-required]
     it('changes the refresher of the session with each refresh', async () => {
       await (await caller('uac_refresher_changes')).succeeds();
     });
 
-    if (transport === 'tcp') return;
+    if (transport !== 'udp') return;
 
     // Of each of these messages a second copy must have come, in every call.
     const cameAgain = (relay, calls) => {
@@ -228,21 +193,21 @@ for (const transport of ['udp', 'tcp']) {
       const calls = 20;
       const retransmissions = await gateway.metric('trunkline_sip_retransmissions_total');
       const sipp = await caller('uac_stays', { calls, rate: 20, lossy: true });
-      await until(() => sipp.over || sipp.relay.carried('ACK') === calls, 'every ACK');
-      sipp.relay.goOn();
+      await until(() => sipp.over || sipp.between.carried('ACK') === calls, 'every ACK');
+      sipp.between.goOn();
       await sipp.succeeds();
-      cameAgain(sipp.relay, calls);
+      cameAgain(sipp.between, calls);
       assert.ok((await gateway.metric('trunkline_sip_retransmissions_total')) >= retransmissions + calls, 'copies are counted');
     });
 
     it('rings reliably over a network that loses the first copy of every message', async () => {
       const sipp = await caller('uac_prack', { dial: '1001', lossy: true, args: ['-d', '3000'] });
       const { call } = await alice.event('incoming');
-      await until(() => sipp.over || sipp.relay.carried('PRACK', 200) === 1, 'the answer to PRACK');
+      await until(() => sipp.over || sipp.between.carried('PRACK', 200) === 1, 'the answer to PRACK');
       alice.answer(call);
       await sipp.succeeds();
-      assert.equal(sipp.relay.carried('INVITE', 180), 1, 'the 180 came again');
-      assert.equal(sipp.relay.carried('PRACK'), 1, 'and so did its PRACK');
+      assert.equal(sipp.between.carried('INVITE', 180), 1, 'the 180 came again');
+      assert.equal(sipp.between.carried('PRACK'), 1, 'and so did its PRACK');
     });
 
     it('is called over a network that loses the first copy of every message', async () => {
@@ -250,15 +215,17 @@ for (const transport of ['udp', 'tcp']) {
       const sipp = await callee('uas_stays', { calls, lossy: true });
       const numbers = Array.from({ length: calls }, (_, index) => alice.call(`555200${index}`));
       for (const call of numbers) await alice.event('answered', { call });
-      await until(() => sipp.over || sipp.relay.carried('ACK') === calls, 'every ACK');
+      await until(() => sipp.over || sipp.between.carried('ACK') === calls, 'every ACK');
       for (const call of numbers) alice.hangup(call);
-      await until(() => sipp.over || sipp.relay.carried('BYE', 200) === calls, 'every answer to BYE');
-      sipp.relay.goOn();
+      await until(() => sipp.over || sipp.between.carried('BYE', 200) === calls, 'every answer to BYE');
+      sipp.between.goOn();
       await sipp.succeeds();
-      cameAgain(sipp.relay, calls);
+      cameAgain(sipp.between, calls);
     });
   });
 }
+
+describe('SIPp', { concurrency: TRANSPORTS.length }, () => TRANSPORTS.forEach(suite));
 
 describe('a browser that is gone', () => {
   it('is unavailable to SIPp', async () => {

@@ -136,6 +136,20 @@ describe('a trunk of several servers', () => {
     assert.equal(two.count('INVITE'), 0);
   });
 
+  // RFC 3261 §16.7: what a person refused is not offered elsewhere
+  it('is not called elsewhere when a person has refused', async () => {
+    await start('sip:ordered.test');
+    await located();
+    const calls = one.count('INVITE');
+    const refusals = [486, 600, 603];
+    for (const status of refusals) {
+      one.answer = (request) => (request.method === 'INVITE' ? status : 200);
+      assert.equal(await call(peer), status);
+    }
+    assert.equal(one.count('INVITE'), calls + refusals.length);
+    assert.equal(two.count('INVITE'), 0);
+  });
+
   it('stays reachable while its name server is mute or broken', async () => {
     await start('sip:ordered.test;transport=udp');
     await located();
