@@ -15,7 +15,7 @@ export class Baresip {
   static async start(gateway, { port, transport = 'udp', number = '5551000', answers = 'auto' } = {}) {
     const baresip = new Baresip();
     const address = `127.0.0.1:${port + (transport === 'tls' ? 1 : 0)}`;
-    Object.assign(baresip, { gateway, address, transport, events: [], asked: 0, answers: new Map(), said: '' });
+    Object.assign(baresip, { gateway, uri: `sip:${number}@${address}`, transport, events: [], asked: 0, answers: new Map(), said: '' });
     baresip.controlPort = await freePort();
     const rtp = await freePorts(40);
     baresip.folder = mkdtempSync(join(tmpdir(), 'trunkline-baresip-'));
@@ -28,7 +28,7 @@ export class Baresip {
       'module_tmp account.so', 'module_app menu.so', 'module_app ctrl_tcp.so', `ctrl_tcp_listen 127.0.0.1:${baresip.controlPort}`, '',
     ].join('\n'));
     writeFileSync(join(baresip.folder, 'accounts'),
-      `<sip:${number}@${address};transport=${transport}>;regint=0;answermode=${answers};audio_codecs=PCMU;dtmfmode=rtp\n`);
+      `<${baresip.uri};transport=${transport}>;regint=0;answermode=${answers};audio_codecs=PCMU;dtmfmode=rtp\n`);
     await baresip.launch();
     return baresip;
   }
