@@ -102,7 +102,6 @@ export const callees = {
     .receives('INVITE', { checks: [['msg', '^INVITE sip:next@']] })
     .answers(302, { headers: ['Contact: <sip:next@[local_ip]:[local_port];transport=[transport]>'] }).receives('ACK'),
 
-  // Of these two each waits for 64*T1.
   silent_after_cancel: callee('answers CANCEL and never the INVITE')
     .receives('INVITE').answers(180).receives('CANCEL').answers(200).quiet(33000),
 
@@ -177,6 +176,13 @@ export const callers = {
     const scenario = caller('never acknowledges the answer').isAnswered();
     for (let copy = 0; copy < 11; copy += 1) scenario.gets(200, { optional: true });
     return scenario.isHungUpOn();
+  })(),
+
+  never_pracks: (() => {
+    const scenario = caller('never acknowledges the ringing').invites({ headers: ['Require: 100rel'] })
+      .gets(180, { checks: [['Require', '100rel'], ['RSeq', '[1-9]']] });
+    for (let copy = 0; copy < 8; copy += 1) scenario.gets(180, { optional: true });
+    return scenario.gets(504).acks('invite', { refused: true });
   })(),
 
   unknown_number: caller('calls nobody, and has no answer to its ACK')

@@ -245,11 +245,18 @@ function referring(stage) {
 
 // Half a minute each, side by side.
 function slow(stage) {
+  // A browser's calls are numbered in both directions: it is called when its own call has got its number.
+  let called;
+  const aliceCalled = new Promise((done) => (called = done));
+
   // RFC 3261 §9.1: 64*T1 after CANCEL nothing is left [race-487-missing]
   it('answers CANCEL and never the INVITE', async () => {
-    const sipp = await stage.callee(callees.silent_after_cancel);
-    const number = stage.alice.call('5551000');
-    await stage.alice.event('ringing', { call: number });
+    const [sipp, number] = await (async () => {
+      const peer = await stage.callee(callees.silent_after_cancel);
+      const call = stage.alice.call('5551000');
+      await stage.alice.event('ringing', { call });
+      return [peer, call];
+    })().finally(called);
     stage.alice.hangup(number);
     await stage.alice.event('failed', { call: number, status: 487 });
     await sipp.succeeds();
@@ -265,11 +272,20 @@ function slow(stage) {
     await sipp.succeeds();
     await stage.bob.event('ended', { call: number });
   });
+
+  // RFC 3262 §3: without PRACK copies of the ringing, and after 64*T1 a 5xx [rel100-retransmission]
+  it('never acknowledges the ringing', async () => {
+    await aliceCalled;
+    const sipp = await stage.caller(callers.never_pracks, { dial: '1001' });
+    const { call: number } = await stage.alice.event('incoming');
+    await sipp.succeeds();
+    await stage.alice.event('ended', { call: number });
+  });
 }
 
 describe('SIPp', { concurrency: 2 * TRANSPORTS.length }, () => {
   for (const transport of TRANSPORTS) {
-    describe(`for long over ${NAMES[transport]}`, { concurrency: 2 }, () => slow(sippStage(transport, { users: ['alice', 'bob'], sideBySide: true })));
+    describe(`for long over ${NAMES[transport]}`, { concurrency: 3 }, () => slow(sippStage(transport, { users: ['alice', 'bob'], sideBySide: true })));
     describe(`over ${NAMES[transport]}`, { concurrency: 1 }, () => {
       const stage = sippStage(transport, { users: ['alice', 'bob'], trunkKeys: '    codecs: [PCMU]\n    max_redirects: 2\n' });
       called(stage);
