@@ -8,6 +8,7 @@
 #include "io/resolver.hpp"
 #include "io/signalling_loop.hpp"
 #include "io/signalling_sockets.hpp"
+#include "io/srtp_speed.hpp"
 #include "io/tls_contexts.hpp"
 #include "io/tls_reloader.hpp"
 
@@ -139,6 +140,9 @@ Runtime::Impl::~Impl() {
 
 Result<void> Runtime::Impl::bind() {
   raise_descriptor_limit();
+  const SrtpSpeed speed = measure_srtp_engines(settings.io.media.srtp_engine);
+  log_srtp_engines(speed);
+  settings.media.srtp_engines = speed.fastest;
   auto media = MediaWorkers::make(settings.io.media, settings.media, counters);
   if (!media) return fail(media.error());
   workers = std::move(*media);

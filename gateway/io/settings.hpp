@@ -2,6 +2,7 @@
 #include "base/net_address.hpp"
 #include "base/time.hpp"
 #include "base/tls_files.hpp"
+#include "media/srtp.hpp"
 #include "sip/effects.hpp"
 
 #include <cstdint>
@@ -66,6 +67,7 @@ struct MediaSettings {
   std::size_t workers = 1;
   std::uint16_t webrtc_port = 19000;  ///< of worker 0; worker i uses webrtc_port + i
   std::uint16_t rtp_port_first = 20000, rtp_port_last = 20999;
+  media::SrtpEngineKind srtp_engine = media::SrtpEngineKind::automatic;
   std::vector<IpAddress> trunk_binds;  ///< further addresses on which trunk legs live
 };
 

@@ -149,7 +149,7 @@ void BrowserLeg::handle(const DtlsTransport::Outcome& outcome, Turn& turn) {
 
 void BrowserLeg::use_keys(Turn& turn) {
   const DtlsSrtpKeys& keys = *dtls_.keys();
-  const SrtpEngineKind engine = worker().settings.srtp_engine;
+  const SrtpEngineKind engine = worker().settings.srtp_engines[keys.profile];
   sender_ = make_srtp_sender(engine, keys.profile, keys.send, line().ssrc());
   receiver_ = make_srtp_receiver(engine, keys.profile, keys.receive);
   if (!sender_ || !receiver_) return fail(MediaFailure::dtls_profile, turn);

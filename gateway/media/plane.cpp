@@ -300,8 +300,5 @@ std::size_t Plane::legs() const {
 const MetricSource& Plane::metrics() const {
   return impl_->counters;
 }
-std::string Plane::srtp_engine() const {
-  return std::string(srtp_engine_name(impl_->settings.srtp_engine));
-}
 
 }  // namespace trunkline::media

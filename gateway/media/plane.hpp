@@ -37,7 +37,7 @@ struct PlaneSettings {
   Duration dtls_timeout = seconds{15};
   Duration learn_window = seconds{3};  ///< SourcePolicy::learn, from the first remote description
   Duration rtcp_interval = seconds{5};
-  SrtpEngineKind srtp_engine = SrtpEngineKind::automatic;
+  SrtpEngines srtp_engines = SrtpEngineKind::automatic;
   std::size_t max_legs = 4000;
   std::size_t dtls_handshakes = 256;  ///< unfinished at once; a ClientHello beyond it is dropped
 };
@@ -70,8 +70,6 @@ class Plane {
   std::size_t legs() const;
   /// Cells written by the worker's thread only; `collect` may run on any thread.
   const MetricSource& metrics() const;
-  /// Which SRTP engine is in use: "openssl" or "libsrtp".
-  std::string srtp_engine() const;
 
  private:
   struct Impl;

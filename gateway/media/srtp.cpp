@@ -1,5 +1,8 @@
 #include "media/srtp.hpp"
 
+#include "media/srtp_stream.hpp"
+#include "media/srtp_transform.hpp"
+
 #include <openssl/crypto.h>
 
 namespace trunkline::media {
@@ -43,19 +46,50 @@ std::string_view verdict_label(SrtpVerdict verdict) {
 }
 
 std::string_view srtp_engine_name(SrtpEngineKind kind) {
-  return kind == SrtpEngineKind::libsrtp ? "libsrtp" : "openssl";
+  switch (kind) {
+    case SrtpEngineKind::automatic:
+      return "auto";
+    case SrtpEngineKind::openssl:
+      return "openssl";
+    case SrtpEngineKind::ipsec_mb:
+      return "ipsec-mb";
+    case SrtpEngineKind::libsrtp:
+      break;
+  }
+  return "libsrtp";
+}
+
+bool srtp_engine_available(SrtpEngineKind kind) {
+  return kind != SrtpEngineKind::ipsec_mb || engines::ipsec_mb_available();
+}
+
+std::unique_ptr<SrtpTransform> make_srtp_transform(SrtpEngineKind engine, SrtpProfile profile,
+                                                   const SrtpSessionKeys& keys, SrtpStreamKind kind,
+                                                   SrtpWay way) {
+  switch (engine) {
+    case SrtpEngineKind::automatic:
+      if (auto fast = engines::ipsec_mb_transform(profile, keys, kind, way)) return fast;
+      return engines::openssl_transform(profile, keys, kind, way);
+    case SrtpEngineKind::openssl:
+      return engines::openssl_transform(profile, keys, kind, way);
+    case SrtpEngineKind::ipsec_mb:
+      return engines::ipsec_mb_transform(profile, keys, kind, way);
+    case SrtpEngineKind::libsrtp:
+      break;
+  }
+  return nullptr;
 }
 
 std::unique_ptr<SrtpSender> make_srtp_sender(SrtpEngineKind kind, SrtpProfile profile,
                                              const SrtpMasterKey& key, std::uint32_t ssrc) {
   return kind == SrtpEngineKind::libsrtp ? engines::libsrtp_sender(profile, key, ssrc)
-                                         : engines::openssl_sender(profile, key, ssrc);
+                                         : make_stream_sender(kind, profile, key, ssrc);
 }
 
 std::unique_ptr<SrtpReceiver> make_srtp_receiver(SrtpEngineKind kind, SrtpProfile profile,
                                                  const SrtpMasterKey& key) {
   return kind == SrtpEngineKind::libsrtp ? engines::libsrtp_receiver(profile, key)
-                                         : engines::openssl_receiver(profile, key);
+                                         : make_stream_receiver(kind, profile, key);
 }
 
 std::optional<std::size_t> rtp_header_size(ByteView packet) {

@@ -21,6 +21,9 @@ enum class SrtpProfile : std::uint8_t {
   aead_aes_128_gcm,
   aead_aes_256_gcm
 };
+inline constexpr std::array<SrtpProfile, 4> kSrtpProfiles{
+    SrtpProfile::aes_cm_128_hmac_sha1_80, SrtpProfile::aes_cm_128_hmac_sha1_32,
+    SrtpProfile::aead_aes_128_gcm, SrtpProfile::aead_aes_256_gcm};
 
 /// The lengths of a profile, in octets. SRTCP of the 32-bit profile has the 80-bit tag (RFC 5764
 /// §4.1.2).
@@ -74,22 +77,42 @@ class SrtpReceiver {
   virtual SrtpVerdict unprotect_rtcp(Packet& packet) = 0;
 };
 
-/// contract: media.srtp_engine. `automatic` is the fastest that this machine has.
-enum class SrtpEngineKind : std::uint8_t { automatic, openssl, libsrtp };
+/// contract: media.srtp_engine.
+enum class SrtpEngineKind : std::uint8_t {
+  automatic,  ///< ipsec_mb where it is there, else openssl; at start measured: `SrtpEngines`
+  openssl,
+  ipsec_mb,  ///< x86-64 with AES and carry-less multiplication only
+  libsrtp
+};
+inline constexpr std::array<SrtpEngineKind, 3> kSrtpEngines{
+    SrtpEngineKind::openssl, SrtpEngineKind::ipsec_mb, SrtpEngineKind::libsrtp};
 
-/// "openssl" or "libsrtp".
+/// "auto", "openssl", "ipsec-mb" or "libsrtp", as in the configuration.
 std::string_view srtp_engine_name(SrtpEngineKind kind);
+/// Whether this build and this processor have it.
+bool srtp_engine_available(SrtpEngineKind kind);
 
-/// Null only if the crypto library refuses to work.
+/// The engine of each profile: one profile may be fastest here with another engine than the next.
+struct SrtpEngines {
+  std::array<SrtpEngineKind, kSrtpProfiles.size()> by_profile{};
+  // Implicit, as one engine for all profiles is what one mostly wants to say.
+  SrtpEngines(SrtpEngineKind all = SrtpEngineKind::automatic) { by_profile.fill(all); }
+  SrtpEngineKind operator[](SrtpProfile profile) const {
+    return by_profile[static_cast<std::size_t>(profile)];
+  }
+  SrtpEngineKind& operator[](SrtpProfile profile) {
+    return by_profile[static_cast<std::size_t>(profile)];
+  }
+  bool operator==(const SrtpEngines&) const = default;
+};
+
+/// Null only if the engine is not there, or its library refuses to work.
 std::unique_ptr<SrtpSender> make_srtp_sender(SrtpEngineKind kind, SrtpProfile profile,
                                              const SrtpMasterKey& key, std::uint32_t ssrc);
 std::unique_ptr<SrtpReceiver> make_srtp_receiver(SrtpEngineKind kind, SrtpProfile profile,
                                                  const SrtpMasterKey& key);
 
 namespace engines {
-std::unique_ptr<SrtpSender> openssl_sender(SrtpProfile profile, const SrtpMasterKey& key,
-                                           std::uint32_t ssrc);
-std::unique_ptr<SrtpReceiver> openssl_receiver(SrtpProfile profile, const SrtpMasterKey& key);
 std::unique_ptr<SrtpSender> libsrtp_sender(SrtpProfile profile, const SrtpMasterKey& key,
                                            std::uint32_t ssrc);
 std::unique_ptr<SrtpReceiver> libsrtp_receiver(SrtpProfile profile, const SrtpMasterKey& key);

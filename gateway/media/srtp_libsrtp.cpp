@@ -2,10 +2,12 @@
 
 #include "media/srtp_index.hpp"
 
+#include <openssl/crypto.h>
 #include <srtp2/srtp.h>
 
 #include <algorithm>
 #include <array>
+#include <cstring>
 
 namespace trunkline::media {
 
@@ -42,21 +44,34 @@ void set_profile(srtp_policy_t& policy, SrtpProfile profile) {
   }
 }
 
+/// A policy with the key that it points to, wiped when it dies.
+class Policy {
+ public:
+  Policy(SrtpProfile profile, const SrtpMasterKey& key, srtp_ssrc_t ssrc) {
+    std::copy_n(key.key.begin(), traits(profile).key, joined_.begin());
+    std::copy_n(key.salt.begin(), traits(profile).salt,
+                joined_.begin() + static_cast<std::ptrdiff_t>(traits(profile).key));
+    set_profile(policy_, profile);
+    policy_.ssrc = ssrc;
+    policy_.key = joined_.data();
+    policy_.window_size = kRtpReplayWindow;
+  }
+  Policy(const Policy&) = delete;
+  Policy& operator=(const Policy&) = delete;
+  ~Policy() { OPENSSL_cleanse(joined_.data(), joined_.size()); }
+  const srtp_policy_t* get() const { return &policy_; }
+
+ private:
+  std::array<std::uint8_t, kMaxSrtpKey + kMaxSrtpSalt> joined_{};
+  srtp_policy_t policy_{};
+};
+
 Session make_session(SrtpProfile profile, const SrtpMasterKey& key, srtp_ssrc_t ssrc) {
   if (!library_ready()) return nullptr;
-  std::array<std::uint8_t, kMaxSrtpKey + kMaxSrtpSalt> joined{};
-  std::copy_n(key.key.begin(), traits(profile).key, joined.begin());
-  std::copy_n(key.salt.begin(), traits(profile).salt,
-              joined.begin() + static_cast<std::ptrdiff_t>(traits(profile).key));
-  srtp_policy_t policy{};
-  set_profile(policy, profile);
-  policy.ssrc = ssrc;
-  policy.key = joined.data();
-  policy.window_size = kRtpReplayWindow;
+  const Policy policy(profile, key, ssrc);
   srtp_t session = nullptr;
-  const auto status = srtp_create(&session, &policy);
-  joined.fill(0);
-  return Session(status == srtp_err_status_ok ? session : nullptr);
+  if (srtp_create(&session, policy.get()) != srtp_err_status_ok) return nullptr;
+  return Session(session);
 }
 
 SrtpVerdict verdict_of(srtp_err_status_t status) {
@@ -104,21 +119,31 @@ class LibsrtpSender final : public SrtpSender {
   std::uint32_t ssrc_;
 };
 
-/// libsrtp never tries a second roll-over counter for an unknown SSRC: a sender that wrapped before
-/// its first packet arrived is not understood by this engine.
+/// libsrtp's second try of a roll-over counter for a new stream, which it leaves to its user,
+/// costs a stream of its own: that is slow, and comes after a wrong tag of an unknown SSRC only.
 class LibsrtpReceiver final : public SrtpReceiver {
  public:
-  LibsrtpReceiver(SrtpProfile profile, Session session)
-      : profile_(profile), session_(std::move(session)) {}
+  LibsrtpReceiver(SrtpProfile profile, const SrtpMasterKey& key, Session session)
+      : profile_(profile), key_(key), session_(std::move(session)) {}
 
   SrtpVerdict unprotect_rtp(Packet& packet) override {
     const auto header = rtp_header_size(packet.bytes());
     if (!header || packet.size < *header + traits(profile_).rtp_tag) return SrtpVerdict::malformed;
     const std::uint32_t ssrc = load32(packet.bytes(), 8);
-    int size = static_cast<int>(packet.size);
-    const SrtpVerdict verdict = verdict_of(srtp_unprotect(session_.get(), packet.data, &size));
-    packet.size = static_cast<std::size_t>(size);
-    if (verdict == SrtpVerdict::ok) remember(ssrc);
+    const Known* known = find(ssrc);
+    const bool may_have_wrapped =
+        (known == nullptr || !known->heard_rtp) && load16(packet.bytes(), 2) < 0x8000;
+    if (may_have_wrapped && packet.size > kMaxDatagram) return SrtpVerdict::malformed;
+    std::array<std::uint8_t, kMaxDatagram> copy;
+    const Packet original = packet;
+    if (may_have_wrapped) std::copy_n(packet.data, packet.size, copy.data());
+    SrtpVerdict verdict = open_rtp(packet);
+    if (verdict == SrtpVerdict::authentication && may_have_wrapped) {
+      packet = original;
+      std::copy_n(copy.data(), packet.size, packet.data);
+      verdict = open_after_roll_over(packet, ssrc, known == nullptr);
+    }
+    if (verdict == SrtpVerdict::ok) remember(ssrc).heard_rtp = true;
     return verdict;
   }
   SrtpVerdict unprotect_rtcp(Packet& packet) override {
@@ -136,29 +161,62 @@ class LibsrtpReceiver final : public SrtpReceiver {
   struct Known {
     std::uint32_t ssrc = 0;
     std::uint64_t used = 0;
+    bool heard_rtp = false;
   };
 
-  void remember(std::uint32_t ssrc) {
+  SrtpVerdict open_rtp(Packet& packet) {
+    int size = static_cast<int>(packet.size);
+    const SrtpVerdict verdict = verdict_of(srtp_unprotect(session_.get(), packet.data, &size));
+    packet.size = static_cast<std::size_t>(size);
+    return verdict;
+  }
+  SrtpVerdict open_after_roll_over(Packet& packet, std::uint32_t ssrc, bool unknown) {
+    if (unknown) {
+      const Policy policy(profile_, key_, {ssrc_specific, ssrc});
+      if (srtp_add_stream(session_.get(), policy.get()) != srtp_err_status_ok) {
+        return SrtpVerdict::authentication;
+      }
+    }
+    srtp_set_stream_roc(session_.get(), ssrc, 1);
+    const SrtpVerdict verdict = open_rtp(packet);
+    if (verdict == SrtpVerdict::ok) return verdict;
+    if (unknown) {
+      forget(ssrc);
+    } else {
+      srtp_set_stream_roc(session_.get(), ssrc, 0);
+    }
+    return verdict;
+  }
+
+  Known* find(std::uint32_t ssrc) {
     const auto known = std::find_if(known_.begin(), known_.end(), [ssrc](const Known& one) {
       return one.used != 0 && one.ssrc == ssrc;
     });
-    if (known != known_.end()) {
+    return known == known_.end() ? nullptr : &*known;
+  }
+  Known& remember(std::uint32_t ssrc) {
+    if (Known* known = find(ssrc)) {
       known->used = ++clock_;
-      return;
+      return *known;
     }
     Known& oldest =
         *std::min_element(known_.begin(), known_.end(),
                           [](const Known& a, const Known& b) { return a.used < b.used; });
+    if (oldest.used != 0) forget(oldest.ssrc);
+    oldest = {ssrc, ++clock_, false};
+    return oldest;
+  }
+  void forget(std::uint32_t ssrc) {
     // libsrtp takes the SSRC in network byte order here.
     std::array<std::uint8_t, 4> wire{};
-    store32(wire, 0, oldest.ssrc);
+    store32(wire, 0, ssrc);
     std::uint32_t network = 0;
     std::memcpy(&network, wire.data(), wire.size());
-    if (oldest.used != 0) srtp_remove_stream(session_.get(), network);
-    oldest = {ssrc, ++clock_};
+    srtp_remove_stream(session_.get(), network);
   }
 
   SrtpProfile profile_;
+  SrtpMasterKey key_;
   Session session_;
   std::array<Known, kMaxSsrcs> known_{};
   std::uint64_t clock_ = 0;
@@ -178,7 +236,7 @@ std::unique_ptr<SrtpSender> libsrtp_sender(SrtpProfile profile, const SrtpMaster
 std::unique_ptr<SrtpReceiver> libsrtp_receiver(SrtpProfile profile, const SrtpMasterKey& key) {
   Session session = make_session(profile, key, {ssrc_any_inbound, 0});
   if (!session) return nullptr;
-  return std::make_unique<LibsrtpReceiver>(profile, std::move(session));
+  return std::make_unique<LibsrtpReceiver>(profile, key, std::move(session));
 }
 
 }  // namespace engines

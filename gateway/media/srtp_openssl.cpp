@@ -1,161 +1,86 @@
-#include "media/srtp.hpp"
-#include "media/srtp_index.hpp"
-#include "media/srtp_keys.hpp"
-#include "media/srtp_transform.hpp"
+#include "media/srtp_framing.hpp"
 
-#include <algorithm>
-#include <array>
+#include <openssl/evp.h>
 
 namespace trunkline::media {
 
 namespace {
 
-class OpensslSender final : public SrtpSender {
+struct ContextDeleter {
+  void operator()(EVP_CIPHER_CTX* context) const { EVP_CIPHER_CTX_free(context); }
+};
+using Context = std::unique_ptr<EVP_CIPHER_CTX, ContextDeleter>;
+
+class OpensslCounterMode {
  public:
-  OpensslSender(SrtpProfile profile, const SrtpMasterKey& key, std::uint32_t ssrc)
-      : ssrc_(ssrc),
-        rtp_(make_srtp_transform(profile, derive_session_keys(profile, key, SrtpStreamKind::rtp),
-                                 SrtpStreamKind::rtp, true)),
-        rtcp_(make_srtp_transform(profile, derive_session_keys(profile, key, SrtpStreamKind::rtcp),
-                                  SrtpStreamKind::rtcp, true)) {}
-  bool usable() const { return rtp_ && rtcp_; }
-
-  SrtpVerdict protect_rtp(Packet& packet) override {
-    const auto header = rtp_header_size(packet.bytes());
-    if (!header) return SrtpVerdict::malformed;
-    if (load32(packet.bytes(), 8) != ssrc_) return SrtpVerdict::refused;
-    const std::uint64_t index = estimate_rtp_index(sent_.highest(), load16(packet.bytes(), 2));
-    if (index > kMaxRtpIndex) return SrtpVerdict::refused;
-    if (!sent_.acceptable(index)) return SrtpVerdict::replayed;
-    sent_.add(index);
-    rtp_->seal_rtp(packet, *header, index);
-    return SrtpVerdict::ok;
-  }
-
-  SrtpVerdict protect_rtcp(Packet& packet) override {
-    if (packet.size < kRtcpHeaderSize) return SrtpVerdict::malformed;
-    if (load32(packet.bytes(), 4) != ssrc_ || rtcp_index_ == kMaxRtcpIndex) {
-      return SrtpVerdict::refused;
-    }
-    // The first index is 1, as libsrtp has it: receivers take any.
-    rtcp_->seal_rtcp(packet, ++rtcp_index_);
-    return SrtpVerdict::ok;
+  explicit OpensslCounterMode(Context context) : context_(std::move(context)) {}
+  void crypt(const CounterBlock& first, MutableBytes data) {
+    int written = 0;
+    EVP_EncryptInit_ex(context_.get(), nullptr, nullptr, nullptr, first.data());
+    EVP_EncryptUpdate(context_.get(), data.data(), &written, data.data(),
+                      static_cast<int>(data.size()));
   }
 
  private:
-  std::uint32_t ssrc_;
-  std::uint32_t rtcp_index_ = 0;
-  std::unique_ptr<SrtpTransform> rtp_, rtcp_;
-  ReplayWindow<kRtpReplayWindow> sent_;
+  Context context_;
 };
 
-class OpensslReceiver final : public SrtpReceiver {
+class OpensslGcm {
  public:
-  OpensslReceiver(SrtpProfile profile, const SrtpMasterKey& key)
-      : profile_(profile),
-        rtp_(make_srtp_transform(profile, derive_session_keys(profile, key, SrtpStreamKind::rtp),
-                                 SrtpStreamKind::rtp, false)),
-        rtcp_(make_srtp_transform(profile, derive_session_keys(profile, key, SrtpStreamKind::rtcp),
-                                  SrtpStreamKind::rtcp, false)) {}
-  bool usable() const { return rtp_ && rtcp_; }
-
-  SrtpVerdict unprotect_rtp(Packet& packet) override {
-    const auto header = rtp_header_size(packet.bytes());
-    if (!header || packet.size < *header + traits(profile_).rtp_tag) return SrtpVerdict::malformed;
-    const std::uint32_t ssrc = load32(packet.bytes(), 8);
-    const std::uint16_t sequence = load16(packet.bytes(), 2);
-    Stream* stream = find(ssrc);
-    if (!stream) return first_rtp(packet, *header, ssrc, sequence);
-    const std::uint64_t index = estimate_rtp_index(stream->rtp.highest(), sequence);
-    if (index > kMaxRtpIndex || !stream->rtp.acceptable(index)) return SrtpVerdict::replayed;
-    if (!rtp_->open_rtp(packet, *header, index)) return SrtpVerdict::authentication;
-    stream->rtp.add(index);
-    stream->used = ++clock_;
-    return SrtpVerdict::ok;
+  explicit OpensslGcm(Context context) : context_(std::move(context)) {}
+  void seal(const GcmNonce& nonce, ByteView associated, MutableBytes data, std::uint8_t* tag) {
+    crypt(nonce, associated, data);
+    int written = 0;
+    EVP_CipherFinal_ex(context_.get(), tag, &written);
+    EVP_CIPHER_CTX_ctrl(context_.get(), EVP_CTRL_AEAD_GET_TAG, kGcmTag, tag);
   }
-
-  SrtpVerdict unprotect_rtcp(Packet& packet) override {
-    const auto index = srtcp_index(profile_, packet.bytes());
-    if (!index) return SrtpVerdict::malformed;
-    const std::uint32_t ssrc = load32(packet.bytes(), 4);
-    Stream* stream = find(ssrc);
-    if (stream && !stream->rtcp.acceptable(*index)) return SrtpVerdict::replayed;
-    if (!rtcp_->open_rtcp(packet, *index)) return SrtpVerdict::authentication;
-    if (!stream) stream = &create(ssrc);
-    stream->rtcp.add(*index);
-    stream->used = ++clock_;
-    return SrtpVerdict::ok;
+  bool open(const GcmNonce& nonce, ByteView associated, MutableBytes data,
+            const std::uint8_t* tag) {
+    crypt(nonce, associated, data);
+    GcmTag expected, nothing;
+    std::copy_n(tag, kGcmTag, expected.begin());
+    EVP_CIPHER_CTX_ctrl(context_.get(), EVP_CTRL_AEAD_SET_TAG, kGcmTag, expected.data());
+    int written = 0;
+    return EVP_CipherFinal_ex(context_.get(), nothing.data(), &written) == 1;
   }
 
  private:
-  struct Stream {
-    std::uint32_t ssrc = 0;
-    std::uint64_t used = 0;  ///< 0: free
-    ReplayWindow<kRtpReplayWindow> rtp;
-    ReplayWindow<kRtcpReplayWindow> rtcp;
-  };
-
-  /// An unknown SSRC begins with a roll-over counter of 0. But the sender may have begun shortly
-  /// before 65535 and have wrapped before its first packet reached us: a low sequence number gets a
-  /// second try with 1.
-  SrtpVerdict first_rtp(Packet& packet, std::size_t header, std::uint32_t ssrc,
-                        std::uint16_t sequence) {
-    const bool may_have_wrapped = sequence < 0x8000;
-    const Packet original = packet;
-    std::array<std::uint8_t, kMaxDatagram> copy{};
-    const bool copied =
-        may_have_wrapped && !rtp_->keeps_packet_on_failure() && packet.size <= copy.size();
-    if (copied) std::copy_n(packet.data, packet.size, copy.data());
-    std::uint64_t index = sequence;
-    if (!rtp_->open_rtp(packet, header, index)) {
-      if (!may_have_wrapped) return SrtpVerdict::authentication;
-      packet = original;
-      if (copied) std::copy_n(copy.data(), packet.size, packet.data);
-      index |= std::uint64_t{1} << 16;
-      if (!rtp_->open_rtp(packet, header, index)) return SrtpVerdict::authentication;
-    }
-    Stream& stream = create(ssrc);
-    stream.rtp.add(index);
-    stream.used = ++clock_;
-    return SrtpVerdict::ok;
+  void crypt(const GcmNonce& nonce, ByteView associated, MutableBytes data) {
+    int written = 0;
+    EVP_CipherInit_ex(context_.get(), nullptr, nullptr, nullptr, nonce.data(), -1);
+    EVP_CipherUpdate(context_.get(), nullptr, &written, associated.data(),
+                     static_cast<int>(associated.size()));
+    if (data.empty()) return;
+    EVP_CipherUpdate(context_.get(), data.data(), &written, data.data(),
+                     static_cast<int>(data.size()));
   }
-
-  Stream* find(std::uint32_t ssrc) {
-    for (Stream& stream : streams_) {
-      if (stream.used != 0 && stream.ssrc == ssrc) return &stream;
-    }
-    return nullptr;
-  }
-  Stream& create(std::uint32_t ssrc) {
-    Stream& oldest =
-        *std::min_element(streams_.begin(), streams_.end(),
-                          [](const Stream& a, const Stream& b) { return a.used < b.used; });
-    oldest = Stream{};
-    oldest.ssrc = ssrc;
-    return oldest;
-  }
-
-  SrtpProfile profile_;
-  std::unique_ptr<SrtpTransform> rtp_, rtcp_;
-  std::array<Stream, kMaxSsrcs> streams_{};
-  std::uint64_t clock_ = 0;
+  Context context_;
 };
+
+const EVP_CIPHER* algorithm_of(const SrtpProfileTraits& lengths) {
+  if (!lengths.aead) return EVP_aes_128_ctr();
+  return lengths.key == 32 ? EVP_aes_256_gcm() : EVP_aes_128_gcm();
+}
 
 }  // namespace
 
 namespace engines {
 
-std::unique_ptr<SrtpSender> openssl_sender(SrtpProfile profile, const SrtpMasterKey& key,
-                                           std::uint32_t ssrc) {
-  auto sender = std::make_unique<OpensslSender>(profile, key, ssrc);
-  if (!sender->usable()) return nullptr;
-  return sender;
-}
-
-std::unique_ptr<SrtpReceiver> openssl_receiver(SrtpProfile profile, const SrtpMasterKey& key) {
-  auto receiver = std::make_unique<OpensslReceiver>(profile, key);
-  if (!receiver->usable()) return nullptr;
-  return receiver;
+std::unique_ptr<SrtpTransform> openssl_transform(SrtpProfile profile, const SrtpSessionKeys& keys,
+                                                 SrtpStreamKind kind, SrtpWay way) {
+  const SrtpProfileTraits& lengths = traits(profile);
+  Context context(EVP_CIPHER_CTX_new());
+  // Counter mode opens as it seals.
+  const bool encrypts = way == SrtpWay::seal || !lengths.aead;
+  if (!context || EVP_CipherInit_ex(context.get(), algorithm_of(lengths), nullptr,
+                                    keys.cipher.data(), nullptr, encrypts ? 1 : 0) != 1) {
+    return nullptr;
+  }
+  if (lengths.aead) {
+    return std::make_unique<GcmTransform<OpensslGcm>>(keys, OpensslGcm(std::move(context)));
+  }
+  return std::make_unique<CounterModeTransform<OpensslCounterMode>>(
+      keys, tag_size(profile, kind), OpensslCounterMode(std::move(context)));
 }
 
 }  // namespace engines

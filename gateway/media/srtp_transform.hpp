@@ -7,9 +7,9 @@
 
 namespace trunkline::media {
 
-/// The cryptographic transform of one direction and one kind of stream, keyed once, over OpenSSL.
-/// It knows no state of a stream: the caller gives the index. Works in place, allocates nothing per
-/// packet.
+/// The cryptographic transform of one direction and one kind of stream, keyed once. It knows no
+/// state of a stream: the caller gives the index. Works in place, allocates nothing per packet.
+/// The caller has checked that the packet is long enough.
 class SrtpTransform {
  public:
   virtual ~SrtpTransform() = default;
@@ -25,8 +25,24 @@ class SrtpTransform {
   virtual bool keeps_packet_on_failure() const = 0;
 };
 
-/// Null only if OpenSSL refuses the cipher.
-std::unique_ptr<SrtpTransform> make_srtp_transform(SrtpProfile profile, const SrtpSessionKeys& keys,
-                                                   SrtpStreamKind kind, bool sealing);
+enum class SrtpWay : std::uint8_t { seal, open };
+
+/// Null only if the engine is not there or refuses the cipher.
+std::unique_ptr<SrtpTransform> make_srtp_transform(SrtpEngineKind engine, SrtpProfile profile,
+                                                   const SrtpSessionKeys& keys, SrtpStreamKind kind,
+                                                   SrtpWay way);
+
+inline std::size_t tag_size(SrtpProfile profile, SrtpStreamKind kind) {
+  return kind == SrtpStreamKind::rtp ? traits(profile).rtp_tag : traits(profile).rtcp_tag;
+}
+
+namespace engines {
+std::unique_ptr<SrtpTransform> openssl_transform(SrtpProfile profile, const SrtpSessionKeys& keys,
+                                                 SrtpStreamKind kind, SrtpWay way);
+/// Null where the processor has no AES and carry-less multiplication.
+std::unique_ptr<SrtpTransform> ipsec_mb_transform(SrtpProfile profile, const SrtpSessionKeys& keys,
+                                                  SrtpStreamKind kind, SrtpWay way);
+bool ipsec_mb_available();
+}  // namespace engines
 
 }  // namespace trunkline::media

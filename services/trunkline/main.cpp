@@ -16,6 +16,7 @@
 #include <memory>
 #include <mutex>
 #include <pthread.h>
+#include <sys/prctl.h>
 #include <thread>
 
 namespace trunkline {
@@ -187,6 +188,8 @@ Result<std::unique_ptr<call_control::Server>> start_api(const config::Config& co
 }
 
 int run(config::Config config) {
+  // A core dump would hold the SRTP keys of every call.
+  prctl(PR_SET_DUMPABLE, 0);
   Signals signals;
   log::start(config.log.level, config.log.format, config.node);
   telemetry::Metrics metrics({.version = TRUNKLINE_VERSION, .trunks = trunk_names(config)});

@@ -94,6 +94,18 @@ void media_ports(const Build& build) {
   settings.rtp_port_last = static_cast<std::uint16_t>(rtp.last);
 }
 
+void srtp_engine(const Build& build) {
+  const Value& key = build.file["media"]["srtp_engine"];
+  media::SrtpEngineKind& engine = build.config.gateway.io.media.srtp_engine;
+  for (const media::SrtpEngineKind kind : media::kSrtpEngines) {
+    if (key.text == media::srtp_engine_name(kind)) engine = kind;
+  }
+  if (!media::srtp_engine_available(engine)) {
+    build.wrong(key, "is not there: it needs an x86-64 processor with AES, and libipsec-mb",
+                "use auto, openssl or libsrtp");
+  }
+}
+
 }  // namespace
 
 std::vector<call::MediaAddress> build_media_addresses(
@@ -129,13 +141,8 @@ void build_media(const Build& build) {
   media_addresses(build);
   media_ports(build);
   const Value& media = build.file["media"];
-  media::PlaneSettings& plane = build.config.gateway.media;
-  plane.consent_timeout = media["consent_timeout"].duration();
-  const std::string& engine = media["srtp_engine"].text;
-  if (engine == "ipsec-mb") build.unsupported(media["srtp_engine"], "use auto, openssl or libsrtp");
-  plane.srtp_engine = engine == "openssl"   ? media::SrtpEngineKind::openssl
-                      : engine == "libsrtp" ? media::SrtpEngineKind::libsrtp
-                                            : media::SrtpEngineKind::automatic;
+  build.config.gateway.media.consent_timeout = media["consent_timeout"].duration();
+  srtp_engine(build);
 }
 
 }  // namespace trunkline::config

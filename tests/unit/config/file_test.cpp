@@ -30,7 +30,7 @@ TEST(ConfigFile, DefaultsAreThoseOfTheContract) {
   EXPECT_EQ(config.gateway.io.media.webrtc_port, 19000);
   EXPECT_EQ(config.gateway.io.media.rtp_port_first, 20000);
   EXPECT_EQ(config.gateway.io.media.rtp_port_last, 20999);
-  EXPECT_EQ(config.gateway.media.srtp_engine, media::SrtpEngineKind::automatic);
+  EXPECT_EQ(config.gateway.io.media.srtp_engine, media::SrtpEngineKind::automatic);
   EXPECT_EQ(config.gateway.media.consent_timeout, seconds{30});
   EXPECT_EQ(config.gateway.call.reconnect_grace, seconds{60});
   EXPECT_EQ(config.gateway.call.drain_timeout, seconds{300});

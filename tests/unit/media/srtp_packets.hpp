@@ -10,9 +10,14 @@
 
 namespace trunkline::media::test {
 
-inline constexpr std::array<SrtpProfile, 4> kProfiles{
-    SrtpProfile::aes_cm_128_hmac_sha1_80, SrtpProfile::aes_cm_128_hmac_sha1_32,
-    SrtpProfile::aead_aes_128_gcm, SrtpProfile::aead_aes_256_gcm};
+inline constexpr auto kProfiles = kSrtpProfiles;
+
+/// The engines that this machine has.
+inline std::vector<SrtpEngineKind> engines_here() {
+  std::vector<SrtpEngineKind> here(kSrtpEngines.begin(), kSrtpEngines.end());
+  std::erase_if(here, [](SrtpEngineKind kind) { return !srtp_engine_available(kind); });
+  return here;
+}
 
 inline std::vector<std::uint8_t> from_hex(std::string_view text) {
   std::vector<std::uint8_t> bytes;

@@ -1,6 +1,8 @@
 #include "media/srtp.hpp"
 
 #include "media/srtp_index.hpp"
+#include "media/srtp_keys.hpp"
+#include "media/srtp_stream.hpp"
 
 #include "srtp_packets.hpp"
 #include <gmock/gmock.h>
@@ -143,32 +145,108 @@ TEST_P(Srtp, RefusesAnExtensionThatRunsPastTheEnd) {
   EXPECT_EQ(open(packet), SrtpVerdict::malformed);
 }
 
+// A sender whose first packets, before its first roll-over, were lost.
+TEST_P(Srtp, UnderstandsASenderThatWrappedBeforeItsFirstPacketArrived) {
+  const OwnedPacket lost = sealed(65535), first = sealed(0), next = sealed(1);
+  OwnedPacket packet = first;
+  EXPECT_EQ(receiver_->unprotect_rtp(packet.packet), SrtpVerdict::ok);
+  EXPECT_EQ(packet.copy(), test::rtp(kSsrc, 0).copy());
+  EXPECT_EQ(open(next), SrtpVerdict::ok);
+  EXPECT_EQ(open(lost), SrtpVerdict::ok);
+  EXPECT_EQ(open(first), SrtpVerdict::replayed);
+}
+
+TEST_P(Srtp, UnderstandsASenderThatWrappedWhoseRtcpCameFirst) {
+  sealed(65535);
+  OwnedPacket first = sealed(0);
+  SeededRandom random(1);
+  OwnedPacket report = test::random_rtcp(random, kSsrc);
+  ASSERT_EQ(sender_->protect_rtcp(report.packet), SrtpVerdict::ok);
+  EXPECT_EQ(receiver_->unprotect_rtcp(report.packet), SrtpVerdict::ok);
+  OwnedPacket forged = first;
+  forged.packet.data[forged.packet.size - 1] ^= 1;
+  EXPECT_EQ(open(forged), SrtpVerdict::authentication);
+  EXPECT_EQ(open(first), SrtpVerdict::ok);
+  EXPECT_EQ(open(sealed(1)), SrtpVerdict::ok);
+}
+
+TEST_P(Srtp, KeepsTheRollOverOfAnSsrcThatComesBack) {
+  const auto other = make_srtp_sender(engine(), profile(), key_, kSsrc + 1);
+  ASSERT_EQ(open(sealed(65535)), SrtpVerdict::ok);
+  ASSERT_EQ(open(sealed(0)), SrtpVerdict::ok);
+  OwnedPacket between = test::rtp(kSsrc + 1, 4000);
+  ASSERT_EQ(other->protect_rtp(between.packet), SrtpVerdict::ok);
+  EXPECT_EQ(open(between), SrtpVerdict::ok);
+  EXPECT_EQ(open(sealed(1)), SrtpVerdict::ok);
+}
+
+TEST_P(Srtp, SealsAnEmptyPayload) {
+  OwnedPacket packet = test::rtp(kSsrc, 1000, 0);
+  ASSERT_EQ(sender_->protect_rtp(packet.packet), SrtpVerdict::ok);
+  ASSERT_EQ(receiver_->unprotect_rtp(packet.packet), SrtpVerdict::ok);
+  EXPECT_EQ(packet.packet.size, 12u);
+}
+
 std::string name(const testing::TestParamInfo<std::tuple<SrtpEngineKind, SrtpProfile>>& info) {
-  return std::string(srtp_engine_name(std::get<0>(info.param))) + "_" +
-         std::string(traits(std::get<1>(info.param)).name);
+  std::string engine(srtp_engine_name(std::get<0>(info.param)));
+  std::erase(engine, '-');
+  return engine + "_" + std::string(traits(std::get<1>(info.param)).name);
 }
 INSTANTIATE_TEST_SUITE_P(Engines, Srtp,
-                         testing::Combine(testing::Values(SrtpEngineKind::openssl,
-                                                          SrtpEngineKind::libsrtp),
+                         testing::Combine(testing::ValuesIn(test::engines_here()),
                                           testing::ValuesIn(test::kProfiles)),
                          name);
 
-class OwnSrtpEngine : public testing::TestWithParam<SrtpProfile> {};
-TEST_P(OwnSrtpEngine, UnderstandsASenderThatWrappedBeforeItsFirstPacketArrived) {
-  SeededRandom random(9);
+// RFC 3711 §9.2: a key ends after 2^48 packets of RTP and 2^31 of RTCP
+TEST(SrtpLifetime, EndsWithTheLastIndex) {
+  SeededRandom random(2);
   const SrtpMasterKey key = test::random_key(random);
-  const auto sender = engines::openssl_sender(GetParam(), key, kSsrc);
-  const auto receiver = engines::openssl_receiver(GetParam(), key);
-  OwnedPacket lost = test::rtp(kSsrc, 65535), first = test::rtp(kSsrc, 0),
-              next = test::rtp(kSsrc, 1);
-  ASSERT_EQ(sender->protect_rtp(lost.packet), SrtpVerdict::ok);
-  ASSERT_EQ(sender->protect_rtp(first.packet), SrtpVerdict::ok);
-  ASSERT_EQ(sender->protect_rtp(next.packet), SrtpVerdict::ok);
-  EXPECT_EQ(receiver->unprotect_rtp(first.packet), SrtpVerdict::ok);
-  EXPECT_EQ(first.copy(), test::rtp(kSsrc, 0).copy());
-  EXPECT_EQ(receiver->unprotect_rtp(next.packet), SrtpVerdict::ok);
+  for (const SrtpProfile profile : test::kProfiles) {
+    const auto sender = make_stream_sender(SrtpEngineKind::openssl, profile, key, kSsrc,
+                                           {kMaxRtpIndex - 1, kMaxRtcpIndex - 1});
+    const auto seal = [&](std::uint16_t sequence) {
+      OwnedPacket packet = test::rtp(kSsrc, sequence);
+      return sender->protect_rtp(packet.packet);
+    };
+    const auto report = [&] {
+      OwnedPacket packet = test::random_rtcp(random, kSsrc);
+      return sender->protect_rtcp(packet.packet);
+    };
+    EXPECT_EQ(seal(65535), SrtpVerdict::ok);
+    EXPECT_EQ(seal(0), SrtpVerdict::refused);
+    EXPECT_EQ(seal(1), SrtpVerdict::refused);
+    EXPECT_EQ(report(), SrtpVerdict::ok);
+    EXPECT_EQ(report(), SrtpVerdict::refused);
+    EXPECT_EQ(report(), SrtpVerdict::refused);
+  }
 }
-INSTANTIATE_TEST_SUITE_P(Profiles, OwnSrtpEngine, testing::ValuesIn(test::kProfiles));
+
+// RFC 3711 §9.1: no index is used twice under one key, also not by a context that takes over
+TEST(SrtpLifetime, GoesOnWhereAnEarlierContextStopped) {
+  SeededRandom random(2);
+  const SrtpMasterKey key = test::random_key(random);
+  const auto sender = make_stream_sender(SrtpEngineKind::openssl, test::kProfiles[0], key, kSsrc,
+                                         {(std::uint64_t{3} << 16) | 200, 7});
+  OwnedPacket again = test::rtp(kSsrc, 200), next = test::rtp(kSsrc, 201);
+  EXPECT_EQ(sender->protect_rtp(again.packet), SrtpVerdict::replayed);
+  EXPECT_EQ(sender->protect_rtp(next.packet), SrtpVerdict::ok);
+}
+
+TEST(SrtpKeys, AreWipedWhenTheyDie) {
+  alignas(SrtpMasterKey) std::array<std::uint8_t, sizeof(SrtpMasterKey)> room{};
+  auto* key = new (room.data()) SrtpMasterKey;
+  key->key.fill(0xaa);
+  key->salt.fill(0xbb);
+  key->~SrtpMasterKey();
+  EXPECT_THAT(room, testing::Each(0));
+  alignas(SrtpSessionKeys) std::array<std::uint8_t, sizeof(SrtpSessionKeys)> more{};
+  auto* session = new (more.data()) SrtpSessionKeys;
+  session->cipher.fill(0xaa);
+  session->salt.fill(0xbb);
+  session->authentication.fill(0xcc);
+  session->~SrtpSessionKeys();
+  EXPECT_THAT(more, testing::Each(0));
+}
 
 TEST(RtpIndex, IsGuessedAsRfc3711Appendix) {
   EXPECT_EQ(estimate_rtp_index(0, 1000), 1000u);
