@@ -16,11 +16,18 @@ std::string codec_of(const Leg& leg) {
   return audio == nullptr ? std::string{} : audio->name;
 }
 
+/// Of the DTLS association, or of the keys in the descriptions; empty: not encrypted.
+std::string srtp_profile_of(const Leg& leg) {
+  const auto& remote = leg.media->sdp().remote();
+  if (!remote || !remote->crypto) return leg.srtp_profile;
+  return std::string(sdp::suite_name(remote->crypto->suite));
+}
+
 LegQuality quality_of(const Leg& leg, const media::LegStatistics& statistics) {
   LegQuality quality;
   quality.leg = leg.name;
   quality.codec = codec_of(leg);
-  quality.srtp_profile = leg.srtp_profile;
+  quality.srtp_profile = srtp_profile_of(leg);
   quality.packets_received = statistics.packets_received;
   quality.bytes_received = statistics.bytes_received;
   quality.packets_sent = statistics.packets_sent;

@@ -41,6 +41,20 @@ std::optional<MediaAddress> of_family(const std::vector<MediaAddress>& addresses
   return found == addresses.end() ? std::nullopt : std::optional(*found);
 }
 
+media::SrtpProfile profile_of(sdp::CryptoSuite suite) {
+  switch (suite) {
+    case sdp::CryptoSuite::aes_cm_128_hmac_sha1_80:
+      return media::SrtpProfile::aes_cm_128_hmac_sha1_80;
+    case sdp::CryptoSuite::aes_cm_128_hmac_sha1_32:
+      return media::SrtpProfile::aes_cm_128_hmac_sha1_32;
+    case sdp::CryptoSuite::aead_aes_128_gcm:
+      return media::SrtpProfile::aead_aes_128_gcm;
+    case sdp::CryptoSuite::aead_aes_256_gcm:
+      break;
+  }
+  return media::SrtpProfile::aead_aes_256_gcm;
+}
+
 }  // namespace
 
 LegMedia LegMedia::browser(Turn& turn, LegId leg, std::size_t worker, const IpAddress& peer) {
@@ -86,12 +100,15 @@ std::optional<LegMedia> LegMedia::trunk(Turn& turn, LegId leg, std::size_t worke
   made.host_ = peer;
   made.policy_ = trunk.settings.media_source;
   made.allow_ = trunk.settings.allow;
+  made.srtp_begins_anew_ = trunk.settings.srtp_begins_anew;
   sdp::LocalMedia local;
   local.profile = sdp::Profile::avp;
   local.address = own.advertise;
   local.rtp_port = *port;
   local.ssrc = make_ssrc(turn.node.random);
   local.cname = make_cname(turn.node.random);
+  local.srtp = trunk.settings.srtp;
+  if (local.srtp != sdp::SrtpPolicy::none) local.keys.renew(turn.node.random, std::nullopt);
   made.sdp_.emplace(std::move(local), turn.node.random);
   return made;
 }
@@ -127,10 +144,22 @@ media::BrowserRemote LegMedia::browser_remote(const sdp::RemoteMedia& remote) co
   return told;
 }
 
+media::TrunkRemote LegMedia::trunk_remote(const sdp::RemoteMedia& remote) const {
+  media::TrunkRemote told{remote.rtp, remote.rtcp, remote.rtcp_mux, {}};
+  if (remote.held_by_address) told.rtp = told.rtcp = {};  // RFC 3264 §8.4: never send to 0.0.0.0
+  if (remote.crypto) {
+    const sdp::CryptoSuite suite = remote.crypto->suite;
+    told.srtp = media::SrtpKeys{profile_of(suite), sdp_->local().keys[suite], remote.crypto->key,
+                                srtp_begins_anew_};
+  }
+  return told;
+}
+
 void LegMedia::update(Turn& turn, const sdp::RemoteMedia& remote) {
   if (!place_.open) return;
   if (profile_ == sdp::Profile::avp) {
     turn.media(place_.worker, media::UpdateTrunkLeg{leg_, trunk_remote(remote), place_.bind});
+    sdp_->renew_keys(turn.node.random);
     if (left_ && left_->worker == place_.worker) arrive(turn);
     return;
   }

@@ -86,6 +86,7 @@ class LegMedia {
   std::optional<Place> left_;         ///< the old place, during a move
   sdp::LocalMedia left_description_;  ///< and what the peer knows of it
   std::optional<sdp::OfferAnswer> sdp_, offered_;
+  bool srtp_begins_anew_ = false;
   media::SourcePolicy policy_ = media::SourcePolicy::pinned;
   std::vector<AddressRange> allow_;
   IpAddress host_;  ///< of a trunk's signalling

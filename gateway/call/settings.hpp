@@ -2,6 +2,7 @@
 #include "base/net_address.hpp"
 #include "base/time.hpp"
 #include "media/api.hpp"
+#include "sdp/offer_answer.hpp"
 #include "sip/effects.hpp"
 #include "sip/uri.hpp"
 
@@ -56,6 +57,8 @@ struct TrunkSettings {
   media::SourcePolicy media_source = media::SourcePolicy::pinned;
   std::vector<MediaAddress> media;  ///< one per family at most; empty: the media section's
   std::vector<std::string> codecs{"PCMU", "PCMA", "opus"};
+  sdp::SrtpPolicy srtp = sdp::SrtpPolicy::none;
+  bool srtp_begins_anew = false;  ///< contract: srtp_reset_on_reinvite
   std::uint32_t max_calls = 100;
   std::uint32_t max_calls_per_second = 20;
   std::uint32_t session_expires_seconds = 1800;

@@ -1,6 +1,7 @@
 #pragma once
 #include "base/ids.hpp"
 #include "base/net_address.hpp"
+#include "base/secret.hpp"
 #include "base/time.hpp"
 
 #include <cstdint>
@@ -48,6 +49,25 @@ enum class SourcePolicy : std::uint8_t {
   subnet      ///< the signalled address, or any source within `allow`
 };
 
+/// Protection profiles of SRTP (RFC 5764 §4.1.2, RFC 7714 §14.2).
+enum class SrtpProfile : std::uint8_t {
+  aes_cm_128_hmac_sha1_80,
+  aes_cm_128_hmac_sha1_32,
+  aead_aes_128_gcm,
+  aead_aes_256_gcm
+};
+
+/// What two descriptions with a=crypto agree on (RFC 4568); each secret is a master key and then
+/// its salt.
+struct SrtpKeys {
+  SrtpProfile profile{};
+  Secret send, receive;
+  /// The peer may begin its sequence numbers anew with any description, under the same key: then
+  /// each begins a new context, and what was sealed before it could be played back once.
+  bool begins_anew = false;
+  bool operator==(const SrtpKeys&) const = default;
+};
+
 /// What one payload type of the receiving leg becomes on the sending leg.
 struct PayloadRoute {
   std::uint8_t from = 0, to = 0;                     ///< payload types, 0 to 127
@@ -72,6 +92,7 @@ struct TrunkRemote {
   /// Where its signalling is: RTP from there is the peer's while `rtp` does not say better
   /// (RFC 3264 §5.1). Empty: nobody's is.
   IpAddress host{};
+  std::optional<SrtpKeys> srtp = std::nullopt;  ///< nothing: plain RTP
 };
 
 // ---------------------------------------------------------------- commands to a worker

@@ -1,5 +1,6 @@
 #pragma once
 #include "base/bytes.hpp"
+#include "media/api.hpp"
 #include "media/outbox.hpp"
 
 #include <array>
@@ -14,13 +15,6 @@
 /// construction nothing allocates. One thread each.
 namespace trunkline::media {
 
-/// Protection profiles of DTLS-SRTP (RFC 5764 §4.1.2, RFC 7714 §14.2).
-enum class SrtpProfile : std::uint8_t {
-  aes_cm_128_hmac_sha1_80,
-  aes_cm_128_hmac_sha1_32,
-  aead_aes_128_gcm,
-  aead_aes_256_gcm
-};
 inline constexpr std::array<SrtpProfile, 4> kSrtpProfiles{
     SrtpProfile::aes_cm_128_hmac_sha1_80, SrtpProfile::aes_cm_128_hmac_sha1_32,
     SrtpProfile::aead_aes_128_gcm, SrtpProfile::aead_aes_256_gcm};
@@ -67,6 +61,12 @@ class SrtpSender {
   virtual SrtpVerdict protect_rtcp(Packet& packet) = 0;
 };
 
+/// Where one stream of a peer stands: the highest index that was opened.
+struct SrtpStreamIndex {
+  std::uint32_t ssrc = 0;
+  std::uint64_t rtp = 0;
+};
+
 /// Opens what a peer sends under one key, from any SSRC: the `kMaxSsrcs` last heard are remembered.
 /// State changes only after authentication.
 class SrtpReceiver {
@@ -75,6 +75,13 @@ class SrtpReceiver {
   virtual ~SrtpReceiver() = default;
   virtual SrtpVerdict unprotect_rtp(Packet& packet) = 0;
   virtual SrtpVerdict unprotect_rtcp(Packet& packet) = 0;
+
+  using Indices = std::array<std::optional<SrtpStreamIndex>, kMaxSsrcs>;
+  virtual Indices indices() const = 0;
+  /// The context before this one, under another key, ended so. A peer may go on with its roll-over
+  /// counters, as RFC 3711 §3.3.1 has it, or begin anew, as RFC 4568 §7.1.4 has it: both are
+  /// understood.
+  virtual void follow(const Indices& before) = 0;
 };
 
 /// contract: media.srtp_engine.

@@ -1,5 +1,7 @@
 #pragma once
+#include <array>
 #include <bitset>
+#include <cstddef>
 #include <cstdint>
 
 namespace trunkline::media {
@@ -46,6 +48,27 @@ inline std::uint64_t estimate_rtp_index(std::uint64_t highest, std::uint16_t seq
   }
   return (roll_over << 16) | sequence;
 }
+
+/// The indices that the first packet of a stream may have, the likely one first: at first the
+/// roll-over counter is 0; but a sender may have begun shortly before 65535 and have wrapped before
+/// its first packet reached us, or go on where it stood under another key (`before`, 0: nowhere).
+struct FirstIndices {
+  std::array<std::uint64_t, 3> all{};
+  std::size_t size = 0;
+  FirstIndices(std::uint64_t before, std::uint16_t sequence) {
+    if (before > 0xffff) add(estimate_rtp_index(before, sequence));
+    add(sequence);
+    if (sequence < 0x8000) add((std::uint64_t{1} << 16) | sequence);
+  }
+
+ private:
+  void add(std::uint64_t index) {
+    for (std::size_t i = 0; i < size; ++i) {
+      if (all[i] == index) return;
+    }
+    all[size++] = index;
+  }
+};
 
 inline constexpr std::size_t kRtpReplayWindow = 1024, kRtcpReplayWindow = 128;
 inline constexpr std::uint64_t kMaxRtpIndex = (std::uint64_t{1} << 48) - 1;

@@ -119,8 +119,8 @@ class LibsrtpSender final : public SrtpSender {
   std::uint32_t ssrc_;
 };
 
-/// libsrtp's second try of a roll-over counter for a new stream, which it leaves to its user,
-/// costs a stream of its own: that is slow, and comes after a wrong tag of an unknown SSRC only.
+/// A roll-over counter other than 0 for a new stream, which libsrtp leaves to its user, costs a
+/// stream of its own: that is slow, and comes after a wrong tag of an unknown SSRC only.
 class LibsrtpReceiver final : public SrtpReceiver {
  public:
   LibsrtpReceiver(SrtpProfile profile, const SrtpMasterKey& key, Session session)
@@ -130,20 +130,12 @@ class LibsrtpReceiver final : public SrtpReceiver {
     const auto header = rtp_header_size(packet.bytes());
     if (!header || packet.size < *header + traits(profile_).rtp_tag) return SrtpVerdict::malformed;
     const std::uint32_t ssrc = load32(packet.bytes(), 8);
-    const Known* known = find(ssrc);
-    const bool may_have_wrapped =
-        (known == nullptr || !known->heard_rtp) && load16(packet.bytes(), 2) < 0x8000;
-    if (may_have_wrapped && packet.size > kMaxDatagram) return SrtpVerdict::malformed;
-    std::array<std::uint8_t, kMaxDatagram> copy;
-    const Packet original = packet;
-    if (may_have_wrapped) std::copy_n(packet.data, packet.size, copy.data());
-    SrtpVerdict verdict = open_rtp(packet);
-    if (verdict == SrtpVerdict::authentication && may_have_wrapped) {
-      packet = original;
-      std::copy_n(copy.data(), packet.size, packet.data);
-      verdict = open_after_roll_over(packet, ssrc, known == nullptr);
-    }
-    if (verdict == SrtpVerdict::ok) remember(ssrc).heard_rtp = true;
+    const std::uint16_t sequence = load16(packet.bytes(), 2);
+    Known* known = find(ssrc);
+    if (known == nullptr || !known->heard_rtp) return first_rtp(packet, ssrc, sequence);
+    const SrtpVerdict verdict = open_rtp(packet);
+    if (verdict != SrtpVerdict::ok) return verdict;
+    heard(remember(ssrc), estimate_rtp_index(known->highest, sequence));
     return verdict;
   }
   SrtpVerdict unprotect_rtcp(Packet& packet) override {
@@ -157,12 +149,52 @@ class LibsrtpReceiver final : public SrtpReceiver {
     return verdict;
   }
 
+  Indices indices() const override {
+    Indices indices;
+    for (std::size_t i = 0; i < known_.size(); ++i) {
+      if (known_[i].heard_rtp) indices[i] = {known_[i].ssrc, known_[i].highest};
+    }
+    return indices;
+  }
+  void follow(const Indices& before) override { before_ = before; }
+
  private:
   struct Known {
     std::uint32_t ssrc = 0;
     std::uint64_t used = 0;
     bool heard_rtp = false;
+    std::uint64_t highest = 0;  ///< index of RTP
   };
+
+  SrtpVerdict first_rtp(Packet& packet, std::uint32_t ssrc, std::uint16_t sequence) {
+    const FirstIndices indices(index_before(ssrc), sequence);
+    if (indices.size > 1 && packet.size > kMaxDatagram) return SrtpVerdict::malformed;
+    std::array<std::uint8_t, kMaxDatagram> copy;
+    const Packet original = packet;
+    if (indices.size > 1) std::copy_n(packet.data, packet.size, copy.data());
+    const bool unknown = find(ssrc) == nullptr;
+    for (std::size_t i = 0; i < indices.size; ++i) {
+      if (i > 0) {
+        packet = original;
+        std::copy_n(copy.data(), packet.size, packet.data);
+      }
+      const auto roll_over = static_cast<std::uint32_t>(indices.all[i] >> 16);
+      if (open_at(packet, ssrc, unknown, roll_over) != SrtpVerdict::ok) continue;
+      heard(remember(ssrc), indices.all[i]);
+      return SrtpVerdict::ok;
+    }
+    return SrtpVerdict::authentication;
+  }
+  std::uint64_t index_before(std::uint32_t ssrc) const {
+    for (const auto& stream : before_) {
+      if (stream && stream->ssrc == ssrc) return stream->rtp;
+    }
+    return 0;
+  }
+  static void heard(Known& known, std::uint64_t index) {
+    known.heard_rtp = true;
+    known.highest = std::max(known.highest, index);
+  }
 
   SrtpVerdict open_rtp(Packet& packet) {
     int size = static_cast<int>(packet.size);
@@ -170,14 +202,16 @@ class LibsrtpReceiver final : public SrtpReceiver {
     packet.size = static_cast<std::size_t>(size);
     return verdict;
   }
-  SrtpVerdict open_after_roll_over(Packet& packet, std::uint32_t ssrc, bool unknown) {
+  /// Of a stream that is not known yet, with the roll-over counter given.
+  SrtpVerdict open_at(Packet& packet, std::uint32_t ssrc, bool unknown, std::uint32_t roll_over) {
+    if (roll_over == 0) return open_rtp(packet);
     if (unknown) {
       const Policy policy(profile_, key_, {ssrc_specific, ssrc});
       if (srtp_add_stream(session_.get(), policy.get()) != srtp_err_status_ok) {
         return SrtpVerdict::authentication;
       }
     }
-    srtp_set_stream_roc(session_.get(), ssrc, 1);
+    srtp_set_stream_roc(session_.get(), ssrc, roll_over);
     const SrtpVerdict verdict = open_rtp(packet);
     if (verdict == SrtpVerdict::ok) return verdict;
     if (unknown) {
@@ -203,7 +237,7 @@ class LibsrtpReceiver final : public SrtpReceiver {
         *std::min_element(known_.begin(), known_.end(),
                           [](const Known& a, const Known& b) { return a.used < b.used; });
     if (oldest.used != 0) forget(oldest.ssrc);
-    oldest = {ssrc, ++clock_, false};
+    oldest = {ssrc, ++clock_, false, 0};
     return oldest;
   }
   void forget(std::uint32_t ssrc) {
@@ -219,6 +253,7 @@ class LibsrtpReceiver final : public SrtpReceiver {
   SrtpMasterKey key_;
   Session session_;
   std::array<Known, kMaxSsrcs> known_{};
+  Indices before_{};
   std::uint64_t clock_ = 0;
 };
 

@@ -93,6 +93,15 @@ class StreamReceiver final : public SrtpReceiver {
     return SrtpVerdict::ok;
   }
 
+  Indices indices() const override {
+    Indices indices;
+    for (std::size_t i = 0; i < streams_.size(); ++i) {
+      if (streams_[i].heard_rtp) indices[i] = {streams_[i].ssrc, streams_[i].rtp.highest()};
+    }
+    return indices;
+  }
+  void follow(const Indices& before) override { before_ = before; }
+
  private:
   struct Stream {
     std::uint32_t ssrc = 0;
@@ -102,31 +111,33 @@ class StreamReceiver final : public SrtpReceiver {
     ReplayWindow<kRtcpReplayWindow> rtcp;
   };
 
-  /// A new stream begins with a roll-over counter of 0. But the sender may have begun shortly
-  /// before 65535 and have wrapped before its first packet reached us: a low sequence number gets a
-  /// second try with 1.
   SrtpVerdict first_rtp(Packet& packet, std::size_t header, std::uint32_t ssrc,
                         std::uint16_t sequence) {
-    const bool may_have_wrapped = sequence < 0x8000;
+    const FirstIndices indices(index_before(ssrc), sequence);
     const Packet original = packet;
-    std::array<std::uint8_t, kMaxDatagram> copy{};
-    const bool copied =
-        may_have_wrapped && !rtp_->keeps_packet_on_failure() && packet.size <= copy.size();
+    std::array<std::uint8_t, kMaxDatagram> copy;
+    const bool copied = indices.size > 1 && !rtp_->keeps_packet_on_failure();
+    if (copied && packet.size > copy.size()) return SrtpVerdict::malformed;
     if (copied) std::copy_n(packet.data, packet.size, copy.data());
-    std::uint64_t index = sequence;
-    if (!rtp_->open_rtp(packet, header, index)) {
-      if (!may_have_wrapped) return SrtpVerdict::authentication;
-      packet = original;
-      if (copied) std::copy_n(copy.data(), packet.size, packet.data);
-      index |= std::uint64_t{1} << 16;
-      if (!rtp_->open_rtp(packet, header, index)) return SrtpVerdict::authentication;
+    for (std::size_t i = 0; i < indices.size; ++i) {
+      if (i > 0) packet = original;
+      if (i > 0 && copied) std::copy_n(copy.data(), packet.size, packet.data);
+      if (indices.all[i] > kMaxRtpIndex || !rtp_->open_rtp(packet, header, indices.all[i]))
+        continue;
+      Stream* known = find(ssrc);
+      Stream& stream = known != nullptr ? *known : create(ssrc);
+      stream.heard_rtp = true;
+      stream.rtp.add(indices.all[i]);
+      stream.used = ++clock_;
+      return SrtpVerdict::ok;
     }
-    Stream* known = find(ssrc);
-    Stream& stream = known != nullptr ? *known : create(ssrc);
-    stream.heard_rtp = true;
-    stream.rtp.add(index);
-    stream.used = ++clock_;
-    return SrtpVerdict::ok;
+    return SrtpVerdict::authentication;
+  }
+  std::uint64_t index_before(std::uint32_t ssrc) const {
+    for (const auto& stream : before_) {
+      if (stream && stream->ssrc == ssrc) return stream->rtp;
+    }
+    return 0;
   }
 
   Stream* find(std::uint32_t ssrc) {
@@ -147,6 +158,7 @@ class StreamReceiver final : public SrtpReceiver {
   SrtpProfile profile_;
   std::unique_ptr<SrtpTransform> rtp_, rtcp_;
   std::array<Stream, kMaxSsrcs> streams_{};
+  Indices before_{};
   std::uint64_t clock_ = 0;
 };
 

@@ -6,7 +6,8 @@ TrunkLeg::TrunkLeg(const AddTrunkLeg& order, const TrunkSockets& sockets, Worker
                    Turn& turn)
     : Leg(order.leg, LegKind::sip, order.ssrc, order.cname, context),
       sockets_(sockets),
-      source_(order.policy, order.allow, context.settings.learn_window, order.local) {
+      source_(order.policy, order.allow, context.settings.learn_window, order.local),
+      srtp_(context.settings.srtp_engines, order.ssrc) {
   describe(order.remote, turn.now);
 }
 
@@ -25,6 +26,7 @@ void TrunkLeg::move(const SocketAddress& local, const TrunkSockets& sockets) {
 void TrunkLeg::describe(const TrunkRemote& remote, TimePoint now) {
   mux_ = remote.rtcp_mux;
   source_.describe(remote, now);
+  srtp_.describe(remote.srtp, now);
   if (!source_.rtp_destination().empty()) start_rtcp(now);
 }
 
@@ -35,11 +37,14 @@ void TrunkLeg::receive(Packet packet, const SocketAddress& from, SocketIndex soc
   const bool rtcp = rtp::is_rtcp(packet.bytes());
   if (rtcp || socket != sockets_.rtp) {
     if (!rtcp || !source_.accept_rtcp(from)) return drop(DropReason::unknown_source);
-    if (within_rate(turn.now)) receive_rtcp(packet.bytes(), turn);
+    if (within_rate(turn.now) && open(packet, true, turn.now)) receive_rtcp(packet.bytes(), turn);
     return;
   }
   const auto header = rtp::parse_header(packet.bytes());
   if (!header) return drop(DropReason::malformed);
+  if (!source_.may_send(from, turn.now)) return drop(DropReason::unknown_source);
+  // Nothing is learnt from a packet that the peer has not sealed.
+  if (!open(packet, false, turn.now)) return;
   if (!source_.accept_rtp(from, header->ssrc, header->sequence,
                           routes_payload(header->payload_type), turn.now)) {
     return drop(DropReason::unknown_source);
@@ -48,11 +53,27 @@ void TrunkLeg::receive(Packet packet, const SocketAddress& from, SocketIndex soc
   if (within_rate(turn.now)) receive_rtp(packet, from, turn);
 }
 
+bool TrunkLeg::open(Packet& packet, bool rtcp, TimePoint now) {
+  if (!srtp_.active()) return true;
+  const SrtpVerdict verdict = srtp_.unprotect(packet, rtcp, now);
+  if (verdict == SrtpVerdict::ok) return true;
+  count_srtp(verdict);
+  drop(DropReason::srtp);
+  return false;
+}
+
 std::optional<DropReason> TrunkLeg::transmit(Packet& packet, Stream stream, Turn& turn) {
   const bool rtp = stream == Stream::rtp;
   const SocketAddress& to = rtp ? source_.rtp_destination() : source_.rtcp_destination();
   if (to.empty()) return DropReason::held;
   const std::optional<SocketIndex> socket = rtp || mux_ ? sockets_.rtp : sockets_.rtcp;
+  if (srtp_.active()) {
+    const SrtpVerdict verdict = srtp_.protect(packet, !rtp);
+    if (verdict != SrtpVerdict::ok) {
+      count_srtp(verdict);
+      return DropReason::srtp;
+    }
+  }
   if (!socket || !turn.out.push(*socket, to, packet)) return DropReason::queue;
   return std::nullopt;
 }

@@ -1,5 +1,6 @@
 #pragma once
 #include "media/leg.hpp"
+#include "media/sdes.hpp"
 #include "media/trunk_source.hpp"
 
 #include <optional>
@@ -12,8 +13,8 @@ struct TrunkSockets {
   std::optional<SocketIndex> rtcp;
 };
 
-/// The leg of a carrier: plain RTP and RTCP on a port pair of the pool (RFC 3550 §11), or both on
-/// one port when the peer muxes (RFC 5761).
+/// The leg of a carrier: RTP and RTCP on a port pair of the pool (RFC 3550 §11), or both on one
+/// port when the peer muxes (RFC 5761); plain, or SRTP with the keys of its description.
 class TrunkLeg final : public Leg {
  public:
   TrunkLeg(const AddTrunkLeg& order, const TrunkSockets& sockets, WorkerContext& worker,
@@ -35,9 +36,12 @@ class TrunkLeg final : public Leg {
   void close_transport(Turn&) override {}
 
   void describe(const TrunkRemote& remote, TimePoint now);
+  /// False, and counted, when it is not the peer's.
+  bool open(Packet& packet, bool rtcp, TimePoint now);
 
   TrunkSockets sockets_;
   TrunkSource source_;
+  Sdes srtp_;
   bool mux_ = false;
 };
 

@@ -48,8 +48,7 @@ bool TrunkSource::allowed(const SocketAddress& address) const {
                      [&](const AddressRange& range) { return range.contains(address); });
 }
 
-bool TrunkSource::accept_rtp(const SocketAddress& from, std::uint32_t ssrc, std::uint16_t sequence,
-                             bool known_payload, TimePoint now) {
+bool TrunkSource::may_send(const SocketAddress& from, TimePoint now) const {
   if (remote_.rtp.empty()) return undescribed(from);
   switch (policy_) {
     case SourcePolicy::pinned:
@@ -59,9 +58,17 @@ bool TrunkSource::accept_rtp(const SocketAddress& from, std::uint32_t ssrc, std:
     case SourcePolicy::subnet:
       return from == remote_.rtp || allowed(from);
     case SourcePolicy::learn:
-      return learn(from, ssrc, sequence, known_payload, now);
+      if (locked()) return from == locked_;
+      return from == remote_.rtp || (now < window_end_ && (allow_.empty() || allowed(from)));
   }
   return false;
+}
+
+bool TrunkSource::accept_rtp(const SocketAddress& from, std::uint32_t ssrc, std::uint16_t sequence,
+                             bool known_payload, TimePoint now) {
+  if (!may_send(from, now)) return false;
+  if (remote_.rtp.empty() || policy_ != SourcePolicy::learn) return true;
+  return learn(from, ssrc, sequence, known_payload, now);
 }
 
 bool TrunkSource::undescribed(const SocketAddress& from) const {
@@ -71,12 +78,12 @@ bool TrunkSource::undescribed(const SocketAddress& from) const {
 
 bool TrunkSource::learn(const SocketAddress& from, std::uint32_t ssrc, std::uint16_t sequence,
                         bool known_payload, TimePoint now) {
-  if (locked()) return from == locked_;
+  if (locked()) return true;
   if (from == remote_.rtp) {
     locked_ = from;
     return true;
   }
-  if (now >= window_end_ || !known_payload || (!allow_.empty() && !allowed(from))) return false;
+  if (!known_payload) return false;
   Candidate& candidate = candidate_for(from);
   const bool follows =
       candidate.packets > 0 && candidate.ssrc == ssrc && candidate.next == sequence;

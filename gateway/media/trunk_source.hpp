@@ -27,6 +27,8 @@ class TrunkSource {
   void move(const SocketAddress& own);
   const SocketAddress& own() const { return own_; }
 
+  /// Whether an RTP packet from there could be taken at all. Changes nothing.
+  bool may_send(const SocketAddress& from, TimePoint now) const;
   /// Whether an RTP packet from there is the peer's. `known_payload`: a route has its payload type.
   bool accept_rtp(const SocketAddress& from, std::uint32_t ssrc, std::uint16_t sequence,
                   bool known_payload, TimePoint now);

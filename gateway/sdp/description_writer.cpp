@@ -103,9 +103,11 @@ void write_audio(std::string& text, const Description& description, const MediaS
   line(text, {"a=", direction_text(description.direction)});
   if (description.local.profile == Profile::webrtc) {
     write_webrtc(text, description);
-  } else if (description.rtcp_mux) {
-    line(text, {"a=rtcp-mux"});
+    return;
   }
+  if (description.rtcp_mux) line(text, {"a=rtcp-mux"});
+  for (const Crypto& crypto : description.crypto)
+    line(text, {"a=crypto:", write_crypto(crypto)});
 }
 
 /// RFC 3264 §6: the line stays in its place, with port 0 and at least one format.

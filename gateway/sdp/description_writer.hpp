@@ -15,9 +15,10 @@ struct Description {
   const std::vector<MediaSlot>& slots;
   const std::vector<Codec>& codecs;  ///< of the audio slot; none: that is refused too
   Direction direction = Direction::sendrecv;
-  Setup setup = Setup::none;  ///< webrtc
-  bool bundle = false;        ///< webrtc
-  bool rtcp_mux = false;      ///< avp; webrtc always has it
+  Setup setup = Setup::none;          ///< webrtc
+  bool bundle = false;                ///< webrtc
+  bool rtcp_mux = false;              ///< avp; webrtc always has it
+  const std::vector<Crypto>& crypto;  ///< avp
 };
 
 /// "v=" and "o=" (RFC 8866 §5.1, §5.2).

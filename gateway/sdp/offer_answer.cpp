@@ -19,11 +19,14 @@ std::optional<std::size_t> audio_slot(const std::vector<MediaSlot>& slots) {
   return static_cast<std::size_t>(found - slots.begin());
 }
 
-MediaSlot first_slot(Profile profile) {
+MediaSlot first_slot(const LocalMedia& local) {
+  const bool webrtc = local.profile == Profile::webrtc;
   MediaSlot slot;
   slot.kind = "audio";
-  slot.protocol = profile == Profile::webrtc ? "UDP/TLS/RTP/SAVPF" : "RTP/AVP";
-  if (profile == Profile::webrtc) slot.mid = "0";
+  slot.protocol = webrtc                                    ? "UDP/TLS/RTP/SAVPF"
+                  : local.srtp == SrtpPolicy::sdes_required ? "RTP/SAVP"
+                                                            : "RTP/AVP";
+  if (webrtc) slot.mid = "0";
   slot.audio = true;
   return slot;
 }
@@ -75,10 +78,11 @@ Result<RemoteMedia, Rejection> OfferAnswer::receive_offer(std::string_view sdp) 
   if (session->media.size() < agreed_.slots.size()) {
     return fail(Rejection{RejectionReason::changed_lines, "fewer m= lines than before"});
   }
-  const auto index = choose_audio(*session, local_.profile, audio_slot(agreed_.slots));
+  const Expected expected{local_.profile, local_.srtp, kKnownSuites};
+  const auto index = choose_audio(*session, expected, audio_slot(agreed_.slots));
   if (!index) return fail(index.error());
   const Media& media = session->media[*index];
-  auto remote = read_remote(media, local_.profile);
+  auto remote = read_remote(media, expected);
   if (!remote) return remote;
   if (agreed_.remote && !compare_remote(*agreed_.remote, *remote)) {
     return fail(Rejection{RejectionReason::transport, "half of the ICE credentials changed"});
@@ -87,6 +91,12 @@ Result<RemoteMedia, Rejection> OfferAnswer::receive_offer(std::string_view sdp) 
   next_.slots = slots_of(*session, *index, local_.profile);
   next_.bundle = local_.profile == Profile::webrtc && in_a_bundle(*session, media.mid);
   next_.rtcp_mux = remote->rtcp_mux;
+  next_.crypto.clear();
+  // RFC 4568 §5.1.2: one line, with the tag and the suite of the offer's, and a key of ours.
+  if (remote->crypto) {
+    next_.crypto = {
+        {remote->crypto->tag, remote->crypto->suite, local_.keys[remote->crypto->suite]}};
+  }
   choose_role(*remote, Setup::none);
   next_.remote = *remote;
   state_ = State::remote_offer;
@@ -133,10 +143,11 @@ std::string OfferAnswer::offer(const std::vector<Codec>& codecs, Direction direc
   if (state_ == State::remote_offer) return {};
   next_ = agreed_;
   if (next_.slots.empty()) {
-    next_.slots = {first_slot(local_.profile)};
+    next_.slots = {first_slot(local_)};
     next_.bundle = local_.profile == Profile::webrtc;
   }
   next_.direction = direction;
+  next_.crypto = offered_crypto();
   // RFC 8842 §5.5: a later offer may repeat the role, and so nothing changes for the peer.
   if (next_.setup == Setup::none || moving_) next_.setup = Setup::actpass;
   next_.receive_codecs = with_payload_types(codecs);
@@ -167,9 +178,13 @@ Result<RemoteMedia, Rejection> OfferAnswer::receive_answer(std::string_view sdp)
   Session only;
   only.media = {session->media[index]};
   if (local_.profile == Profile::avp && !next_.rtcp_mux) only.media.front().rtcp_mux = false;
-  const auto chosen = choose_audio(only, local_.profile, std::nullopt);
+  std::vector<CryptoSuite> suites;
+  for (const Crypto& crypto : next_.crypto)
+    suites.push_back(crypto.suite);
+  const Expected expected{local_.profile, local_.srtp, suites};
+  const auto chosen = choose_audio(only, expected, std::nullopt);
   if (!chosen) return fail(chosen.error());
-  auto remote = read_remote(only.media.front(), local_.profile);
+  auto remote = read_remote(only.media.front(), expected);
   if (!remote) return remote;
   if (agreed_.remote && !compare_remote(*agreed_.remote, *remote)) {
     return fail(Rejection{RejectionReason::transport, "half of the ICE credentials changed"});
@@ -188,6 +203,10 @@ Result<RemoteMedia, Rejection> OfferAnswer::receive_answer(std::string_view sdp)
   next_.receive_codecs = std::move(receive);
   next_.direction = common(next_.direction, reversed(ready_direction(*remote)));
   next_.rtcp_mux = remote->rtcp_mux;
+  // Some renumber the line that they chose: the suite says which it is.
+  std::erase_if(next_.crypto, [&](const Crypto& crypto) {
+    return !remote->crypto || crypto.suite != remote->crypto->suite;
+  });
   choose_role(*remote, next_.setup);
   complete(*remote);
   return remote;
@@ -219,6 +238,27 @@ void OfferAnswer::set_ice(std::string ufrag, std::string pwd) {
   local_.ice_pwd = std::move(pwd);
 }
 
+/// At first all that we can do. Later what was agreed: its key stays, and so does its context.
+std::vector<Crypto> OfferAnswer::offered_crypto() const {
+  std::vector<Crypto> lines;
+  if (local_.srtp == SrtpPolicy::none) return lines;
+  if (agreed_.remote) {
+    for (const Crypto& crypto : agreed_.crypto)
+      lines.push_back({crypto.tag, crypto.suite, local_.keys[crypto.suite]});
+    return lines;
+  }
+  for (const CryptoSuite suite : kOfferedSuites)
+    lines.push_back({static_cast<std::uint32_t>(lines.size() + 1), suite, local_.keys[suite]});
+  return lines;
+}
+
+void OfferAnswer::renew_keys(Random& random) {
+  if (state_ != State::stable || local_.srtp == SrtpPolicy::none) return;
+  std::optional<CryptoSuite> used;
+  if (!agreed_.crypto.empty()) used = agreed_.crypto.front().suite;
+  local_.keys.renew(random, used);
+}
+
 void OfferAnswer::complete(const RemoteMedia& remote) {
   next_.remote = remote;
   next_.ice_ufrag = local_.ice_ufrag;
@@ -231,8 +271,8 @@ void OfferAnswer::complete(const RemoteMedia& remote) {
 }
 
 void OfferAnswer::publish(const std::vector<Codec>& codecs) {
-  next_.body = write_body(
-      {local_, next_.slots, codecs, next_.direction, next_.setup, next_.bundle, next_.rtcp_mux});
+  next_.body = write_body({local_, next_.slots, codecs, next_.direction, next_.setup, next_.bundle,
+                           next_.rtcp_mux, next_.crypto});
   local_text_ = numbered(next_.body);
 }
 

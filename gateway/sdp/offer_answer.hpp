@@ -2,6 +2,7 @@
 #include "base/net_address.hpp"
 #include "base/random.hpp"
 #include "base/result.hpp"
+#include "sdp/crypto.hpp"
 #include "sdp/session.hpp"
 
 #include <cstdint>
@@ -15,7 +16,16 @@ namespace trunkline::sdp {
 /// The two kinds of leg.
 enum class Profile : std::uint8_t {
   webrtc,  ///< UDP/TLS/RTP/SAVPF, ICE-lite, DTLS-SRTP, BUNDLE, rtcp-mux (RFC 8829, RFC 9143)
-  avp      ///< RTP/AVP, address and port pair
+  avp      ///< RTP/AVP or, with keys in the description, RTP/SAVP; address and port pair
+};
+
+/// Whether the media of an avp leg is encrypted (contract: trunks[].srtp).
+enum class SrtpPolicy : std::uint8_t {
+  none,
+  /// If the peer wants to: offers RTP/AVP with a=crypto (RFC 8643 §3.1), takes RTP/SAVP, and
+  /// RTP/AVP with or without.
+  sdes,
+  sdes_required  ///< offers RTP/SAVP, and takes nothing without a usable a=crypto
 };
 
 /// What we are on this leg.
@@ -29,7 +39,9 @@ struct LocalMedia {
   std::string fingerprint;  ///< webrtc: of our certificate, "sha-256 AB:CD…"
   std::uint32_t ssrc = 0;
   std::string cname;
-  std::string msid;  ///< webrtc: stream and track id
+  std::string msid;                    ///< webrtc: stream and track id
+  SrtpPolicy srtp = SrtpPolicy::none;  ///< avp
+  CryptoKeys keys;                     ///< of a leg whose policy has any
 };
 
 /// What the peer's offer or answer says about its audio.
@@ -49,6 +61,9 @@ struct RemoteMedia {
   bool new_association = false;  ///< the fingerprint set or tls-id changed (RFC 8842 §5)
   std::optional<std::uint32_t> ptime_ms;
   std::string tls_id;  ///< RFC 8842 §4; empty: none
+  /// avp: the a=crypto line by which the media is encrypted both ways, with the peer's key and, in
+  /// an offer, its tag. Nothing: RTP is plain.
+  std::optional<Crypto> crypto;
 };
 
 /// What the peer is really ready for: an address of 0.0.0.0 takes away its receiving (RFC 3264
@@ -121,6 +136,9 @@ class OfferAnswer {
   void relocate(LocalMedia local);
   /// New ICE credentials of ours, for an answer or offer to come.
   void set_ice(std::string ufrag, std::string pwd);
+  /// Ours for all suites but the one agreed are made anew: so no key serves again after it was
+  /// given up, when indices under it would repeat (RFC 3711 §9.1). Nothing while an offer is open.
+  void renew_keys(Random& random);
   const LocalMedia& local() const { return local_; }
   /// What the peer last agreed to or offered in a completed exchange.
   const std::optional<RemoteMedia>& remote() const { return agreed_.remote; }
@@ -155,9 +173,11 @@ class OfferAnswer {
     Setup setup = Setup::none;  ///< as we last wrote it; none: the next offer leaves it open
     bool dtls_client = false;
     bool bundle = false, rtcp_mux = false;
+    std::vector<Crypto> crypto;  ///< as we last wrote it
     std::string ice_ufrag, ice_pwd;
     std::string body;  ///< our description without its origin
   };
+  std::vector<Crypto> offered_crypto() const;
   void choose_role(RemoteMedia& remote, Setup ours);
   void publish(const std::vector<Codec>& codecs);
   void complete(const RemoteMedia& remote);

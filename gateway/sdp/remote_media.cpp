@@ -6,12 +6,49 @@
 namespace trunkline::sdp {
 namespace {
 
-bool acceptable_protocol(std::string_view protocol, Profile profile) {
+/// The first line that may be agreed: they stand in the order of preference (RFC 4568 §5.1.1).
+std::optional<Crypto> usable_crypto(const Media& media, const Expected& expected) {
+  if (expected.srtp == SrtpPolicy::none) return std::nullopt;
+  for (const std::string& line : media.crypto) {
+    auto crypto = parse_crypto(line);
+    if (!crypto) continue;
+    if (std::find(expected.suites.begin(), expected.suites.end(), crypto->suite) !=
+        expected.suites.end()) {
+      return crypto;
+    }
+  }
+  return std::nullopt;
+}
+
+enum class Encryption : std::uint8_t { impossible, plain, encrypted };
+
+Encryption encryption_of(const Media& media, const Expected& expected) {
+  const bool plain = media.protocol == "RTP/AVP" || media.protocol == "RTP/AVPF";
+  const bool secure = media.protocol == "RTP/SAVP" || media.protocol == "RTP/SAVPF";
+  if ((plain || secure) && usable_crypto(media, expected)) return Encryption::encrypted;
+  return plain && expected.srtp != SrtpPolicy::sdes_required ? Encryption::plain
+                                                             : Encryption::impossible;
+}
+
+bool acceptable_protocol(const Media& media, const Expected& expected) {
   static constexpr std::array<std::string_view, 4> kWebrtc{
       "UDP/TLS/RTP/SAVPF", "UDP/TLS/RTP/SAVP", "RTP/SAVPF", "RTP/SAVP"};  // RFC 8829 §5.1.2
-  static constexpr std::array<std::string_view, 2> kAvp{"RTP/AVP", "RTP/AVPF"};
-  if (profile == Profile::avp) return std::find(kAvp.begin(), kAvp.end(), protocol) != kAvp.end();
-  return std::find(kWebrtc.begin(), kWebrtc.end(), protocol) != kWebrtc.end();
+  if (expected.profile == Profile::avp) {
+    return encryption_of(media, expected) != Encryption::impossible;
+  }
+  return std::find(kWebrtc.begin(), kWebrtc.end(), media.protocol) != kWebrtc.end();
+}
+
+std::string_view transport_problem(const Expected& expected) {
+  switch (expected.srtp) {
+    case SrtpPolicy::none:
+      return "transport protocol not supported";
+    case SrtpPolicy::sdes:
+      return "no usable a=crypto for RTP/SAVP";
+    case SrtpPolicy::sdes_required:
+      break;
+  }
+  return "SRTP with a usable a=crypto is required";
 }
 
 /// Functions that are still safe (RFC 8122 §5). SHA-1 is not among them.
@@ -68,25 +105,31 @@ Direction ready_direction(const RemoteMedia& remote) {
   return make_direction(sends(remote.direction), false);
 }
 
-Result<std::size_t, Rejection> choose_audio(const Session& session, Profile profile,
+Result<std::size_t, Rejection> choose_audio(const Session& session, const Expected& expected,
                                             std::optional<std::size_t> preferred) {
   const auto acceptable = [&](const Media& media) {
-    return is_audio(media) && acceptable_protocol(media.protocol, profile);
+    return is_audio(media) && acceptable_protocol(media, expected);
   };
   if (preferred && *preferred < session.media.size() && acceptable(session.media[*preferred])) {
     return *preferred;
   }
-  const auto found = std::find_if(session.media.begin(), session.media.end(), acceptable);
+  const auto encrypted =
+      std::find_if(session.media.begin(), session.media.end(), [&](const Media& media) {
+        return is_audio(media) && encryption_of(media, expected) == Encryption::encrypted;
+      });
+  const auto found = encrypted != session.media.end()
+                         ? encrypted
+                         : std::find_if(session.media.begin(), session.media.end(), acceptable);
   if (found != session.media.end()) {
     return static_cast<std::size_t>(found - session.media.begin());
   }
   if (std::any_of(session.media.begin(), session.media.end(), is_audio)) {
-    return fail(Rejection{RejectionReason::transport, "transport protocol not supported"});
+    return fail(Rejection{RejectionReason::transport, std::string(transport_problem(expected))});
   }
   return fail(Rejection{RejectionReason::no_audio, "no audio stream"});
 }
 
-Result<RemoteMedia, Rejection> read_remote(const Media& media, Profile profile) {
+Result<RemoteMedia, Rejection> read_remote(const Media& media, const Expected& expected) {
   if (media.connection.empty()) {
     return fail(Rejection{RejectionReason::syntax, "no valid connection address"});
   }
@@ -98,8 +141,9 @@ Result<RemoteMedia, Rejection> read_remote(const Media& media, Profile profile) 
   remote.codecs = media.codecs;
   remote.rtcp_mux = media.rtcp_mux;
   remote.ptime_ms = media.ptime_ms;
-  if (profile == Profile::avp) {
+  if (expected.profile == Profile::avp) {
     read_addresses(media, remote);
+    remote.crypto = usable_crypto(media, expected);
   } else if (auto rejection = read_webrtc(media, remote)) {
     return fail(std::move(*rejection));
   }

@@ -234,7 +234,7 @@ constexpr std::array kMedia{
         .standard = "20000-20999"},
     Key{.name = "srtp_engine",
         .kind = choice,
-        .doc = "What encrypts media.",
+        .doc = "What encrypts media; auto takes for each profile what is fastest here.",
         .standard = "auto",
         .choices = kSrtpEngines},
     Key{.name = "consent_timeout",
@@ -364,9 +364,15 @@ constexpr std::array kTrunk{
         .members = kTrunkTls},
     Key{.name = "srtp",
         .kind = choice,
-        .doc = "Encryption of the trunk's media.",
+        .doc =
+            "Encryption of the trunk's media with keys in the description (RFC 4568): sdes takes "
+            "it where the trunk wants it, sdes-required refuses calls without.",
         .standard = "none",
         .choices = kTrunkSrtp},
+    Key{.name = "srtp_reset_on_reinvite",
+        .kind = boolean,
+        .doc = "The trunk begins its SRTP sequence anew with a re-INVITE, under the same key.",
+        .standard = "false"},
     Key{.name = "identity",
         .kind = choice,
         .doc =

@@ -80,8 +80,15 @@ media::SourcePolicy source_policy(const std::string& name) {
   return media::SourcePolicy::pinned;
 }
 
-void check_unsupported(const Build& build, const Value& key) {
-  if (key["srtp"].text != "none") build.unsupported(key["srtp"], "use srtp: none");
+/// RFC 4568 §7: whoever reads the signalling has the keys.
+void trunk_srtp(const Build& build, const Value& key, call::TrunkSettings& trunk) {
+  const std::string& policy = key.text;
+  trunk.srtp = policy == "sdes"            ? sdp::SrtpPolicy::sdes
+               : policy == "sdes-required" ? sdp::SrtpPolicy::sdes_required
+                                           : sdp::SrtpPolicy::none;
+  if (trunk.srtp != sdp::SrtpPolicy::none && transport_of(trunk.uri) != sip::Transport::tls) {
+    build.notice(key, "sends keys over SIP that is not encrypted: use a uri with ;transport=tls");
+  }
 }
 
 void trunk_login(const Build& build, const Value& key, call::TrunkSettings& trunk) {
@@ -182,7 +189,8 @@ void build_trunks(const Build& build) {
     trunk_login(build, key, trunk);
     trunk_media(build, key["media"], trunk);
     trunk_codecs(build, key["codecs"], trunk);
-    check_unsupported(build, key);
+    trunk_srtp(build, key["srtp"], trunk);
+    trunk.srtp_begins_anew = key["srtp_reset_on_reinvite"].is_true();
     trunk_targets(build, key, trunk);
     trunk.max_calls = static_cast<std::uint32_t>(key["max_calls"].number);
     trunk.max_calls_per_second = static_cast<std::uint32_t>(key["max_calls_per_second"].number);

@@ -165,9 +165,19 @@ TEST(ConfigTrunk, CodecsAreKnownAndListedOnce) {
   EXPECT_THAT(problems(trunk(", codecs: []")), HasSubstr("is empty"));
 }
 
-TEST(ConfigTrunk, FeaturesThatAreNotThereYetAreRefusedPlainly) {
-  EXPECT_THAT(problems(trunk(", srtp: sdes")),
-              HasSubstr("\"sdes\" is not supported by this version; use srtp: none"));
+TEST(ConfigTrunk, SrtpIsChosenAndWantsEncryptedSignalling) {
+  EXPECT_EQ(good(trunk("")).gateway.call.trunks[0].srtp, sdp::SrtpPolicy::none);
+  const Config open = good(trunk(", srtp: sdes"));
+  EXPECT_EQ(open.gateway.call.trunks[0].srtp, sdp::SrtpPolicy::sdes);
+  EXPECT_THAT(open.notices,
+              testing::Contains(HasSubstr("sends keys over SIP that is not encrypted")));
+  EXPECT_EQ(good(trunk(", srtp: sdes-required")).gateway.call.trunks[0].srtp,
+            sdp::SrtpPolicy::sdes_required);
+  EXPECT_THAT(problems(trunk(", srtp: dtls")), HasSubstr("srtp"));
+  EXPECT_FALSE(open.gateway.call.trunks[0].srtp_begins_anew);
+  EXPECT_TRUE(good(trunk(", srtp: sdes, srtp_reset_on_reinvite: true"))
+                  .gateway.call.trunks[0]
+                  .srtp_begins_anew);
 }
 
 TEST(ConfigTrunk, TargetsAreProbedAndFollowEachOther) {

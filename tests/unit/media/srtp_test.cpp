@@ -180,6 +180,29 @@ TEST_P(Srtp, KeepsTheRollOverOfAnSsrcThatComesBack) {
   EXPECT_EQ(open(sealed(1)), SrtpVerdict::ok);
 }
 
+// RFC 3711 §3.3.1: a new key does not set the roll-over counter back; RFC 4568 §7.1.4: with a new
+// address it begins at 0
+TEST_P(Srtp, UnderstandsANewKeyWithTheOldRollOverAndWithNone) {
+  for (std::uint32_t sequence = 40000; sequence <= 65535 + 3000; sequence += 500)
+    ASSERT_EQ(open(sealed(static_cast<std::uint16_t>(sequence))), SrtpVerdict::ok);
+  SeededRandom random(6);
+  const SrtpMasterKey next = test::random_key(random);
+  for (const std::uint64_t last : {(std::uint64_t{1} << 16) | 3000, std::uint64_t{3000}}) {
+    const auto sender =
+        make_stream_sender(SrtpEngineKind::openssl, profile(), next, kSsrc, {last, 0});
+    const auto receiver = make_srtp_receiver(engine(), profile(), next);
+    receiver->follow(receiver_->indices());
+    for (const int sequence : {3001, 3002}) {
+      OwnedPacket packet = test::rtp(kSsrc, sequence);
+      ASSERT_EQ(sender->protect_rtp(packet.packet), SrtpVerdict::ok);
+      OwnedPacket forged = packet;
+      forged.packet.data[20] ^= 1;
+      EXPECT_EQ(receiver->unprotect_rtp(forged.packet), SrtpVerdict::authentication);
+      EXPECT_EQ(receiver->unprotect_rtp(packet.packet), SrtpVerdict::ok);
+    }
+  }
+}
+
 TEST_P(Srtp, SealsAnEmptyPayload) {
   OwnedPacket packet = test::rtp(kSsrc, 1000, 0);
   ASSERT_EQ(sender_->protect_rtp(packet.packet), SrtpVerdict::ok);
