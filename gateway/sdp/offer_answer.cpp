@@ -162,6 +162,15 @@ const std::string& OfferAnswer::renew_offer() {
   return local_text_;
 }
 
+std::string OfferAnswer::repeat() {
+  if (state_ != State::stable || !established()) return {};
+  next_ = agreed_;
+  next_.direction = next_.written;
+  unsent_ = false;
+  state_ = State::local_offer;
+  return local_text_;
+}
+
 Result<RemoteMedia, Rejection> OfferAnswer::receive_answer(std::string_view sdp) {
   if (state_ != State::local_offer) {
     return fail(Rejection{RejectionReason::wrong_state, "no offer is open"});
@@ -271,6 +280,7 @@ void OfferAnswer::complete(const RemoteMedia& remote) {
 }
 
 void OfferAnswer::publish(const std::vector<Codec>& codecs) {
+  next_.written = next_.direction;
   next_.body = write_body({local_, next_.slots, codecs, next_.direction, next_.setup, next_.bundle,
                            next_.rtcp_mux, next_.crypto});
   local_text_ = numbered(next_.body);

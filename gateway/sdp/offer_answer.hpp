@@ -154,11 +154,10 @@ class OfferAnswer {
   Direction direction() const { return agreed_.direction; }
   /// The text of our last description.
   const std::string& local_text() const { return local_text_; }
-  /// The same, to be sent again: in a refresh.
-  const std::string& repeat() {
-    unsent_ = false;
-    return local_text_;
-  }
+  /// The same as an offer, for a refresh (RFC 4028 §7.4): nothing changes by it, but its answer may
+  /// bring a new address or direction. Of the codecs those that are agreed may be in that. Empty,
+  /// and nothing happens, while an offer is open or before the first exchange is complete.
+  std::string repeat();
   /// webrtc: whether we are the DTLS client; kept over re-offers unless there is a new association
   /// (RFC 8842 §5.3).
   bool dtls_client() const { return agreed_.dtls_client; }
@@ -170,6 +169,7 @@ class OfferAnswer {
     std::optional<RemoteMedia> remote;
     std::vector<Codec> send_codecs, receive_codecs;
     Direction direction = Direction::sendrecv;
+    Direction written = Direction::sendrecv;  ///< the one in `body`
     Setup setup = Setup::none;  ///< as we last wrote it; none: the next offer leaves it open
     bool dtls_client = false;
     bool bundle = false, rtcp_mux = false;

@@ -86,6 +86,7 @@ TEST(RollbackTest, NeverTurnsTheVersionBack) {
   one.rollback();
   EXPECT_EQ(one.local_text(), replaced(agreed, " 1 IN", " 3 IN"));
   EXPECT_EQ(one.repeat(), one.local_text());
+  one.rollback();
   EXPECT_EQ(version_of(one.offer({pcmu()}, Direction::inactive)), 4);
 }
 
