@@ -1,6 +1,7 @@
 #include "call/authenticator.hpp"
 
 #include "sip/endpoint.hpp"
+#include "sip/header.hpp"
 
 #include <algorithm>
 #include <utility>
@@ -57,17 +58,25 @@ std::optional<sip::DigestCredentials> credentials_for(const sip::Message& reques
 
 Authenticator::Authenticator(std::string domain, const std::vector<UserSettings>& users,
                              std::string secret, Random& random, const Credentials* credentials,
-                             bool ask_unknown)
+                             bool ask_unknown, Algorithms algorithms)
     : domain_(std::move(domain)),
       digest_(DigestServer::Settings{.secret = secret_or_fresh(std::move(secret), random)}, random),
       credentials_(credentials),
-      ask_unknown_(ask_unknown) {
+      ask_unknown_(ask_unknown),
+      algorithms_(std::move(algorithms)) {
   for (const UserSettings& user : users)
-    passwords_.emplace(user.name, user.password);
+    users_.emplace(user.name, User{user.password, user.algorithms});
 }
 
 bool Authenticator::is_user(std::string_view name) const {
-  return passwords_.contains(name);
+  return users_.contains(name);
+}
+
+const Authenticator::Algorithms& Authenticator::algorithms_of(std::string_view account) const {
+  static const Algorithms kOfPolicy{sip::DigestAlgorithm::md5};  // its HA1 is one of MD5
+  const auto user = users_.find(account);
+  if (user == users_.end()) return ask_unknown_ ? kOfPolicy : algorithms_;
+  return user->second.algorithms.empty() ? algorithms_ : user->second.algorithms;
 }
 
 Authenticator::Decision Authenticator::authenticate(const sip::Message& request,
@@ -80,7 +89,10 @@ Authenticator::Decision Authenticator::authenticate(const sip::Message& request,
   std::string name;
   if (const auto credentials = credentials_for(request, domain_)) {
     Account account = look_up(*credentials, at);
-    const bool heard_us = ask_unknown_ && digest_.challenged(*credentials);
+    const auto algorithm = credentials->algorithm.value_or(sip::DigestAlgorithm::md5);
+    const auto& offered = algorithms_of(account.name);
+    const bool taken = std::ranges::find(offered, algorithm) != offered.end();
+    const bool heard_us = ask_unknown_ && taken && digest_.challenged(*credentials);
     // Only who has been challenged is asked about, or anybody could make us ask.
     if (!account.ha1 && !account.expired && heard_us) {
       decision.ask = credentials->username;
@@ -92,7 +104,7 @@ Authenticator::Decision Authenticator::authenticate(const sip::Message& request,
       decision.ask = credentials->username;  // the password may be a new one
       return decision;
     }
-    if (account.expired) verdict = Verdict::wrong;
+    if (account.expired || !taken) verdict = Verdict::wrong;
     name = std::move(account.name);
   }
   out.emplace_back(AuthenticationResult{.result = std::string(result_label(verdict)),
@@ -109,9 +121,13 @@ Authenticator::Decision Authenticator::authenticate(const sip::Message& request,
 sip::Message Authenticator::challenge(const sip::Message& request, std::string_view to_tag,
                                       Moment at, bool stale) {
   sip::Message response = sip::make_response(request, 401, to_tag);
-  response.add(
-      sip::HeaderName::www_authenticate,
-      digest_.challenge(domain_, sip::DigestAlgorithm::md5, stale, at.wall_seconds()).text());
+  const auto& offered = algorithms_of(sip::from_of(request).uri.unescaped_user());
+  // One nonce for all of them: whichever is answered, its uses are counted together.
+  sip::DigestChallenge made = digest_.challenge(domain_, offered.front(), stale, at.wall_seconds());
+  for (const sip::DigestAlgorithm algorithm : offered) {
+    made.algorithm = algorithm;
+    response.add(sip::HeaderName::www_authenticate, made.text());
+  }
   return response;
 }
 
@@ -130,10 +146,10 @@ Authenticator::Account Authenticator::look_up(const sip::DigestCredentials& give
                            given.realm, password);
   };
   // Hashed for an unknown user too, so that the time taken tells nothing.
-  const auto found = passwords_.find(account.name);
+  const auto found = users_.find(account.name);
   std::string of_user =
-      ha1(found != passwords_.end() ? std::string_view(found->second) : std::string_view());
-  if (found != passwords_.end()) {
+      ha1(found != users_.end() ? std::string_view(found->second.password) : std::string_view());
+  if (found != users_.end()) {
     account.ha1 = std::move(of_user);
     return account;
   }

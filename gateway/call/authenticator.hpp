@@ -18,14 +18,18 @@
 namespace trunkline::call {
 
 /// Decides who sent a request from a WebSocket: digest with the domain as realm (RFC 3261 §22,
-/// contract "Who may do what"). MD5 only is offered: JsSIP and SIP.js give up on anything else.
+/// RFC 8760, contract "Who may do what").
 class Authenticator {
  public:
+  using Algorithms = std::vector<sip::DigestAlgorithm>;
+
   /// `secret` signs the nonces; replicas share it. Empty: one is made.
   /// `credentials`: those that are valid too; none without. With `ask_unknown` users that are not
-  /// known are left to the policy service.
+  /// known are left to the policy service, which knows MD5 alone. `algorithms`: what is offered and
+  /// taken, in this order; a user may have some of its own.
   Authenticator(std::string domain, const std::vector<UserSettings>& users, std::string secret,
-                Random& random, const Credentials* credentials = nullptr, bool ask_unknown = false);
+                Random& random, const Credentials* credentials = nullptr, bool ask_unknown = false,
+                Algorithms algorithms = {sip::DigestAlgorithm::sha256, sip::DigestAlgorithm::md5});
 
   struct Decision {
     std::string user;                      ///< set when authenticated
@@ -34,15 +38,17 @@ class Authenticator {
     std::string ask;
   };
   /// Wrong password, unknown user and replayed credentials get the same answer: a fresh 401
-  /// challenge without `stale`, which only an expired nonce gets. The user name may be "alice" or
-  /// "alice@domain". Credentials for another realm, of another scheme or algorithm count as none.
+  /// challenge without `stale`, which only an expired nonce gets. So do credentials of an algorithm
+  /// that the user is not offered: nobody in between can make them weaker. The user name may be
+  /// "alice" or "alice@domain". Credentials for another realm, of another scheme or of an algorithm
+  /// that we don't have count as none.
   /// `source` is for the observation only.
   Decision authenticate(const sip::Message& request, std::string_view to_tag, Moment at,
                         std::vector<Observation>& out, std::string_view source);
   bool is_user(std::string_view name) const;
   /// What the policy service said of a digest user name; holds for a minute.
   void learn(const std::string& username, std::string ha1, TimePoint now);
-  /// A 401 to this request.
+  /// A 401 to this request, with a challenge for each algorithm that its sender is offered.
   sip::Message challenge(const sip::Message& request, std::string_view to_tag, Moment at,
                          bool stale);
 
@@ -57,15 +63,22 @@ class Authenticator {
     bool expired = false;
     bool asked_before = false;  ///< the HA1 is the policy service's, and not from just now
   };
+  struct User {
+    std::string password;
+    Algorithms algorithms;  ///< empty: as for all
+  };
   std::string account_of(std::string_view username) const;
+  /// What is offered to this account and taken from it.
+  const Algorithms& algorithms_of(std::string_view account) const;
   Account look_up(const sip::DigestCredentials& credentials, Moment at);
   void forget_learnt(TimePoint now);
 
   std::string domain_;
-  std::map<std::string, std::string, std::less<>> passwords_;
+  std::map<std::string, User, std::less<>> users_;
   sip::DigestServer digest_;
   const Credentials* credentials_;
   bool ask_unknown_;
+  Algorithms algorithms_;
   std::unordered_map<std::string, Learnt> learnt_;
   std::deque<std::pair<TimePoint, std::string>> learnt_order_;  ///< oldest first
 };

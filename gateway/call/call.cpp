@@ -239,7 +239,9 @@ void Call::final_response(Turn& turn, Leg& leg, const sip::ResponseReceived& eve
           sent.request.header(HeaderName::session_expires))
         leg.timer.start(sip::SessionTimer::settled(event.response), turn.at.now);
       if (reoffer_ && reoffer_->client == event.transaction)
-        reoffer_answered(turn, leg, event.response);
+        return reoffer_answered(turn, leg, event.response);
+      if (sent.purpose == Leg::Purpose::refresh && sent.request.method() == Method::invite)
+        refresh_answered(turn, leg, event.response);
       return;
     }
     case Leg::Purpose::info:
@@ -292,6 +294,7 @@ void Call::receive(Turn& turn, LegId id, const sip::RequestFailed& event) {
         leg->kind == Leg::Kind::browser ? EndReason::not_registered : trunk_failure(event.cause);
     Failure failure = Failure::local(reason);
     if (redirected(turn, *leg, sent->second, nullptr, failure)) return;
+    if (!timeout && tried_other_flow(turn, *leg, sent->second, nullptr)) return;
     if (tried_elsewhere(turn, *leg, sent->second, nullptr, failure)) return;
     leg->state = Leg::State::ended;
     return branch_failed(turn, *leg, failure);
@@ -328,6 +331,9 @@ void Call::failed_in_dialog(Turn& turn, Leg& leg, sip::RequestFailed::Cause caus
     fail(turn, digits_->request, failure);
     return digits_.reset();
   }
+  const Leg::Outgoing& sent = leg.outgoing[transaction];
+  const bool offered = sent.request.method() == Method::invite;
+  if (sent.purpose == Leg::Purpose::refresh && offered) leg.rollback(turn);
   if (leg.timer.running() && leg.timer.we_refresh()) leg.timer.postpone(turn.at.now + kTryAgain);
 }
 

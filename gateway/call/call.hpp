@@ -195,6 +195,8 @@ class Call {
   /// Those who still ring have been answered elsewhere.
   void cancel_others(Turn& turn);
   void give_back_trunk(Turn& turn, const Leg& leg);
+  /// Media for a leg that has called us. False: there is no port.
+  static bool give_media(Turn& turn, Leg& leg, std::size_t worker);
   // ---- call_connect.cpp
   void dial(Turn& turn, const Party& party);
   void dial_trunk(Turn& turn, const Party& party);
@@ -210,6 +212,12 @@ class Call {
   void branch_failed(Turn& turn, Leg& leg, const Failure& failure);
   bool retry(Turn& turn, Leg& leg, sip::TransactionId transaction, const sip::Message& response);
   bool take_answer(Turn& turn, Leg& leg, std::string_view sdp);
+  /// The caller's answer, once it is known what the called leg speaks. False: nothing in common.
+  bool agree_with_caller(Turn& turn, const Leg& leg, const std::vector<sdp::Codec>& spoken);
+  /// Of those who ring it is this one: the others need ring no longer.
+  void choose(Turn& turn, const Leg& leg);
+  /// And the call goes on with it, if it and the caller have agreed on something.
+  void chosen(Turn& turn, Leg& leg, bool agreed);
   void answer_caller(Turn& turn, const Leg& from);
   void play_service(Turn& turn);
   bool start_caller_media(Turn& turn, const sip::Message& invite);
@@ -243,6 +251,10 @@ class Call {
   /// null if none came.
   bool tried_elsewhere(Turn& turn, Leg& leg, const Leg::Outgoing& sent,
                        const sip::Message* response, Failure& failure);
+  /// Sends the INVITE of the leg down another flow of the same device (RFC 5626 §7). False: there
+  /// is none.
+  bool tried_other_flow(Turn& turn, Leg& leg, const Leg::Outgoing& sent,
+                        const sip::Message* response);
   void watch_target(Turn& turn, Leg& leg);
   void target_silent(Turn& turn, Leg& leg);
   /// A response of a target that was given up.
@@ -270,6 +282,8 @@ class Call {
   void own_offer_refused(Turn& turn, Leg& leg, const Reoffer& refused, const Failure& failure);
   /// Our direction in an offer to this leg, if we hold it or not.
   sdp::Direction direction_towards(const Leg& leg, bool held) const;
+  /// The 2xx to a refresh by re-INVITE: it bears the answer to a repeated offer.
+  void refresh_answered(Turn& turn, Leg& leg, const sip::Message& response);
   void refresh_refused(Turn& turn, Leg& leg, const Leg::Outgoing& sent, int status);
   bool offer_pending(const Leg& leg) const;
   bool may_offer(const Leg& leg) const;
@@ -355,6 +369,12 @@ class Call {
   void subscribe(Turn& turn, Leg& leg, const sip::RequestReceived& event);
   // ---- call_replaces.cpp
   int replace_refusal(const Leg& old, bool early_only) const;
+  /// The leg of an INVITE that takes the place of `old`.
+  Leg& add_replacement(Turn& turn, const Leg& old, const Leg& party,
+                       const sip::RequestReceived& event);
+  /// An INVITE that takes the place of one who still rings.
+  void pick_up(Turn& turn, const Leg& old, const sip::RequestReceived& event);
+  std::optional<Failure> answer_pick_up(Turn& turn, Leg& leg);
   std::optional<Failure> answer_replacement(Turn& turn, Leg& leg, const Leg& party);
   void replacement_acknowledged(Turn& turn, Leg& leg,
                                 const Result<sdp::RemoteMedia, sdp::Rejection>& answer);

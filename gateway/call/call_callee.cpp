@@ -65,6 +65,7 @@ Callee Call::at_device(Turn& turn, const Binding& binding, const std::string& us
                        std::size_t worker) {
   Leg& leg = add_leg(turn, Leg::Kind::browser, user, side);
   leg.target = binding.target;
+  leg.preloaded_route = binding.path;
   leg.instance = binding.instance;
   leg.contact_user = binding.contact.uri.user;
   leg.registered = binding.contact.uri;
@@ -74,6 +75,16 @@ Callee Call::at_device(Turn& turn, const Binding& binding, const std::string& us
   callee.request_uri.headers.clear();
   callee.to.uri = sip::Uri::sip(user, turn.node.settings.domain);
   return callee;
+}
+
+bool Call::give_media(Turn& turn, Leg& leg, std::size_t worker) {
+  if (leg.kind == Leg::Kind::browser) {
+    leg.media = LegMedia::browser(turn, leg.id, worker, leg.target.remote.ip);
+  } else {
+    leg.media = LegMedia::trunk(turn, leg.id, worker, *turn.node.trunks.find(leg.peer),
+                                leg.target.remote.ip);
+  }
+  return leg.media.has_value();
 }
 
 void Call::cancel_others(Turn& turn) {

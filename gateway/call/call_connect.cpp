@@ -78,13 +78,7 @@ std::vector<sdp::Codec> Call::offered_by_caller(const Node& node) const {
 
 bool Call::start_caller_media(Turn& turn, const sip::Message& invite) {
   Leg& leg = caller();
-  const Trunk* trunk = leg.kind == Leg::Kind::trunk ? turn.node.trunks.find(leg.peer) : nullptr;
-  if (trunk == nullptr) {
-    leg.media = LegMedia::browser(turn, leg.id, worker_, leg.target.remote.ip);
-  } else {
-    leg.media = LegMedia::trunk(turn, leg.id, worker_, *trunk, leg.target.remote.ip);
-    if (!leg.media) return end(turn, Failure::local(EndReason::no_ports)), false;
-  }
+  if (!give_media(turn, leg, worker_)) return end(turn, Failure::local(EndReason::no_ports)), false;
   const std::string_view offer = sdp_of(invite);
   if (offer.empty()) {
     leg.media->open(turn);
@@ -249,13 +243,16 @@ bool Call::take_answer(Turn& turn, Leg& leg, std::string_view text) {
   if (leg.dialog) leg.answered_by = leg.dialog->remote_tag();
   leg.media->update(turn, *remote);
   leg.heard(sdp::ready_direction(*remote));
+  return agree_with_caller(turn, leg, leg.media->sdp().agreed_codecs());
+}
+
+bool Call::agree_with_caller(Turn& turn, const Leg& leg, const std::vector<sdp::Codec>& spoken) {
   Leg& to = caller();
   if (serving() || &to == &leg || (!caller_offer_ && !to.media->sdp().established())) return true;
   if (caller_offer_ && to.answer_sdp.empty()) {
     // Frozen with the first answer: the caller sees the same one in every response (RFC 3261
     // §13.2.1).
-    const auto codecs =
-        sdp::codecs_to_answer(offered_by_caller(turn.node), leg.media->sdp().agreed_codecs());
+    const auto codecs = sdp::codecs_to_answer(offered_by_caller(turn.node), spoken);
     if (codecs.empty()) return false;
     // What an early answer says of its direction is often only about the announcement that plays
     // now.
@@ -295,18 +292,24 @@ void Call::answered(Turn& turn, Leg& leg, const sip::ResponseReceived& event) {
     leg.state = Leg::State::ended;
     return branch_failed(turn, leg, Failure::from_response(500, "2xx without To tag"));
   }
-  const bool first = calling_first_;
-  (first || serving() ? from_ : winner_) = leg.id;
-  ring_until_ = repeat_provisional_at_ = kNever;
   carry_fields_back(turn, leg, event.response);
-  cancel_others(turn);
+  choose(turn, leg);
   const std::string sdp = leg.answer_in(event.response, true);
-  const bool agreed = sdp.empty() ? leg.media->sdp().established() : take_answer(turn, leg, sdp);
+  chosen(turn, leg, sdp.empty() ? leg.media->sdp().established() : take_answer(turn, leg, sdp));
+}
+
+void Call::choose(Turn& turn, const Leg& leg) {
+  (calling_first_ || serving() ? from_ : winner_) = leg.id;
+  ring_until_ = repeat_provisional_at_ = kNever;
+  cancel_others(turn);
+}
+
+void Call::chosen(Turn& turn, Leg& leg, bool agreed) {
   if (!agreed) {
-    view_.from_failed = first;
+    view_.from_failed = calling_first_;
     return end(turn, Failure::local(EndReason::no_codec));
   }
-  if (first) {
+  if (calling_first_) {
     if (leg.identity.privacy.hides_party()) shown_.privacy = leg.identity.privacy;
     leg.identity = shown_;
     targets_.clear();
@@ -416,6 +419,13 @@ void Call::refused(Turn& turn, Leg& leg, const sip::ResponseReceived& event) {
   if (leg.caller) failure.ended_by = EndedBy::caller;
   carry_fields_back(turn, leg, event.response);
   const Leg::Outgoing& sent = leg.outgoing[event.transaction];
+  constexpr int kFlowFailed = 430;
+  if (leg.kind == Leg::Kind::browser && event.response.status() == kFlowFailed) {
+    // RFC 5626 §5.3: a proxy in the way to the device has lost it. The caller does not hear of
+    // that.
+    if (tried_other_flow(turn, leg, sent, &event.response)) return;
+    failure = Failure::local(EndReason::not_registered);
+  }
   if (redirected(turn, leg, sent, &event.response, failure)) return;
   if (tried_elsewhere(turn, leg, sent, &event.response, failure)) return;
   leg.state = Leg::State::ended;

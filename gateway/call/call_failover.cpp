@@ -4,7 +4,7 @@
 #include <algorithm>
 
 // The targets of one trunk after each other (RFC 3263 §4.3): as long as no person was reached, and
-// only for an outcome that is about the target, not about the callee.
+// only for an outcome that is about the target, not about the callee. And the flows of one device.
 namespace trunkline::call {
 namespace {
 
@@ -60,6 +60,27 @@ bool Call::tried_elsewhere(Turn& turn, Leg& leg, const Leg::Outgoing& sent,
     return true;
   }
   return false;
+}
+
+bool Call::tried_other_flow(Turn& turn, Leg& leg, const Leg::Outgoing& sent,
+                            const sip::Message* response) {
+  const auto other =
+      leg.kind == Leg::Kind::browser
+          ? turn.node.registrar.older_flow(leg.peer, leg.instance, leg.target.flow, turn.at.now)
+          : std::nullopt;
+  if (!other) return false;
+  Leg::Outgoing again = sent;
+  sip::Uri uri = other->contact.uri;
+  uri.headers.clear();
+  again.request.set_request_uri(uri.text());
+  again.request.remove(sip::HeaderName::route);
+  for (const std::string& proxy : other->path)
+    again.request.add(sip::HeaderName::route, proxy);
+  leg.preloaded_route = other->path;
+  leg.contact_user = other->contact.uri.user;
+  leg.registered = other->contact.uri;
+  leg.try_at(turn, std::move(again), other->target, response != nullptr ? *response : sent.request);
+  return true;
 }
 
 void Call::watch_target(Turn& turn, Leg& leg) {

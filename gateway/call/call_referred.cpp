@@ -31,8 +31,9 @@ bool wants_no_reports(const sip::Message& request) {
 int Call::refer_refusal(const Leg& leg, const sip::Message& request) const {
   if (!unsupported_options(request).empty()) return 420;
   const Leg* party = partner(leg);
-  // With a service of ours, or before the answer, there is nobody who could be sent on.
-  if (!view_.answered || !joined(leg) || party == nullptr || !party->alive()) return 603;
+  // A service of ours is nobody who could be sent on. Before the answer there is nobody yet.
+  if (view_.answered && serving()) return 603;
+  if (!view_.answered || !joined(leg) || party == nullptr || !party->alive()) return 491;
   if (transfer_ || holding_ || leg.state != Leg::State::confirmed) return 491;
   if (leg.reports.waiting.size() >= kMaxReports || legs_.size() >= kMaxLegs) return 500;
   return 0;

@@ -89,6 +89,11 @@ void Call::prack(Turn& turn, Leg& leg, const sip::RequestReceived& event) {
     // RFC 3262 §3: what it means was never sent, or is acknowledged.
     return turn.respond(event.transaction, leg.response(turn.node, request, rack ? 481 : 400));
   }
+  if (const int refusal = body_refusal(request)) {
+    auto response = leg.response(turn.node, request, refusal);
+    add_accepted_bodies(response);
+    return turn.respond(event.transaction, std::move(response));
+  }
   describe_in_prack(turn, leg, event);
   std::vector<sip::Message> released;
   leg.reliable->acknowledge(*rack, turn.at.now, released);

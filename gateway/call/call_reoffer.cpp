@@ -101,7 +101,7 @@ bool Call::may_offer(const Leg& leg) const {
 }
 
 std::optional<int> Call::glare(const Leg& leg, const sip::Message& request) const {
-  const bool plain_update = request.method() == Method::update && request.body().empty();
+  const bool plain_update = request.method() == Method::update && sdp_of(request).empty();
   if (plain_update)
     return std::nullopt;  // RFC 3311 §5.2: without an offer there is nothing to collide
   // RFC 3311 §5.1: before the final response too, once the first offer has its answer reliably.
@@ -139,9 +139,9 @@ void Call::reoffered(Turn& turn, Leg& leg, const sip::RequestReceived& event) {
     return turn.respond(event.transaction, std::move(response));
   }
   const std::string_view text = sdp_of(request);
-  if (text.empty() && !request.body().empty()) {
-    auto response = leg.response(turn.node, request, 415);
-    response.add(HeaderName::accept, "application/sdp");
+  if (const int refusal = body_refusal(request)) {
+    auto response = leg.response(turn.node, request, refusal);
+    add_accepted_bodies(response);
     return turn.respond(event.transaction, std::move(response));
   }
   if (text.empty()) {
@@ -361,10 +361,22 @@ void Call::own_offer_refused(Turn& turn, Leg& leg, const Reoffer& refused, const
   }
 }
 
+void Call::refresh_answered(Turn& turn, Leg& leg, const sip::Message& response) {
+  const auto answer = leg.media->answered(sdp_of(response));
+  // One that can't be taken leaves the session as it was; it was only to be kept alive.
+  if (!answer) return leg.rollback(turn);
+  leg.media->update(turn, *answer);
+  leg.heard(sdp::ready_direction(*answer));
+  reroute(turn);
+  observe_hold(turn);
+  align(turn);
+}
+
 void Call::refresh_refused(Turn& turn, Leg& leg, const Leg::Outgoing& sent, int status) {
   if (!leg.alive()) return;
   if (status == 481 || status == 408) return lost(turn, leg, EndReason::dialog_lost);
   if (sent.purpose != Leg::Purpose::refresh) return;
+  if (sent.request.method() == Method::invite) leg.rollback(turn);
   if (sent.request.method() == Method::update && (status == 405 || status == 501)) {
     leg.peer_updates = false;
     return leg.timer.postpone(turn.at.now);

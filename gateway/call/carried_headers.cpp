@@ -2,6 +2,7 @@
 
 #include "call/call.hpp"
 #include "call/event_package.hpp"
+#include "sip/body.hpp"
 #include "sip/header.hpp"
 
 #include <algorithm>
@@ -71,7 +72,7 @@ bool is_too_large(const sip::Message& request, const sip::Target& to) {
 
 void add_capabilities(sip::Message& response) {
   response.set(HeaderName::allow, kAllow);
-  response.set(HeaderName::accept, "application/sdp");
+  response.set(HeaderName::accept, sip::kAcceptedBodies);
   response.set(HeaderName::accept_encoding, "identity");
   response.set(HeaderName::supported, kSupported);
   response.set(HeaderName::allow_events, kEvents);

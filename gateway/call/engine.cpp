@@ -144,7 +144,8 @@ Engine::Impl::Impl(Settings settings, MediaResources media, Random& random, Rout
       credentials(node.settings.credentials.secret),
       authenticator(node.settings.domain, node.settings.users, node.settings.digest_secret, random,
                     &credentials,
-                    node.settings.policy.enabled && node.settings.policy.authenticate_users) {
+                    node.settings.policy.enabled && node.settings.policy.authenticate_users,
+                    node.settings.digest_algorithms) {
   for (const TrunkSettings& trunk : node.settings.trunks) {
     if (trunk.registers) registering.try_emplace(trunk.name, TrunkRegistration(trunk, random));
     if (trunk.registers || trunk.options_interval > Duration::zero()) trunks_at = {};

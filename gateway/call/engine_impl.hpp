@@ -83,6 +83,8 @@ struct Engine::Impl final : MetricSource {
   void in_dialog(Turn& turn, const sip::RequestReceived& event, LegId leg);
   void from_browser(Turn& turn, const sip::RequestReceived& event);
   void from_trunk(Turn& turn, const sip::RequestReceived& event);
+  /// Refuses a REGISTER that nobody could send; true if it did.
+  bool unregistrable(Turn& turn, const sip::RequestReceived& event);
   void register_user(Turn& turn, const sip::RequestReceived& event, const std::string& user);
   void out_of_dialog(Turn& turn, const sip::RequestReceived& event, const Caller& caller);
   void invite(Turn& turn, const sip::RequestReceived& event, const Caller& caller);

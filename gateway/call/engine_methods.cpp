@@ -43,10 +43,12 @@ int Engine::Impl::invite_refusal(const Caller& caller, const Party& party, TimeP
 }
 
 void Engine::Impl::options(Turn& turn, const sip::RequestReceived& event, const Caller& caller) {
-  // RFC 3261 §11.2: the answer that an INVITE would get. One that names nobody, or us, asks about
-  // ourselves.
+  // RFC 3261 §11.2: the answer that an INVITE would get. One that names nobody, or us, or that may
+  // go no farther (§11), asks about ourselves: many a carrier's ping is such.
   const std::string dialled = dialled_by(caller, *sip::Uri::parse(event.request.request_uri()));
-  const bool about_us = dialled.empty() || dialled == kContactUser;
+  const bool last_hop =
+      sip::parse_delta_seconds(event.request.header(HeaderName::max_forwards).value_or("")) == 0u;
+  const bool about_us = dialled.empty() || dialled == kContactUser || last_hop;
   const Party party =
       about_us ? Party{{Destination::Kind::service, {}}, {}} : called(caller, dialled, turn.at.now);
   const int refusal = invite_refusal(caller, party, turn.at.now);

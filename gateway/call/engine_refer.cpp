@@ -51,8 +51,12 @@ Leg* Engine::Impl::leg_in_dialog(std::string_view call_id, std::string_view loca
   if (known == node.dialogs.end()) return nullptr;
   Call* call = call_of(known->second);
   Leg* leg = call != nullptr ? call->find(known->second) : nullptr;
-  const bool same = leg != nullptr && leg->dialog && leg->dialog->remote_tag() == remote_tag;
-  return same ? leg : nullptr;
+  if (leg == nullptr) return nullptr;
+  // While it rings each of its forks has a dialog; afterwards those not chosen are over.
+  const sip::Dialog* dialog = leg->state == Leg::State::inviting ? leg->dialog_with(remote_tag)
+                              : leg->dialog                      ? &*leg->dialog
+                                                                 : nullptr;
+  return dialog != nullptr && dialog->remote_tag() == remote_tag ? leg : nullptr;
 }
 
 void Engine::Impl::name_attended(std::string_view text, const Leg& leg, Referral& wanted) {

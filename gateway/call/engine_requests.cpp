@@ -1,5 +1,6 @@
 #include "base/log.hpp"
 #include "call/engine_impl.hpp"
+#include "sip/body.hpp"
 #include "sip/endpoint.hpp"
 
 #include <algorithm>
@@ -107,6 +108,7 @@ void Engine::Impl::in_dialog(Turn& turn, const sip::RequestReceived& event, LegI
 }
 
 void Engine::Impl::from_browser(Turn& turn, const sip::RequestReceived& event) {
+  if (event.request.method() == Method::register_ && unregistrable(turn, event)) return;
   const std::string to_tag = node.random.token(12);
   auto decision = authenticator.authenticate(event.request, to_tag, turn.at, turn.out.observations,
                                              event.source.remote.text());
@@ -133,17 +135,30 @@ void Engine::Impl::from_trunk(Turn& turn, const sip::RequestReceived& event) {
   out_of_dialog(turn, event, {Caller::Kind::trunk, trunk->settings.name});
 }
 
+bool Engine::Impl::unregistrable(Turn& turn, const sip::RequestReceived& event) {
+  const auto refused = [&](int status, std::string_view why, const std::string& detail,
+                           const std::vector<std::pair<HeaderName, std::string>>& headers = {}) {
+    refuse(turn, event, status, why, detail, headers);
+    return true;
+  };
+  // RFC 3261 §10.3, steps 1 and 2: they come before the question who asks. The Request-URI may name
+  // the gateway by any of its names; the address of record says whose location is meant.
+  const auto uri = sip::Uri::parse(event.request.request_uri());
+  if (!uri || uri->scheme == sip::Uri::Scheme::other)
+    return refused(416, "no_route", "unknown URI scheme");
+  const sip::Uri aor = sip::to_of(event.request).uri;
+  if (!aor.is_sip()) return refused(400, "auth", "the address of record is no SIP URI");
+  if (!same_host(aor.host, node.settings.domain))
+    return refused(404, "auth", "not a user of this domain");
+  const auto missing = unsupported_options(event.request);
+  return !missing.empty() &&
+         refused(420, "extension", missing, {{HeaderName::unsupported, missing}});
+}
+
 void Engine::Impl::register_user(Turn& turn, const sip::RequestReceived& event,
                                  const std::string& user) {
-  const sip::Uri aor = sip::to_of(event.request).uri;
-  if (!aor.is_sip()) return refuse(turn, event, 400, "auth", "the address of record is no SIP URI");
-  if (!same_host(aor.host, node.settings.domain))
-    return refuse(turn, event, 404, "auth", "not a user of this domain");
-  if (aor.unescaped_user() != user)
+  if (sip::to_of(event.request).uri.unescaped_user() != user)
     return refuse(turn, event, 403, "auth", user + " may register only itself");
-  if (const auto missing = unsupported_options(event.request); !missing.empty()) {
-    return refuse(turn, event, 420, "extension", missing, {{HeaderName::unsupported, missing}});
-  }
   auto response = node.registrar.receive(event.request, user, event.source, turn.at,
                                          node.random.token(12), turn.out.observations);
   const bool ok = response.status() == 200;
@@ -174,6 +189,8 @@ void Engine::Impl::out_of_dialog(Turn& turn, const sip::RequestReceived& event,
   if (const auto missing = unsupported_options(event.request); !missing.empty()) {
     return refuse(turn, event, 420, "extension", missing, {{HeaderName::unsupported, missing}});
   }
+  if (event.request.method() != Method::invite && event.request.count(HeaderName::replaces) > 0)
+    return refuse(turn, event, 400, "replaces", "Replaces in another request than INVITE");
   switch (event.request.method()) {
     case Method::options:
       return options(turn, event, caller);
@@ -219,16 +236,13 @@ bool Engine::Impl::unacceptable(Turn& turn, const sip::RequestReceived& event) {
       hops && sip::parse_delta_seconds(*hops) == 0) {
     return refuse(turn, event, 483, "hops"), true;
   }
-  if (!request.body().empty() && sdp_of(request).empty()) {
-    refuse(turn, event, 415, "media_type",
+  if (const int refusal = body_refusal(request)) {
+    using Headers = std::vector<std::pair<HeaderName, std::string>>;
+    const Headers taken{{HeaderName::accept, std::string(sip::kAcceptedBodies)},
+                        {HeaderName::accept_encoding, "identity"}};
+    refuse(turn, event, refusal, "media_type",
            std::string(request.header(HeaderName::content_type).value_or("")),
-           {{HeaderName::accept, "application/sdp"}, {HeaderName::accept_encoding, "identity"}});
-    return true;
-  }
-  const auto encoding = request.header(HeaderName::content_encoding);
-  if (encoding && *encoding != "identity" && !encoding->empty()) {
-    refuse(turn, event, 415, "media_type", std::string(*encoding),
-           {{HeaderName::accept_encoding, "identity"}});
+           refusal == 415 ? taken : Headers{});
     return true;
   }
   if (const auto missing = Privacy::of(request).unsatisfiable(); !missing.empty())

@@ -1,6 +1,7 @@
 #include "call/leg.hpp"
 
 #include "call/session_identifier.hpp"
+#include "sip/body.hpp"
 #include "sip/endpoint.hpp"
 #include "sip/syntax.hpp"
 
@@ -15,12 +16,20 @@ namespace {
 constexpr Duration kMediaPatience =
     seconds{30};  // for the ICE restart of a browser that came back without its media
 
-bool is_supported(std::string_view tag) {
-  sip::ListCursor tags(kSupported);
+bool lists(std::string_view list, std::string_view tag) {
+  sip::ListCursor tags(list);
   while (const auto known = tags.next()) {
     if (sip::equals_ignoring_case(*known, tag)) return true;
   }
   return false;
+}
+
+bool is_supported(std::string_view tag) {
+  return lists(kSupported, tag);
+}
+
+bool is_known_to_registrar(std::string_view tag) {
+  return lists("outbound, path, gruu", tag);
 }
 }  // namespace
 
@@ -28,7 +37,7 @@ std::string unsupported_options(const sip::Message& request) {
   std::string missing;
   for (const auto tag : request.headers(HeaderName::require)) {
     const bool known =
-        is_supported(tag) || (request.method() == Method::register_ && tag == "outbound");
+        is_supported(tag) || (request.method() == Method::register_ && is_known_to_registrar(tag));
     if (known || tag.empty()) continue;
     if (!missing.empty()) missing += ", ";
     missing += tag;
@@ -237,7 +246,9 @@ sip::TransactionId Leg::send_reinvite(Turn& turn, std::string_view sdp) {
 
 void Leg::send_refresh(Turn& turn) {
   if (!peer_updates) {
-    send(turn, Purpose::refresh, reinvite(turn, media->sdp().repeat()));
+    const std::string text = media->sdp().repeat();
+    media->keep_offer();
+    send(turn, Purpose::refresh, reinvite(turn, text));
     return;
   }
   sip::Message request = dialog->request(Method::update);
@@ -422,10 +433,28 @@ std::string warning_of(const Failure& failure, std::string_view agent) {
 }
 
 std::string_view sdp_of(const sip::Message& message) {
-  const auto type = message.header(HeaderName::content_type);
-  if (!type || message.body().empty()) return {};
-  const auto parsed = sip::MediaType::parse(*type);
-  return parsed && parsed->is("application/sdp") ? message.body() : std::string_view{};
+  return sip::read_body(message).description;
+}
+
+int body_refusal(const sip::Message& request) {
+  const auto encoding = request.header(HeaderName::content_encoding);
+  if (encoding && !encoding->empty() && !sip::equals_ignoring_case(*encoding, "identity"))
+    return 415;
+  switch (sip::read_body(request).verdict) {
+    case sip::BodyReading::Verdict::good:
+      return 0;
+    case sip::BodyReading::Verdict::unknown:
+      return 415;
+    case sip::BodyReading::Verdict::malformed:
+      return 400;
+  }
+  return 0;
+}
+
+void add_accepted_bodies(sip::Message& refusal) {
+  if (refusal.status() != 415) return;
+  refusal.add(HeaderName::accept, sip::kAcceptedBodies);
+  refusal.add(HeaderName::accept_encoding, "identity");
 }
 
 }  // namespace trunkline::call

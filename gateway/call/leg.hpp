@@ -135,7 +135,7 @@ class Leg {
     std::optional<Failure> best_refusal;
   };
   Failover failover;
-  std::vector<std::string> preloaded_route;  ///< Route of our INVITE (RFC 3608 §6.1)
+  std::vector<std::string> preloaded_route;  ///< Route of our INVITE (RFC 3608 §6.1, RFC 3327 §5.3)
   std::optional<sip::DigestClient> digest;
   bool peer_updates = false;  ///< the peer's Allow lists UPDATE
   bool peer_refers = false;   ///< it may take REFER, as far as it has said
@@ -331,5 +331,10 @@ std::string incompatible_format(std::string_view agent);
 std::string warning_of(const Failure& failure, std::string_view agent);
 /// The session description in a message; empty when it has none.
 std::string_view sdp_of(const sip::Message& message);
+/// Why the body of an INVITE, UPDATE or PRACK can't be taken: 400, 415; 0: it can (RFC 3261 §8.2.3,
+/// RFC 5621 §5.2).
+int body_refusal(const sip::Message& request);
+/// What a 415 says of what would be taken (RFC 3261 §21.4.13); nothing on others.
+void add_accepted_bodies(sip::Message& refusal);
 
 }  // namespace trunkline::call

@@ -16,7 +16,7 @@ Node::Node(Settings s, MediaResources m, Random& r)
       random(r),
       trunks(settings.trunks),
       gruus(settings.domain, random),
-      registrar(settings.registrar, gruus),
+      registrar(settings.registrar, gruus, "<sip:" + settings.domain + ";transport=ws;lr>"),
       worker_legs_(media.workers.size(), 0) {
   for (const auto& worker : media.workers) {
     auto& pools = ports_.emplace_back();

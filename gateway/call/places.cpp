@@ -12,7 +12,8 @@ std::vector<Place> places_of(Node& node, const Party& party, TimePoint now) {
   const std::string& name = party.destination.name;
   if (party.destination.kind == Destination::Kind::user) {
     for (const Binding& binding : node.registrar.find(name, now)) {
-      Place place{{Caller::Kind::user, name}, binding.target, binding.contact.uri, {}};
+      Place place{
+          {Caller::Kind::user, name}, binding.target, binding.contact.uri, {}, binding.path};
       place.request_uri.headers.clear();
       place.to.uri = sip::Uri::sip(name, node.settings.domain);
       places.push_back(std::move(place));
@@ -23,7 +24,7 @@ std::vector<Place> places_of(Node& node, const Party& party, TimePoint now) {
   const Trunk* trunk = node.trunks.find(name);
   const auto target = trunk != nullptr && trunk->enabled ? Trunks::target(*trunk) : std::nullopt;
   if (!target) return places;
-  Place place{{Caller::Kind::trunk, name}, *target, request_uri_at(*trunk, party.number), {}};
+  Place place{{Caller::Kind::trunk, name}, *target, request_uri_at(*trunk, party.number), {}, {}};
   place.to.uri = to_at(*trunk, party.number);
   places.push_back(std::move(place));
   return places;
@@ -62,6 +63,8 @@ sip::Message fresh_request(Node& node, const sip::Message& original, const Place
   for (const std::string& value : shown.asserted)
     request.add(HeaderName::p_asserted_identity, value);
   if (!shown.privacy.empty()) request.add(HeaderName::privacy, shown.privacy);
+  for (const std::string& proxy : place.route)
+    request.add(HeaderName::route, proxy);
   return request;
 }
 

@@ -17,6 +17,7 @@ struct Place {
   sip::Target target;
   sip::Uri request_uri;
   sip::NameAddress to;
+  std::vector<std::string> route;  ///< of a device: its Path (RFC 3327)
 };
 
 /// All places of a party: each device of a user's, the last registered first, or the trunk. Empty:

@@ -30,6 +30,8 @@ namespace {
 constexpr std::size_t kMaxContactSize = 2048;  ///< octets
 constexpr std::size_t kMaxUserAgentSize = 256;
 constexpr std::size_t kMaxCallIdSize = 512;
+constexpr std::size_t kMaxPath = 8;  ///< proxies between a client and us
+constexpr std::size_t kMaxPathSize = 2048;
 constexpr std::uint32_t kRetryAfterSeconds = 30;
 /// RFC 3261 §10.2.1.1: what a malformed interval counts as, and §10.3 step 7: what is never too
 /// brief.
@@ -101,17 +103,34 @@ std::uint32_t reg_id_of(const sip::NameAddress& contact) {
   return number && *number <= kMaxRegId ? *number : 0;
 }
 
-/// RFC 5626 §6. Only a browser that is connected to us directly has a flow that we can keep: a
-/// second Via means a proxy whose Path would be needed.
-bool keeps_flow(const sip::Message& request, const std::vector<std::string_view>& contacts) {
-  if (!sip::has_token(request, HeaderName::supported, "outbound") ||
-      request.count(HeaderName::via) > 1)
-    return false;
+/// RFC 5626 §4.2.1: the client wants its binding to keep to its flow.
+bool asks_for_flow(const sip::Message& request, const std::vector<std::string_view>& contacts) {
+  if (!sip::has_token(request, HeaderName::supported, "outbound")) return false;
   return std::ranges::any_of(contacts, [](std::string_view value) {
     const auto contact = sip::NameAddress::parse(value);
     return contact && !sip::unquote(contact->parameter("+sip.instance")).empty() &&
            reg_id_of(*contact) != 0;
   });
+}
+
+/// RFC 5626 §6: a second Via means a proxy at the other end of the client's flow, which says in the
+/// Path that it added first whether it keeps it.
+bool first_hop_keeps_flow(const sip::Message& request) {
+  if (request.count(HeaderName::via) < 2) return true;
+  const auto path = request.headers(HeaderName::path);
+  const auto first = path.empty() ? Result<sip::NameAddress>(fail("no Path"))
+                                  : sip::NameAddress::parse(path.back());
+  return first && first->uri.has_parameter("ob");
+}
+
+bool is_good_path(const std::vector<std::string_view>& path) {
+  std::size_t size = 0;
+  for (const std::string_view value : path) {
+    const auto proxy = sip::NameAddress::parse(value);
+    if (!proxy || proxy->wildcard || !proxy->uri.is_sip()) return false;
+    size += value.size();
+  }
+  return path.size() <= kMaxPath && size <= kMaxPathSize;
 }
 
 Gruus::Device device_of(const Binding& binding) {
@@ -131,8 +150,10 @@ sip::Message Registrar::receive(const sip::Message& request, const std::string& 
   on_deadline(at.now, out);
   const auto contacts = request.headers(HeaderName::contact);
   Change change;
-  std::optional<Refusal> refusal;
-  if (is_removal_of_all(contacts)) {
+  std::optional<Refusal> refusal = judge(request, contacts);
+  if (refusal) {
+    // Nothing is looked at.
+  } else if (is_removal_of_all(contacts)) {
     refusal = remove_all(request, user, change);
   } else if (!contacts.empty()) {
     refusal = update(request, contacts, user, source, at, change);
@@ -151,11 +172,25 @@ sip::Message Registrar::receive(const sip::Message& request, const std::string& 
   sip::Message response = sip::make_response(request, 200, to_tag);
   list_bindings(user, at.now, with_gruus, response);
   response.add(HeaderName::date, sip::date_text(at.wall));
-  if (keeps_flow(request, contacts)) {
+  for (const std::string_view proxy : request.headers(HeaderName::path))
+    response.add(HeaderName::path, proxy);
+  if (!service_route_.empty()) response.add(HeaderName::service_route, service_route_);
+  if (asks_for_flow(request, contacts)) {
     response.add(HeaderName::supported, "outbound");
     response.add(HeaderName::require, "outbound");
   }
   return response;
+}
+
+std::optional<Registrar::Refusal> Registrar::judge(const sip::Message& request,
+                                                   const std::vector<std::string_view>& contacts) {
+  const auto path = request.headers(HeaderName::path);
+  if (!is_good_path(path)) return Refusal{400, "Bad Path"};
+  // RFC 3327 §5.3: who would not see what has been put into its way is not registered.
+  if (!path.empty() && !sip::has_token(request, HeaderName::supported, "path"))
+    return Refusal{420, {}, std::pair(HeaderName::unsupported, std::string("path"))};
+  if (asks_for_flow(request, contacts) && !first_hop_keeps_flow(request)) return Refusal{439};
+  return std::nullopt;
 }
 
 /// RFC 5627 §5.3: each registration of a device makes it a new temporary URI.
@@ -257,6 +292,8 @@ Result<Registrar::Wish, Registrar::Refusal> Registrar::read(const sip::Message& 
   // A URI with header fields would let a user inject a Route into calls to him (RFC 4475 §3.3.14).
   if (!contact || !contact->uri.is_sip() || !contact->uri.headers.empty())
     return fail(Refusal{400, "Bad Contact"});
+  // RFC 5627 §5.1: it would lead to itself.
+  if (gruus_->is_gruu(contact->uri)) return fail(Refusal{403, "Contact Is a GRUU"});
   if (value.size() > kMaxContactSize || call_id.size() > kMaxCallIdSize)
     return fail(Refusal{400, "Contact Too Long"});
   Wish wish;
@@ -270,6 +307,8 @@ Result<Registrar::Wish, Registrar::Refusal> Registrar::read(const sip::Message& 
   binding.user = user;
   binding.contact_text = contact_text_of(value, *contact);
   binding.target = source;
+  for (const std::string_view proxy : request.headers(HeaderName::path))
+    binding.path.emplace_back(proxy);
   binding.instance = sip::unquote(contact->parameter("+sip.instance"));
   if (!binding.instance.empty()) binding.reg_id = reg_id_of(*contact);
   binding.call_id = call_id;
@@ -340,6 +379,23 @@ std::vector<Binding> Registrar::find(std::string_view user, TimePoint now) const
     if (binding->expires > now && !shadowed) live.push_back(*binding);
   }
   return live;
+}
+
+std::optional<Binding> Registrar::older_flow(std::string_view user, std::string_view instance,
+                                             FlowId failed, TimePoint now) const {
+  const auto found = bindings_.find(user);
+  if (found == bindings_.end() || instance.empty()) return std::nullopt;
+  const std::vector<Binding>& all = found->second;
+  const auto is_failed = [&](const Binding& binding) {
+    return binding.instance == instance && binding.target.flow == failed;
+  };
+  auto binding = std::find_if(all.rbegin(), all.rend(), is_failed);
+  if (binding == all.rend()) binding = all.rbegin();  // it has been taken away already
+  for (; binding != all.rend(); ++binding) {
+    if (binding->instance == instance && !is_failed(*binding) && binding->expires > now)
+      return *binding;
+  }
+  return std::nullopt;
 }
 
 void Registrar::flow_closed(FlowId flow, std::vector<Observation>& out) {

@@ -24,7 +24,9 @@ struct Binding {
   std::string user;
   sip::NameAddress contact;  ///< as registered; `contact_text` is what the 200 echoes
   std::string contact_text;
-  sip::Target target;    ///< the flow that it registered on: requests go nowhere else
+  sip::Target target;  ///< the flow that it registered on: requests go nowhere else
+  /// The way to it from the end of the flow (RFC 3327): Route of what is sent to it.
+  std::vector<std::string> path;
   std::string instance;  ///< +sip.instance, without quotes; empty if absent
   std::uint32_t reg_id = 0;
   std::string call_id;
@@ -41,15 +43,19 @@ Registration describe(const Binding& binding);
 /// and reg-id). Sans I/O.
 class Registrar {
  public:
-  /// `gruus` outlives it.
-  Registrar(RegistrarSettings settings, Gruus& gruus) : settings_(settings), gruus_(&gruus) {}
+  /// `gruus` outlives it. `service_route`: what the requests of a user name as their route (RFC
+  /// 3608 §6.2); none: empty.
+  Registrar(RegistrarSettings settings, Gruus& gruus, std::string service_route = {})
+      : settings_(settings), gruus_(&gruus), service_route_(std::move(service_route)) {}
 
   /// Processes an authenticated REGISTER of `user` (whose AOR the To already is) and gives the
   /// response: 200 with all bindings, each with `expires`, as JsSIP and SIP.js match them; 400 for
-  /// a bad `*`; 403 for too many contacts; 423 with Min-Expires; 500 for an out-of-order CSeq; 503
-  /// with Retry-After when full. All or nothing. `Require: outbound` when the binding keeps to the
-  /// flow it came on because the client asked for that (RFC 5626 §6). A client that supports GRUU
-  /// gets those of its devices (RFC 5627 §5.3). Path is not taken.
+  /// a bad `*`; 403 for too many contacts, and for one that is a GRUU of ours; 420 for a Path that
+  /// the client does not support (RFC 3327 §5.3); 423 with Min-Expires; 439 if the proxy that the
+  /// client is connected to keeps no flow; 500 for an out-of-order CSeq; 503 with Retry-After when
+  /// full. All or nothing. `Require: outbound` when the binding keeps to the flow it came on
+  /// because the client asked for that (RFC 5626 §6). A client that supports GRUU gets those of its
+  /// devices (RFC 5627 §5.3). Path comes back.
   sip::Message receive(const sip::Message& request, const std::string& user,
                        const sip::Target& source, Moment at, std::string_view to_tag,
                        std::vector<Observation>& out);
@@ -57,6 +63,10 @@ class Registrar {
   /// The live bindings of a user, most recently registered first; of each instance only the newest
   /// reg-id.
   std::vector<Binding> find(std::string_view user, TimePoint now) const;
+  /// Another way to a device whose flow has failed: the newest flow that it has registered before
+  /// that one (RFC 5626 §7).
+  std::optional<Binding> older_flow(std::string_view user, std::string_view instance, FlowId failed,
+                                    TimePoint now) const;
   /// The flow is gone: its bindings can't be reached any more and are removed (a binding that has
   /// since moved to another flow is not touched).
   void flow_closed(FlowId flow, std::vector<Observation>& out);
@@ -80,6 +90,9 @@ class Registrar {
   void mint_gruus(const std::vector<std::string_view>& contacts, const std::string& user);
   void list_bindings(std::string_view user, TimePoint now, bool with_gruus,
                      sip::Message& response) const;
+  /// What is refused whatever the contacts are.
+  static std::optional<Refusal> judge(const sip::Message& request,
+                                      const std::vector<std::string_view>& contacts);
   std::optional<Refusal> remove_all(const sip::Message& request, const std::string& user,
                                     Change& change) const;
   std::optional<Refusal> update(const sip::Message& request,
@@ -96,6 +109,7 @@ class Registrar {
 
   RegistrarSettings settings_;
   Gruus* gruus_;
+  std::string service_route_;
   std::map<std::string, std::vector<Binding>, std::less<>>
       bindings_;  ///< of a user, the last registered last
   std::set<std::pair<TimePoint, std::string>>

@@ -3,6 +3,7 @@
 #include "base/time.hpp"
 #include "media/api.hpp"
 #include "sdp/offer_answer.hpp"
+#include "sip/digest.hpp"
 #include "sip/effects.hpp"
 #include "sip/uri.hpp"
 
@@ -30,6 +31,8 @@ struct UserSettings {
   std::string name, password;
   /// What trunks may see of it instead of its name; the first one unless it prefers another.
   std::vector<std::string> numbers{};
+  /// What its credentials may be made with, in the order of the challenges; empty: as for all.
+  std::vector<sip::DigestAlgorithm> algorithms{};
 };
 
 /// An address of ours for media: what is bound, and what peers are told.
@@ -129,6 +132,10 @@ struct Settings {
   std::vector<ContactAddress> contacts;
   std::vector<std::string> browser_codecs{"PCMU", "PCMA", "opus", "G722"};
   std::string digest_secret;  ///< nonces of all replicas; made at start when empty
+  /// What users are challenged with, the best one first (RFC 8760 §2.3). JsSIP and SIP.js know MD5
+  /// alone, and of several challenges they read the last.
+  std::vector<sip::DigestAlgorithm> digest_algorithms{sip::DigestAlgorithm::sha256,
+                                                      sip::DigestAlgorithm::md5};
   RegistrarSettings registrar;
   PolicySettings policy;
   CredentialSettings credentials;

@@ -19,6 +19,7 @@ constexpr std::array<Words, 4> kIdentities{"none", "assert", "accept", "trusted"
 constexpr std::array<Words, 4> kDiversions{"none", "diversion", "history-info", "both"};
 constexpr std::array<Words, 3> kNumberForms{"sip", "phone", "tel"};
 constexpr std::array<Words, 4> kMediaSources{"pinned", "same-host", "subnet", "learn"};
+constexpr std::array<Words, 2> kDigestAlgorithms{"MD5", "SHA-256"};
 constexpr std::array<Words, 4> kCodecs{"PCMU", "PCMA", "opus", "G722"};
 constexpr std::array<Words, 2> kStores{"memory", "redis"};
 constexpr std::array<Words, 6> kLevels{"trace", "debug", "info", "warn", "error", "off"};
@@ -258,6 +259,21 @@ constexpr std::array kUser{
         .shape = Shape::list,
         .minimum = 1,
         .maximum = 64},
+    Key{.name = "algorithms",
+        .kind = choice,
+        .doc = "What this user's credentials may be made with; default: those of digest.",
+        .shape = Shape::list,
+        .choices = kDigestAlgorithms},
+};
+constexpr std::array kDigest{
+    Key{.name = "algorithms",
+        .kind = choice,
+        .doc =
+            "What users are challenged with, in this order (RFC 8760), and nothing else is taken. "
+            "JsSIP and SIP.js know MD5 alone, and read the last challenge alone.",
+        .standard = "SHA-256, MD5",
+        .shape = Shape::list,
+        .choices = kDigestAlgorithms},
 };
 constexpr std::array kCredentials{
     Key{.name = "secret",
@@ -581,6 +597,10 @@ constexpr std::array kFile{
         .doc = "Browser users with a password.",
         .shape = Shape::list,
         .members = kUser},
+    Key{.name = "digest",
+        .kind = section,
+        .doc = "How users show who they are (RFC 7616).",
+        .members = kDigest},
     Key{.name = "credentials",
         .kind = section,
         .doc = "Short-lived credentials.",

@@ -60,6 +60,31 @@ void build_policy(const Build& build) {
   build.config.policy = std::move(settings);
 }
 
+/// In the order of the file, each once.
+std::vector<sip::DigestAlgorithm> digest_algorithms(const Build& build, const Value& key) {
+  using sip::DigestAlgorithm;
+  std::vector<DigestAlgorithm> algorithms;
+  for (const Value& item : key.items) {
+    const auto one = item.text == "MD5" ? DigestAlgorithm::md5 : DigestAlgorithm::sha256;
+    if (std::ranges::find(algorithms, one) != algorithms.end())
+      build.wrong(item, "\"" + item.text + "\" is given twice", "give each algorithm once");
+    algorithms.push_back(one);
+  }
+  if (key.present && algorithms.empty()) build.wrong(key, "is empty", "give MD5, SHA-256 or both");
+  return algorithms;
+}
+
+void build_digest(const Build& build) {
+  const Value& key = build.file["digest"]["algorithms"];
+  auto& algorithms = build.config.gateway.call.digest_algorithms;
+  algorithms = digest_algorithms(build, key);
+  const bool md5 = std::ranges::find(algorithms, sip::DigestAlgorithm::md5) != algorithms.end();
+  if (build.file["policy"]["authenticate_users"].is_true() && !md5) {
+    build.wrong(key, "lacks MD5, of which the HA1 of the policy service is",
+                "add MD5, or give those who need better their own algorithms in users");
+  }
+}
+
 void build_credentials(const Build& build) {
   const Value& credentials = build.file["credentials"];
   build.config.gateway.call.digest_secret = credentials["secret"].text;
@@ -83,7 +108,9 @@ void Build::notice(const Value& at, std::string_view what) const {
 void build_users(const Build& build) {
   auto& users = build.config.gateway.call.users;
   for (const Value& key : build.file["users"].items) {
-    call::UserSettings user{.name = key["name"].text, .password = key["password"].text};
+    call::UserSettings user{.name = key["name"].text,
+                            .password = key["password"].text,
+                            .algorithms = digest_algorithms(build, key["algorithms"])};
     if (std::ranges::find(users, user.name, &call::UserSettings::name) != users.end()) {
       build.wrong(key["name"], "\"" + user.name + "\" is given twice", "give each user one entry");
     }
@@ -114,6 +141,7 @@ void build_node(const Build& build) {
   build_limits(build);
   build_store(build);
   build_policy(build);
+  build_digest(build);
   build_credentials(build);
 }
 

@@ -61,11 +61,49 @@ TEST_F(Access, ABrowserIsChallengedForEveryRequestOfItsOwn) {
   Peer& alice = world.browser("alice");
   for (const Method method :
        {Method::invite, Method::options, Method::register_, Method::message}) {
-    const auto response = answer_to(alice, request(method));
+    auto made = request(method);
+    if (method == Method::register_) made.set(HeaderName::to, "<sip:alice@example.test>");
+    const auto response = answer_to(alice, std::move(made));
     EXPECT_EQ(response.status(), 401);
-    EXPECT_THAT(std::string(response.header(HeaderName::www_authenticate).value_or("")),
-                HasSubstr("MD5"));
+    EXPECT_THAT(response.headers(HeaderName::www_authenticate),
+                testing::Contains(HasSubstr("algorithm=MD5")));
   }
+}
+
+// RFC 3261 §10.3: a REGISTER for another domain gets 404, for another user 403 [register-domain]
+TEST_F(Access, AUserRegistersInItsDomainAndAsItself) {
+  Peer& alice = world.browser("alice");
+  const auto registration = [&](std::string_view from, std::string_view to) {
+    auto made = sip::Message::request(Method::register_, "sip:example.test");
+    made.add(HeaderName::from, "<sip:" + std::string(from) + ">;tag=x");
+    made.add(HeaderName::to, "<" + std::string(to) + ">");
+    made.add(HeaderName::call_id, "c" + std::to_string(++calls_));
+    made.add(HeaderName::cseq, "1 REGISTER");
+    made.add(HeaderName::contact, "<sip:alice@abc.invalid;transport=ws>");
+    return made;
+  };
+  EXPECT_EQ(answer_to(alice, registration("alice@example.test", "sip:alice@other.test")).status(),
+            404)
+      << "before it is asked who that is";
+  EXPECT_EQ(answer_to(alice, registration("alice@example.test", "tel:1001")).status(), 400);
+  auto scheme = registration("alice@example.test", "sip:alice@example.test");
+  scheme.set_request_uri("http://example.test");
+  EXPECT_EQ(answer_to(alice, std::move(scheme)).status(), 416);
+  auto required = registration("alice@example.test", "sip:alice@example.test");
+  required.add(HeaderName::require, "outbound, novelty");
+  const auto extension = answer_to(alice, std::move(required));
+  EXPECT_EQ(extension.status(), 420);
+  EXPECT_EQ(extension.header(HeaderName::unsupported), "novelty");
+  const auto authenticated = [&](std::string_view from, std::string_view to) {
+    const auto first = alice.send(registration(from, to));
+    const auto second = world.answer_challenge(alice, first, "alice");
+    const auto response = alice.take_response(200, second);
+    return response ? response->response.status() : 0;
+  };
+  EXPECT_EQ(authenticated("alice@example.test", "sip:bob@example.test"), 403);
+  EXPECT_EQ(authenticated("bob@example.test", "sip:alice@example.test"), 403);
+  EXPECT_EQ(authenticated("alice@other.test", "sip:alice@example.test"), 403);
+  EXPECT_EQ(authenticated("alice@example.test", "sip:alice@EXAMPLE.test"), 200);
 }
 
 // RFC 3261 §26.3.2.1: a user speaks for itself only [from-is-user]
@@ -119,7 +157,8 @@ TEST_F(Access, ABodyThatIsNoDescriptionIs415WithAccept) {
   invite.set_body("text/plain", "hello");
   const auto response = answer_to(std::move(invite));
   EXPECT_EQ(response.status(), 415);
-  EXPECT_EQ(response.header(HeaderName::accept), "application/sdp");
+  EXPECT_THAT(std::string(response.header(HeaderName::accept).value_or("")),
+              HasSubstr("application/sdp"));
 }
 
 // RFC 3261 §8.2.3: an encoded body gets 415 and Accept-Encoding [content-encoding]
@@ -196,6 +235,12 @@ TEST_F(Access, OptionsSaysWhatWeTake) {
                           HeaderName::accept_encoding}) {
     EXPECT_TRUE(response.header(name));
   }
+  // RFC 3261 §11: who may go no farther asks about us.
+  auto ping = request(Method::options, "sip:ping@192.0.2.1");
+  ping.set(HeaderName::max_forwards, "0");
+  EXPECT_EQ(answer_to(std::move(ping)).status(), 200);
+  EXPECT_EQ(answer_to(request(Method::options, "sip:ping@192.0.2.1")).status(), 404);
+  EXPECT_EQ(answer_to(request(Method::options, "sip:192.0.2.1")).status(), 200);
   world.drain_engine();
   const auto draining = answer_to(request(Method::options));
   EXPECT_EQ(draining.status(), 503);

@@ -1,5 +1,6 @@
 #include "call/authenticator.hpp"
 
+#include "sip/endpoint.hpp"
 #include "sip/header.hpp"
 
 #include <gmock/gmock.h>
@@ -27,8 +28,11 @@ class AuthenticatorTest : public testing::Test {
   }
 
   Authenticator::Decision authenticate(const sip::Message& message) {
+    return authenticate(authenticator_, message);
+  }
+  Authenticator::Decision authenticate(Authenticator& by, const sip::Message& message) {
     observations_.clear();
-    return authenticator_.authenticate(message, "to-tag", moment_, observations_, "192.0.2.1:4000");
+    return by.authenticate(message, "to-tag", moment_, observations_, "192.0.2.1:4000");
   }
   /// A request that answers a fresh challenge.
   sip::Message answered(std::string user, std::string password) {
@@ -69,12 +73,108 @@ TEST_F(AuthenticatorTest, ChallengesARequestWithoutCredentials) {
   const auto challenge = sip::DigestChallenge::parse(challenge_of(decision));
   ASSERT_TRUE(challenge);
   EXPECT_EQ(challenge->realm, kDomain);
-  EXPECT_EQ(challenge->algorithm, sip::DigestAlgorithm::md5);
   EXPECT_TRUE(challenge->qop_auth);
   EXPECT_FALSE(challenge->stale);
-  EXPECT_EQ(decision.response->count(HeaderName::www_authenticate), 1u);
   EXPECT_EQ(observed().result, "challenge");
   EXPECT_EQ(observed().source, "192.0.2.1:4000");
+}
+
+/// What the algorithms of the challenges are, in their order.
+std::vector<std::string> offered(const Authenticator::Decision& decision) {
+  std::vector<std::string> algorithms;
+  if (!decision.response) return algorithms;
+  for (const auto value : decision.response->headers(HeaderName::www_authenticate)) {
+    const auto challenge = sip::DigestChallenge::parse(value);
+    const bool md5 = challenge && challenge->algorithm == sip::DigestAlgorithm::md5;
+    algorithms.emplace_back(md5 ? "MD5" : "SHA-256");
+  }
+  return algorithms;
+}
+
+// RFC 8760 §2.3: SHA-256 first; JsSIP and SIP.js know MD5, and read the last [algorithms-offered]
+TEST_F(AuthenticatorTest, OffersBothAlgorithmsTheBetterOneFirst) {
+  EXPECT_THAT(offered(authenticate(request())), testing::ElementsAre("SHA-256", "MD5"));
+}
+
+// RFC 8760 §2.4: whichever is answered is taken [algorithms-offered]
+TEST_F(AuthenticatorTest, TakesEitherAlgorithm) {
+  for (const std::size_t answered : {0u, 1u}) {
+    const auto challenge = authenticate(request());
+    ASSERT_TRUE(challenge.response);
+    const std::string chosen(
+        challenge.response->headers(HeaderName::www_authenticate).at(answered));
+    sip::Message only = sip::make_response(request(), 401, "t");
+    only.add(HeaderName::www_authenticate, chosen);
+    sip::DigestClient client("alice", "secret-a", random_);
+    sip::Message message = request();
+    ASSERT_TRUE(client.authorize(only, message));
+    EXPECT_EQ(authenticate(message).user, "alice") << chosen;
+    EXPECT_EQ(authenticate(message).user, "") << "once";
+  }
+}
+
+/// Credentials made with this algorithm for a challenge of this authenticator's.
+sip::Message credentials_with(Authenticator& authenticator, sip::DigestAlgorithm algorithm,
+                              sip::Message message, Moment at, Random& random,
+                              const std::string& password = "secret-a") {
+  auto challenge = *sip::DigestChallenge::parse(
+      *authenticator.challenge(message, "t", at, false).header(HeaderName::www_authenticate));
+  challenge.algorithm = algorithm;
+  sip::Message only = sip::make_response(message, 401, "t");
+  only.add(HeaderName::www_authenticate, challenge.text());
+  sip::DigestClient client("alice", password, random);
+  EXPECT_TRUE(client.authorize(only, message));
+  return message;
+}
+
+// RFC 8760 §2.4: nobody makes the credentials weaker than what is offered [algorithms-offered]
+TEST_F(AuthenticatorTest, AnAlgorithmThatIsSwitchedOffIsNotTaken) {
+  using sip::DigestAlgorithm;
+  Authenticator strict(std::string(kDomain), {{"alice", "secret-a"}}, "key", random_, nullptr,
+                       false, {DigestAlgorithm::sha256});
+  EXPECT_THAT(offered(authenticate(strict, request())), testing::ElementsAre("SHA-256"));
+  const auto with = [&](DigestAlgorithm algorithm) {
+    return authenticate(strict, credentials_with(strict, algorithm, request(), moment_, random_));
+  };
+  EXPECT_EQ(with(DigestAlgorithm::sha256).user, "alice");
+  const auto weak = with(DigestAlgorithm::md5);
+  EXPECT_EQ(weak.user, "");
+  EXPECT_EQ(observed().result, "bad");
+  EXPECT_THAT(offered(weak), testing::ElementsAre("SHA-256"));
+}
+
+TEST_F(AuthenticatorTest, AUserMayHaveAlgorithmsOfItsOwn) {
+  using sip::DigestAlgorithm;
+  Authenticator strict(std::string(kDomain),
+                       {{"alice", "secret-a", {DigestAlgorithm::sha256}}, {"bob", "secret-b"}},
+                       "key", random_);
+  EXPECT_THAT(offered(authenticate(strict, request())), testing::ElementsAre("SHA-256"));
+  auto of_bob = request();
+  of_bob.set(HeaderName::from, "<sip:bob@example.test>;tag=b");
+  EXPECT_THAT(offered(authenticate(strict, of_bob)), testing::ElementsAre("SHA-256", "MD5"));
+  // Whoever From says it is: the credentials say whose they are.
+  EXPECT_EQ(
+      authenticate(strict, credentials_with(strict, DigestAlgorithm::md5, of_bob, moment_, random_))
+          .user,
+      "");
+  EXPECT_EQ(authenticate(strict, credentials_with(strict, DigestAlgorithm::sha256, request(),
+                                                  moment_, random_))
+                .user,
+            "alice");
+}
+
+// The policy service gives an HA1, which is one of MD5: its users are asked for nothing else.
+TEST_F(AuthenticatorTest, UsersOfThePolicyServiceAreAskedForMd5Alone) {
+  using sip::DigestAlgorithm;
+  Authenticator strict(std::string(kDomain), {{"bob", "secret-b"}}, "key", random_, nullptr, true);
+  EXPECT_THAT(offered(authenticate(strict, request())), testing::ElementsAre("MD5"));
+  const auto better = authenticate(
+      strict, credentials_with(strict, DigestAlgorithm::sha256, request(), moment_, random_));
+  EXPECT_EQ(better.ask, "") << "no answer could decide it";
+  EXPECT_THAT(offered(better), testing::ElementsAre("MD5"));
+  const auto asked = authenticate(
+      strict, credentials_with(strict, DigestAlgorithm::md5, request(), moment_, random_));
+  EXPECT_EQ(asked.ask, "alice");
 }
 
 TEST_F(AuthenticatorTest, AcceptsTheRightPassword) {

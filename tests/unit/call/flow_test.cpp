@@ -252,6 +252,45 @@ TEST_F(EarlyFlow, ACalledDeviceThatVanishesDoesNotEndTheOthers) {
   EXPECT_EQ(alice.take_response(200, call)->response.status(), 200);
 }
 
+// RFC 5626 §7: a flow that fails is followed by an older one of the same device [reg-id-latest]
+// RFC 5626 §5.3: what a proxy says of its own flow does not reach the caller [flow-only]
+TEST_F(EarlyFlow, ADeviceIsTriedByItsOtherFlow) {
+  Peer& older = world.browser("alice");
+  Peer& newer = world.browser("alice");
+  const auto registered = [&](Peer& peer, int reg_id) {
+    auto request = sip::Message::request(Method::register_, "sip:example.test");
+    request.add(HeaderName::from, "<sip:alice@example.test>;tag=r");
+    request.add(HeaderName::to, "<sip:alice@example.test>");
+    request.add(HeaderName::call_id, "register-" + std::to_string(reg_id));
+    request.add(HeaderName::cseq, "1 REGISTER");
+    request.add(HeaderName::supported, "outbound");
+    request.add(HeaderName::contact, "<sip:flow" + std::to_string(reg_id) +
+                                         "@abc.invalid;transport=ws>;+sip.instance=\"<urn:1>\"" +
+                                         ";reg-id=" + std::to_string(reg_id));
+    const auto sent = world.answer_challenge(peer, peer.send(std::move(request)), "alice");
+    const auto response = peer.take_response(200, sent);
+    return response && response->response.status() == 200;
+  };
+  ASSERT_TRUE(registered(older, 1) && registered(newer, 2));
+  const auto call = world.trunk().invite("1001", "5559", trunk_sdp());
+  world.settle();
+  EXPECT_FALSE(older.take_request(Method::invite)) << "one flow of a device";
+  const auto lost = newer.take_request(Method::invite);
+  ASSERT_TRUE(lost);
+  newer.close_flow();
+  world.settle();
+  const auto found = older.take_request(Method::invite);
+  ASSERT_TRUE(found);
+  EXPECT_EQ(found->request.request_uri(), "sip:flow1@abc.invalid;transport=ws");
+  EXPECT_EQ(sip::call_id_of(found->request), sip::call_id_of(lost->request));
+  older.respond(*found, 430);
+  world.settle();
+  const auto refused = world.trunk().take_response(200, call);
+  ASSERT_TRUE(refused);
+  EXPECT_EQ(refused->response.status(), 480);
+  world.expect_nothing_left();
+}
+
 // RFC 5923 §5: a closed connection is opened again [race-dialog-keeps-transport]
 TEST_F(EarlyFlow, ATrunksConnectionThatClosesInACallIsOpenedAgain) {
   world.use_tcp();

@@ -313,7 +313,8 @@ TEST_F(MessageCase, OptionsTellsWhatAnInviteWouldGet) {
     const auto response = options(user);
     EXPECT_EQ(response.status(), 200) << user;
     EXPECT_THAT(response.headers(HeaderName::allow), testing::Contains("REFER"));
-    EXPECT_EQ(response.header(HeaderName::accept), "application/sdp");
+    EXPECT_THAT(std::string(response.header(HeaderName::accept).value_or("")),
+                HasSubstr("application/sdp"));
     EXPECT_EQ(response.header(HeaderName::accept_encoding), "identity");
     EXPECT_THAT(response.headers(HeaderName::supported),
                 testing::IsSupersetOf({"timer", "replaces", "norefersub"}));

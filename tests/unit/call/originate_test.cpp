@@ -335,6 +335,40 @@ TEST_F(Originate, TheFirstDeviceThatAnswersIsTheCaller) {
   EXPECT_TRUE(ended(other));
 }
 
+// RFC 3891 §3: a device takes the place of one that rings [replaces]
+TEST_F(Originate, AnotherDeviceOfTheFirstPartyPicksUp) {
+  Peer& other = world.registered("alice", 100000, "i-2");
+  create();
+  const auto here = invited(*alice);
+  alice->respond(here, 180, {}, "rings");
+  respond(other, invited(other), 180);
+  auto made = sip::Message::request(Method::invite, "sip:alice@example.test");
+  made.add(HeaderName::from, "<sip:alice@example.test>;tag=picks");
+  made.add(HeaderName::to, "<sip:alice@example.test>");
+  made.add(HeaderName::call_id, "pick-up");
+  made.add(HeaderName::cseq, "10 INVITE");
+  made.add(HeaderName::contact, "<sip:alice@def.invalid;transport=ws>");
+  made.add(HeaderName::replaces,
+           sip::Replaces{std::string(sip::call_id_of(here.request)),
+                         std::string(sip::from_of(here.request).tag()), "rings", false}
+               .text());
+  made.set_body("application/sdp", kBrowserOffer);
+  const auto sent = world.answer_challenge(other, other.send(std::move(made)), "alice");
+  const auto answer = other.take_response(200, sent);
+  ASSERT_TRUE(answer);
+  EXPECT_EQ(answer->response.status(), 200);
+  other.ack(*answer);
+  world.settle();
+  EXPECT_THAT(alice->cancels, SizeIs(1));
+  respond(*alice, here, 487);
+  respond(*trunk, invited(*trunk), 200, trunk_sdp());
+  const CallAnswered answered = world.observed<CallAnswered>().at(0);
+  EXPECT_EQ(answered.call.state, CallState::answered);
+  trunk->send_in_dialog(Method::bye);
+  world.settle();
+  EXPECT_TRUE(ended(other));
+}
+
 TEST_F(Originate, ADeviceThatAnswersTooLateIsHungUp) {
   Peer& other = world.registered("alice", 100000, "i-2");
   create();

@@ -17,6 +17,8 @@ constexpr std::string_view kBob = "<sip:bob@example.test>";
 
 // RFC 3515 §2.4.4: the first NOTIFY comes at once, the others with what really happens
 // [refer-notify]
+// RFC 5589 §6.1: the BYE comes after the answer to the last NOTIFY [refer-notify-first]
+// RFC 5589 §6.1: not microseconds after the NOTIFY itself [race-notify-before-bye]
 TEST_F(ReferIn, APageMovesTheOtherPartyAndHearsHowItGoes) {
   EXPECT_EQ(refer(*alice, kBob), 202);
   EXPECT_THAT(std::string(last->response.header(HeaderName::contact).value_or("")),
@@ -194,6 +196,8 @@ TEST_F(ReferIn, OneNotifyIsOnItsWayAtATime) {
   wind_up();
 }
 
+// RFC 5589 §6.1: a referrer that hangs up after the 202 ends no transfer [refer-notify-first]
+// RFC 5589 §6.1: it ends its own dialog alone [race-referrer-leaves]
 TEST_F(ReferIn, AReferrerThatHangsUpEarlyGetsItsTransferAllTheSame) {
   refer(*alice, kBob);
   told(*alice);
@@ -293,6 +297,44 @@ TEST_F(ReferIn, TheOtherPartyHangsUpMeanwhile) {
   wind_up();
 }
 
+// RFC 3515 §2.4.2: a REFER in a call that has no far leg yet is answered [race-refer-one-legged]
+TEST_F(ReferIn, WhoIsAloneInItsCallYetCanNotSendAnybodyOn) {
+  CreateCall made;
+  made.from = "user:bob";
+  made.to = "75557000";
+  ASSERT_TRUE(world.reply<CallView>(world.ask(made)));
+  const auto first = bob->take_request(Method::invite);
+  ASSERT_TRUE(first);
+  bob->respond(*first, 200, browser_answer());
+  world.settle();
+  EXPECT_EQ(refer(*bob, "<sip:5552000@example.test>"), 491);
+  const auto second_leg = trunk->take_request(Method::invite);
+  ASSERT_TRUE(second_leg);
+  trunk->respond(*second_leg, 486, {}, "busy");
+  world.settle();
+  EXPECT_TRUE(bye_came(*bob));
+  wind_up();
+}
+
+TEST_F(ReferIn, NorCanACallerBeforeTheAnswer) {
+  const auto first = bob->invite("5557000", "bob", kBrowserOffer);
+  const auto call = world.answer_challenge(*bob, first, "bob");
+  const auto rings = trunk->take_request(Method::invite);
+  ASSERT_TRUE(rings);
+  trunk->respond(*rings, 180, {}, "rings");
+  world.settle();
+  const auto ringing = bob->take_response(180, call);
+  ASSERT_TRUE(ringing);
+  bob->dialog = *sip::Dialog::as_uac(bob->sent.at(call), ringing->response);
+  EXPECT_EQ(refer(*bob, "<sip:5552000@example.test>"), 491);
+  bob->cancel(call);
+  world.settle();
+  trunk->respond(*rings, 487, {}, "rings");
+  world.settle();
+  wind_up();
+}
+
+// RFC 3515 §2.4.2: a REFER in a call with a service is answered [race-refer-one-legged]
 TEST_F(ReferIn, AServiceCanNotBeSentOn) {
   const auto first = bob->invite("echo", "bob", kBrowserOffer);
   const auto call = world.answer_challenge(*bob, first, "bob");

@@ -80,11 +80,56 @@ TEST_F(RegistrarTest, WithoutContactIsAQuery) {
   EXPECT_THAT(observations_, IsEmpty());
 }
 
-TEST_F(RegistrarTest, DoesNotEchoAPath) {
+// ---------------------------------------------------------------- Path and Service-Route
+
+// RFC 3327 §5.3: Path is stored with the binding and comes back [path]
+TEST_F(RegistrarTest, KeepsThePathOfABindingAndGivesItBack) {
   const auto response =
-      send({.contacts = {kSipJs}, .extra = "Path: <sip:edge.test;lr>\r\nSupported: path\r\n"});
+      send({.contacts = {kSipJs},
+            .extra = "Path: <sip:b.test;lr>\r\nPath: <sip:a.test;lr;x=1>\r\nSupported: path\r\n"});
   EXPECT_EQ(response.status(), 200);
-  EXPECT_FALSE(response.header(HeaderName::path));
+  EXPECT_THAT(response.headers(HeaderName::path),
+              ElementsAre("<sip:b.test;lr>", "<sip:a.test;lr;x=1>"));
+  EXPECT_THAT(registrar_.find("alice", moment_.now).at(0).path,
+              ElementsAre("<sip:b.test;lr>", "<sip:a.test;lr;x=1>"));
+  // Each registration says it anew.
+  EXPECT_FALSE(send({.contacts = {kSipJs}, .cseq = 2}).header(HeaderName::path));
+  EXPECT_THAT(registrar_.find("alice", moment_.now).at(0).path, IsEmpty());
+}
+
+// RFC 3327 §5.3: a Path that the client would not understand is refused [path]
+TEST_F(RegistrarTest, APathThatTheClientDoesNotSupportIs420) {
+  const auto response =
+      send({.contacts = {kSipJs}, .extra = "Path: <sip:edge.test;lr>\r\nSupported: gruu\r\n"});
+  EXPECT_EQ(response.status(), 420);
+  EXPECT_EQ(response.header(HeaderName::unsupported), "path");
+  EXPECT_THAT(found(), IsEmpty());
+}
+
+TEST_F(RegistrarTest, APathThatIsNoneIs400) {
+  const auto with = [&](const std::string& path) {
+    return send({.contacts = {kSipJs}, .extra = "Path: " + path + "\r\nSupported: path\r\n"})
+        .status();
+  };
+  EXPECT_EQ(with("nonsense <"), 400);
+  EXPECT_EQ(with("<tel:1234>"), 400);
+  EXPECT_EQ(with("*"), 400);
+  EXPECT_EQ(with("<sip:a.test;x=" + std::string(2048, 'x') + ">"), 400);
+  std::string long_way = "<sip:1.test;lr>";
+  for (int proxy = 2; proxy <= 9; ++proxy)
+    long_way += ", <sip:" + std::to_string(proxy) + ".test;lr>";
+  EXPECT_EQ(with(long_way), 400);
+  EXPECT_THAT(found(), IsEmpty());
+}
+
+// RFC 3608 §6.2: the 200 names the route that requests of the user take [service-route-given]
+TEST_F(RegistrarTest, The200HasTheServiceRoute) {
+  registrar_ = Registrar(RegistrarSettings{}, gruus_, "<sip:example.test;transport=ws;lr>");
+  EXPECT_EQ(send({.contacts = {kSipJs}}).header(HeaderName::service_route),
+            "<sip:example.test;transport=ws;lr>");
+  EXPECT_FALSE(
+      send({.contacts = {kSipJs + ";expires=1"}, .cseq = 2}).header(HeaderName::service_route))
+      << "a refusal has none";
 }
 
 // ---------------------------------------------------------------- outbound
@@ -106,10 +151,32 @@ TEST_F(RegistrarTest, DoesNotConfirmOutboundOtherwise) {
   EXPECT_FALSE(send({.contacts = {kSipJs + ";reg-id=1"}, .call_id = "3", .extra = outbound})
                    .header(HeaderName::require));
   EXPECT_FALSE(send({.call_id = "4", .extra = outbound}).header(HeaderName::require));
-  EXPECT_FALSE(send({.contacts = {kJsSip},
-                     .call_id = "5",
-                     .extra = outbound + "Via: SIP/2.0/WS behind.invalid;branch=z9hG4bK2\r\n"})
-                   .header(HeaderName::require));
+}
+
+// RFC 5626 §6: behind a proxy it is the proxy that keeps the flow, if its Path says so
+// [outbound-confirmed]
+TEST_F(RegistrarTest, BehindAProxyItsPathDecidesAboutOutbound) {
+  std::uint32_t cseq = 0;
+  const auto through = [&](const std::string& path) {
+    return send({.contacts = {kJsSip},
+                 .cseq = ++cseq,
+                 .extra = "Supported: outbound, path\r\n" + path +
+                          "Via: SIP/2.0/WS behind.invalid;branch=z9hG4bK2\r\n"});
+  };
+  EXPECT_EQ(through("").status(), 439);
+  EXPECT_EQ(through("Path: <sip:edge.test;lr>\r\n").status(), 439);
+  EXPECT_EQ(through("Path: <sip:far.test;lr;ob>, <sip:edge.test;lr>\r\n").status(), 439)
+      << "it is the first hop's, which stands last";
+  EXPECT_THAT(found(), IsEmpty());
+  const auto kept = through("Path: <sip:far.test;lr>, <sip:token@edge.test;lr;ob>\r\n");
+  EXPECT_EQ(kept.status(), 200);
+  EXPECT_EQ(kept.header(HeaderName::require), "outbound");
+}
+
+// RFC 5627 §5.1: a GRUU is no contact
+TEST_F(RegistrarTest, AGruuIsNoContact) {
+  EXPECT_EQ(send({.contacts = {"<sip:alice@example.test;gr=urn:uuid:1>"}}).status(), 403);
+  EXPECT_THAT(found(), IsEmpty());
 }
 
 // RFC 5626 §6: a new flow replaces the old [outbound-binding]

@@ -274,6 +274,224 @@ TEST_F(ReplacesIn, WhatCanNotBeReplacedIsRefused) {
   wind_up();
 }
 
+/// The trunk calls alice, whose first device rings; a tablet of hers is there too, and rings.
+struct PickUp : ReplacesIn {
+  Peer* tablet = nullptr;
+  sip::TransactionId call;
+  std::optional<sip::RequestReceived> rings, beside;  ///< at alice's, at the tablet
+
+  void SetUp() override {
+    ReplacesIn::SetUp();
+    alice->send_in_dialog(Method::bye);
+    world.settle();
+    bye_came(*trunk);
+    trunk->dialog.reset();
+    tablet = &world.registered("alice", 100000, "i-2");
+  }
+  void dial(std::string_view offer = trunk_sdp()) {
+    call = trunk->invite("1001", "5559", offer);
+    world.settle();
+    rings = alice->take_request(Method::invite);
+    ASSERT_TRUE(rings);
+    alice->respond(*rings, 180, {}, "rings");
+    beside = tablet->take_request(Method::invite);
+    ASSERT_TRUE(beside);
+    tablet->respond(*beside, 180, {}, "rings-too");
+    world.settle();
+  }
+  std::string of_ringing() const {
+    return replaces(sip::call_id_of(rings->request), sip::from_of(rings->request).tag(), "rings");
+  }
+  std::set<std::string> both() const { return {"trunk:carrier", "user:alice"}; }
+};
+
+// RFC 3891 §3: an early dialog that we began is replaced: 200 to the new INVITE, CANCEL to the old
+// [replaces]
+TEST_F(PickUp, AnotherDeviceAnswersForTheOneThatRings) {
+  dial();
+  Peer& third = world.browser("alice");
+  ASSERT_EQ(invite(third, "alice", {of_ringing()}), 200);
+  EXPECT_THAT(std::string(last->response.body()), HasSubstr("RTP/SAVPF 0"));
+  third.ack(*last);
+  world.settle();
+  for (const Peer* ringing : {alice, tablet})
+    ASSERT_THAT(ringing->cancels, SizeIs(1)) << ringing->name;
+  EXPECT_THAT(std::string(alice->cancels[0].cancel.header(HeaderName::reason).value_or("")),
+              HasSubstr("Call completed elsewhere"));
+  const auto answer = trunk->take_response(200, call);
+  ASSERT_TRUE(answer);
+  EXPECT_EQ(answer->response.status(), 200);
+  EXPECT_THAT(std::string(answer->response.body()), HasSubstr("RTP/AVP 0"));
+  trunk->ack(*answer);
+  world.settle();
+  EXPECT_EQ(talking(), both());
+  EXPECT_THAT(world.observed<CallAnswered>(), SizeIs(2));
+  third.send_in_dialog(Method::bye);
+  world.settle();
+  EXPECT_TRUE(bye_came(*trunk));
+  wind_up();
+}
+
+TEST_F(PickUp, EarlyOnlyIsForThis) {
+  dial();
+  ASSERT_EQ(invite(*tablet, "alice", {of_ringing() + ";early-only"}), 200);
+  tablet->ack(*last);
+  world.settle();
+  trunk->ack(*trunk->take_response(200, call));
+  world.settle();
+  EXPECT_EQ(talking(), both());
+  wind_up();
+}
+
+TEST_F(PickUp, OneThatHasAnsweredMeanwhileIsReplacedAsInACall) {
+  dial();
+  alice->dialog.reset();
+  alice->respond(*rings, 200, browser_answer(), "rings");
+  ASSERT_EQ(invite(*tablet, "alice", {of_ringing()}), 200);
+  tablet->ack(*last);
+  trunk->ack(*trunk->take_response(200, call));
+  world.settle();
+  EXPECT_TRUE(bye_came(*alice));
+  EXPECT_EQ(talking(), both());
+  wind_up();
+}
+
+TEST_F(PickUp, A200AfterTheCancelIsAcknowledgedAndEnded) {
+  dial();
+  alice->silent = true;  // the CANCEL is on its way
+  ASSERT_EQ(invite(*tablet, "alice", {of_ringing()}), 200);
+  alice->silent = false;
+  tablet->ack(*last);
+  alice->dialog.reset();
+  alice->respond(*rings, 200, browser_answer(), "rings");
+  world.settle();
+  EXPECT_TRUE(bye_came(*alice));
+  trunk->ack(*trunk->take_response(200, call));
+  world.settle();
+  EXPECT_EQ(talking(), both());
+  wind_up();
+}
+
+TEST_F(PickUp, WithoutAnOfferTheAnswerComesInTheAck) {
+  dial();
+  ASSERT_EQ(invite(*tablet, "alice", {of_ringing()}, {}), 200);
+  EXPECT_THAT(std::string(last->response.body()), HasSubstr("m=audio"));
+  EXPECT_THAT(alice->cancels, SizeIs(1));
+  tablet->ack(*last, browser_answer());
+  world.settle();
+  trunk->ack(*trunk->take_response(200, call));
+  world.settle();
+  EXPECT_EQ(talking(), both());
+  wind_up();
+}
+
+TEST_F(PickUp, WithoutAnAckTheCallEnds) {
+  dial();
+  ASSERT_EQ(invite(*tablet, "alice", {of_ringing()}, {}), 200);
+  const auto answer = trunk->take_response(200, call);
+  ASSERT_TRUE(answer);
+  trunk->ack(*answer);
+  world.pass(seconds{33});
+  EXPECT_TRUE(bye_came(*tablet));
+  EXPECT_TRUE(bye_came(*trunk));
+  wind_up();
+}
+
+// RFC 3891 §3: what can't be accepted leaves the replaced dialog as it is [replaces]
+TEST_F(PickUp, OneThatSharesNoCodecLeavesTheOthersRinging) {
+  dial(trunk_sdp("sendrecv", 1, "8 101"));
+  std::string other(kBrowserOffer);
+  for (const std::string_view line : {"a=rtpmap:8 PCMA/8000\r\n", "a=rtpmap:9 G722/8000\r\n"})
+    other.erase(other.find(line), line.size());
+  other.replace(other.find("111 9 0 8 110 126"), 17, "111 0 110 126");
+  EXPECT_EQ(invite(*tablet, "alice", {of_ringing()}, other), 488);
+  EXPECT_THAT(alice->cancels, SizeIs(0));
+  alice->dialog.reset();
+  alice->respond(*rings, 200, browser_answer(), "rings");
+  world.settle();
+  trunk->ack(*trunk->take_response(200, call));
+  world.settle();
+  EXPECT_EQ(talking(), both());
+  wind_up(false);
+}
+
+TEST_F(PickUp, TheTargetOfATransferIsPickedUpToo) {
+  dial();
+  alice->dialog.reset();
+  alice->respond(*rings, 200, browser_answer(), "rings");
+  world.settle();
+  trunk->ack(*trunk->take_response(200, call));
+  world.settle();
+  EXPECT_EQ(refer(*alice, "<sip:bob@example.test>"), 202);
+  told(*alice);
+  rings = bob->take_request(Method::invite);
+  ASSERT_TRUE(rings);
+  bob->respond(*rings, 180, {}, "rings");
+  world.settle();
+  told(*alice);
+  Peer& desk = world.registered("bob", 100000, "b-2");
+  ASSERT_EQ(invite(desk, "bob", {of_ringing()}), 200);
+  desk.ack(*last);
+  world.settle();
+  EXPECT_THAT(bob->cancels, SizeIs(1));
+  EXPECT_EQ(told(*alice), kSuccess);
+  EXPECT_TRUE(bye_came(*alice));
+  EXPECT_EQ(talking(), (std::set<std::string>{"trunk:carrier", "user:bob"}));
+  wind_up();
+}
+
+TEST_F(PickUp, ATrunkPicksUpWhatRingsAtIt) {
+  const auto first = alice->invite("5551000", "alice", kBrowserOffer);
+  const auto hers = world.answer_challenge(*alice, first, "alice");
+  rings = trunk->take_request(Method::invite);
+  ASSERT_TRUE(rings);
+  trunk->respond(*rings, 180, {}, "rings");
+  world.settle();
+  ASSERT_EQ(invite(*trunk, "5557000", {of_ringing()}, trunk_sdp()), 200);
+  trunk->ack(*last);
+  world.settle();
+  EXPECT_THAT(trunk->cancels, SizeIs(1));
+  const auto answer = alice->take_response(200, hers);
+  ASSERT_TRUE(answer);
+  alice->dialog.reset();
+  alice->ack(*answer);
+  world.settle();
+  EXPECT_EQ(talking(), both());
+  const auto views = world.reply<TrunkViews>(world.ask(ListTrunks{}));
+  EXPECT_EQ(views->all[0].calls, 1U);
+  wind_up();
+}
+
+// RFC 3891 §3: an early dialog that its peer began is none [replaces]
+TEST_F(PickUp, AnEarlyDialogOfTheCallersIsNotReplaced) {
+  dial();
+  const auto ringing = trunk->take_response(180, call);
+  ASSERT_TRUE(ringing);
+  const auto dialog = *sip::Dialog::as_uac(trunk->sent.at(call), ringing->response);
+  EXPECT_EQ(
+      invite(*trunk, "5557000",
+             {replaces(dialog.call_id(), dialog.remote_tag(), dialog.local_tag())}, trunk_sdp()),
+      481);
+  EXPECT_EQ(invite(*bob, "bob", {of_ringing()}), 403);
+  EXPECT_EQ(invite(*tablet, "alice", {of_ringing() + "x"}), 481);
+  EXPECT_THAT(alice->cancels, SizeIs(0));
+  wind_up();
+}
+
+// RFC 3891 §3: Replaces belongs into INVITE alone [replaces]
+TEST_F(PickUp, AnotherRequestWithReplacesIs400) {
+  auto request = sip::Message::request(Method::options, "sip:alice@192.0.2.1");
+  request.add(HeaderName::from, "<sip:5551000@192.0.2.9>;tag=r");
+  request.add(HeaderName::to, "<sip:alice@192.0.2.1>");
+  request.add(HeaderName::call_id, "replaces");
+  request.add(HeaderName::cseq, "1 OPTIONS");
+  request.add(HeaderName::replaces, "a;to-tag=b;from-tag=c");
+  const auto sent = trunk->send(std::move(request));
+  world.settle();
+  EXPECT_EQ(trunk->take_response(200, sent)->response.status(), 400);
+  wind_up();
+}
+
 TEST_F(ReplacesIn, NotWhileTheCallIsBeingTransferred) {
   Peer& tablet = world.registered("alice", 100000, "i-2");
   transfer("85552000", TransferMode::gateway, carrier_leg());

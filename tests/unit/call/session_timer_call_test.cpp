@@ -15,6 +15,7 @@ using testing::HasSubstr;
 // RFC 4028 §4: an interval of 90 s is taken; without refreshes the session ends before it is over
 // [race-short-interval]
 // RFC 4028 §9: the 2xx names interval and refresher [refresher-chosen]
+// RFC 4028 §9: one that makes the caller the refresher requires timer [refresher-required]
 // RFC 4028 §7.4: UPDATE restarts the timer [race-refresh-kinds]
 TEST(SessionTimer, JsSipsNinetySecondsAreRefreshedForHours) {
   World world;
@@ -33,6 +34,7 @@ TEST(SessionTimer, JsSipsNinetySecondsAreRefreshedForHours) {
   const auto answer = alice.take_response(200, call);
   ASSERT_TRUE(answer);
   EXPECT_EQ(answer->response.header(HeaderName::session_expires), "90;refresher=uac");
+  EXPECT_EQ(answer->response.header(HeaderName::require), "timer");
   alice.ack(*answer);
   world.settle();
   for (int refresh = 0; refresh < 240; ++refresh) {
@@ -120,6 +122,61 @@ TEST_F(TrunkTimer, ATrunkWithoutUpdateIsRefreshedByReinviteWithTheSameDescriptio
   EXPECT_EQ(trunk->acks, 2);
   world.pass(seconds{1000});
   EXPECT_EQ(world.engine->calls(), 1U);
+}
+
+struct AnsweredRefresh : TrunkTimer {
+  /// The next refresh, answered with this.
+  void refresh(std::string_view sdp) {
+    world.pass(seconds{901});
+    const auto reinvite = trunk->take_request(Method::invite);
+    ASSERT_TRUE(reinvite);
+    EXPECT_EQ(reinvite->request.body(), invite->request.body()) << "nothing of ours has changed";
+    auto ok = sip::make_response(reinvite->request, 200, "peer-tag");
+    ok.add(HeaderName::contact, "<sip:peer@192.0.2.9:5060>");
+    ok.add(HeaderName::session_expires, "1800;refresher=uac");
+    ok.set_body("application/sdp", sdp);
+    trunk->respond(*reinvite, std::move(ok));
+    world.settle();
+  }
+  std::string media_at() const {
+    const auto updates = world.media_commands<media::UpdateTrunkLeg>();
+    return updates.empty() ? std::string{} : updates.back().remote.rtp.ip.text();
+  }
+};
+
+// RFC 4028 §7.4: a refresh by re-INVITE is an offer: its answer may move the peer [reoffer-address]
+TEST_F(AnsweredRefresh, MayMoveTheMedia) {
+  establish("1800;refresher=uac", "INVITE, ACK, BYE, CANCEL");
+  refresh(trunk_sdp("sendrecv", 2, "0 101", "192.0.2.77"));
+  EXPECT_EQ(media_at(), "192.0.2.77");
+  // One that can't be read leaves everything as it is, and the next refresh works.
+  refresh("nonsense");
+  EXPECT_EQ(media_at(), "192.0.2.77");
+  refresh(trunk_sdp("sendrecv", 3, "0 101", "192.0.2.78"));
+  EXPECT_EQ(media_at(), "192.0.2.78");
+  EXPECT_FALSE(alice->take_request(Method::invite)) << "which is nothing to her";
+  EXPECT_EQ(world.engine->calls(), 1U);
+}
+
+TEST_F(AnsweredRefresh, MayHold) {
+  establish("1800;refresher=uac", "INVITE, ACK, BYE, CANCEL");
+  refresh(trunk_sdp("sendonly", 2));
+  const auto held = alice->take_request(Method::invite);
+  ASSERT_TRUE(held);
+  EXPECT_THAT(std::string(held->request.body()), HasSubstr("a=sendonly"));
+}
+
+TEST_F(TrunkTimer, ARefusedRefreshByReinviteLeavesNoOfferOpen) {
+  establish("1800;refresher=uac", "INVITE, ACK, BYE, CANCEL");
+  world.pass(seconds{901});
+  trunk->respond(*trunk->take_request(Method::invite), 500);
+  world.settle();
+  const auto theirs =
+      trunk->send_in_dialog(Method::invite, "application/sdp", trunk_sdp("sendrecv", 2));
+  world.settle();
+  const auto answer = trunk->take_response(200, theirs);
+  ASSERT_TRUE(answer);
+  EXPECT_EQ(answer->response.status(), 200);
 }
 
 TEST_F(TrunkTimer, AnUpdateThatIsNotTakenBecomesAReinvite) {

@@ -303,6 +303,23 @@ TEST_F(EndpointServer, CancelIsAnsweredWithTheTagOfTheInviteAndReported) {
   EXPECT_EQ(last<CancelReceived>(out_.events)->transaction, server_);
 }
 
+// RFC 3261 §8.2.2.3: a Require is not asked for in CANCEL, nor in the ACK of a refusal
+// [require-ignored]
+TEST_F(EndpointServer, RequireIsIgnoredInCancelAndAck) {
+  const auto requiring = [](std::string text) {
+    return text.insert(text.find("\r\n") + 2, "Require: novelty\r\n");
+  };
+  open("INVITE");
+  receive(requiring(cancel()));
+  EXPECT_EQ(sent().status(), 200);
+  EXPECT_EQ(count<CancelReceived>(out_.events), 1u);
+  respond(487);
+  receive(requiring(ack("z9hG4bKone", "gateway")));
+  EXPECT_TRUE(out_.empty());
+  run(std::chrono::seconds(40));
+  EXPECT_EQ(count<SendBytes>(out_.transmissions), 0u) << "it has been acknowledged";
+}
+
 TEST_F(EndpointServer, CopyOfACancelIsAnsweredButReportedOnce) {
   open("INVITE");
   receive(cancel());
