@@ -80,7 +80,7 @@ TEST_F(Sips, WithoutTlsARequestForOneGets480AndIsCounted) {
 }
 
 TEST_F(Sips, AWebSocketIsAsGoodAsItsTls) {
-  trunk_at("sip:192.0.2.9:5061;transport=tls", Transport::tls);
+  trunk_at("sip:192.0.2.9:5060;transport=tls", Transport::tls);
   for (const Transport transport : {Transport::ws, Transport::wss}) {
     world.restart();
     Peer& alice = registered("alice", transport);
@@ -88,13 +88,15 @@ TEST_F(Sips, AWebSocketIsAsGoodAsItsTls) {
         alice, alice.send(browser_invite("sips:5551000@example.test")), "alice");
     const auto invite = world.trunk().take_request(Method::invite);
     EXPECT_EQ(invite.has_value(), transport == Transport::wss);
-    if (!invite) EXPECT_EQ(answer(alice, sent).status(), 480);
+    if (!invite) {
+      EXPECT_EQ(answer(alice, sent).status(), 480);
+    }
   }
 }
 
 // RFC 3261 §26.2.2: over TLS our Contact is a sip URI with its transport [sip-over-tls]
 TEST_F(Sips, OverTlsContactIsASipUri) {
-  trunk_at("sip:192.0.2.9:5061;transport=tls", Transport::tls);
+  trunk_at("sip:192.0.2.9:5060;transport=tls", Transport::tls);
   Peer& alice = registered("alice", Transport::wss);
   world.answer_challenge(alice, alice.send(browser_invite("sip:5551000@example.test")), "alice");
   const auto invite = world.trunk().take_request(Method::invite);
@@ -107,13 +109,13 @@ TEST_F(Sips, OverTlsContactIsASipUri) {
 
 // RFC 5630 §3: where sips is asked for, Contact and the next hop are sips too [sips-refused]
 TEST_F(Sips, ACallToOneGoesOnAsOneOverTls) {
-  trunk_at("sip:192.0.2.9:5061;transport=tls", Transport::tls);
+  trunk_at("sip:192.0.2.9:5060;transport=tls", Transport::tls);
   Peer& alice = registered("alice", Transport::wss);
   const auto sent = world.answer_challenge(
       alice, alice.send(browser_invite("sips:5551000@example.test")), "alice");
   const auto invite = world.trunk().take_request(Method::invite);
   ASSERT_TRUE(invite);
-  EXPECT_EQ(invite->request.request_uri(), "sips:5551000@192.0.2.9:5061");
+  EXPECT_EQ(invite->request.request_uri(), "sips:5551000@192.0.2.9:5060");
   EXPECT_EQ(contact(invite->request), "<sips:trunkline@192.0.2.1:5061>");
   world.trunk().respond(*invite, 200, trunk_sdp());
   EXPECT_EQ(contact(answer(alice, sent)), "<sips:trunkline@example.test;transport=ws>");
@@ -129,7 +131,7 @@ TEST_F(Sips, ACallToOneDoesNotGoOnWithoutTls) {
 }
 
 TEST_F(Sips, ACallToOneReachesABrowserByWssOnly) {
-  trunk_at("sip:192.0.2.9:5061;transport=tls", Transport::tls);
+  trunk_at("sip:192.0.2.9:5060;transport=tls", Transport::tls);
   Peer& alice = registered("alice", Transport::ws);
   const auto refused = world.trunk().send(trunk_invite("sips:1001@192.0.2.1"));
   EXPECT_EQ(answer(world.trunk(), refused).status(), 480);
@@ -143,7 +145,7 @@ TEST_F(Sips, ACallToOneReachesABrowserByWssOnly) {
 }
 
 TEST_F(Sips, ATrunkWithASipsUriGetsASipsContact) {
-  trunk_at("sips:192.0.2.9:5061", Transport::tls);
+  trunk_at("sips:192.0.2.9:5060", Transport::tls);
   Peer& alice = registered("alice", Transport::ws);
   world.answer_challenge(alice, alice.send(browser_invite("sip:5551000@example.test")), "alice");
   const auto invite = world.trunk().take_request(Method::invite);
@@ -154,7 +156,7 @@ TEST_F(Sips, ATrunkWithASipsUriGetsASipsContact) {
 // A trunk known by its certificate.
 TEST_F(Sips, WhoProvesToBeATrunkIsItFromWhateverAddress) {
   world.settings.trunks[0].peer = sip::PeerId{7};
-  trunk_at("sip:192.0.2.9:5061;transport=tls", Transport::tls);
+  trunk_at("sip:192.0.2.9:5060;transport=tls", Transport::tls);
   Peer& stranger = world.stranger();
   stranger.self.transport = Transport::tls;
   const auto before = stranger.send(trunk_invite("sip:echo@192.0.2.1"));
