@@ -83,8 +83,8 @@ async function ring(name, options = {}, answer = []) {
 }
 
 describe('an identity', () => {
-  // RFC 3325 §5: what a browser asserts of itself never reaches a trunk [asserted-identity]
   for (const name of ['open', 'trusted']) {
+    // RFC 3325 §5: what a browser asserts of itself never reaches a trunk [asserted-identity]
     it(`that a page makes up never reaches the trunk that is ${name}`, async () => {
       const { invite: got } = await dial(name, {
         'P-Asserted-Identity': '<sip:+15559999@example.test>, <tel:+15559999>',
@@ -105,8 +105,8 @@ describe('an identity', () => {
     assert.equal(header(got, 'p-asserted-identity'), '<sip:+4930123457@example.test>');
   });
 
-  // RFC 3325 §5: of a trunk it counts only where that is trusted [asserted-identity]
   for (const [name, number] of [['open', 'raw'], ['trusted', '+15550002']]) {
+    // RFC 3325 §5: of a trunk it counts only where that is trusted [asserted-identity]
     it(`that the trunk asserts which is ${name} shows ${number}`, async () => {
       const { invite: got } = await ring(name, { headers: { 'P-Asserted-Identity': '<sip:+15550002@carrier.test>' } });
       assert.match(header(got, 'from'), new RegExp(`<sip:${number.replace('+', '\\+')}@example\\.test>`));
