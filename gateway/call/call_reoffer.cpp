@@ -339,7 +339,7 @@ void Call::own_offer_agreed(Turn& turn, Leg& leg, const Reoffer& agreed) {
 }
 
 void Call::own_offer_refused(Turn& turn, Leg& leg, const Reoffer& refused, const Failure& failure) {
-  reroute(turn);  // a move has kept that from being done
+  if (refused.why != Why::hold) reroute(turn);  // a move has kept that from being done
   const bool collided = failure.remote && failure.sip_code == 491;
   // What we took back ourselves was never answered.
   const bool silent = refused.give_up_at == kNever;
