@@ -1,10 +1,34 @@
 #include "base/random.hpp"
 
+#include <openssl/crypto.h>
 #include <openssl/rand.h>
 
+#include <algorithm>
 #include <cstdlib>
 
 namespace trunkline {
+namespace {
+
+/// Drawn ahead, for a call of the generator costs far more than the few bytes that a tag needs.
+class Drawn {
+ public:
+  /// Up to so many; the caller wipes what it has used.
+  MutableBytes take(std::size_t wanted) {
+    if (left_ == 0) {
+      if (RAND_bytes(bytes_.data(), static_cast<int>(bytes_.size())) != 1) std::abort();
+      left_ = bytes_.size();
+    }
+    const std::size_t size = std::min(wanted, left_);
+    left_ -= size;
+    return MutableBytes(bytes_).subspan(left_, size);
+  }
+
+ private:
+  std::array<std::uint8_t, 1024> bytes_{};
+  std::size_t left_ = 0;
+};
+
+}  // namespace
 
 std::uint32_t Random::number32() {
   std::array<std::uint8_t, 4> bytes{};
@@ -43,7 +67,13 @@ std::string Random::token(std::size_t length) {
 }
 
 void SystemRandom::fill(MutableBytes out) {
-  if (RAND_bytes(out.data(), static_cast<int>(out.size())) != 1) std::abort();
+  thread_local Drawn drawn;
+  while (!out.empty()) {
+    const MutableBytes taken = drawn.take(out.size());
+    std::copy(taken.begin(), taken.end(), out.begin());
+    OPENSSL_cleanse(taken.data(), taken.size());
+    out = out.subspan(taken.size());
+  }
 }
 
 void SeededRandom::fill(MutableBytes out) {

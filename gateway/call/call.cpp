@@ -5,6 +5,7 @@
 #include "call/unanswered.hpp"
 #include "sdp/codec_match.hpp"
 #include "sip/endpoint.hpp"
+#include "sip/parts.hpp"
 
 #include <algorithm>
 
@@ -106,7 +107,7 @@ void Call::receive(Turn& turn, LegId id, const sip::RequestReceived& event) {
   Leg* leg = find(id);
   if (leg == nullptr) return;
   hear_party(turn, *leg, event.request);
-  if (sip::Dialog* dialog = leg->dialog_with(sip::from_of(event.request).tag())) {
+  if (sip::Dialog* dialog = leg->dialog_with(sip::from_tag(event.request))) {
     if (const auto refusal = dialog->receive(event.request)) {
       turn.respond(event.transaction, leg->response(turn.node, event.request, *refusal));
       return;
@@ -294,7 +295,8 @@ void Call::receive(Turn& turn, LegId id, const sip::RequestFailed& event) {
         leg->kind == Leg::Kind::browser ? EndReason::not_registered : trunk_failure(event.cause);
     Failure failure = Failure::local(reason);
     if (redirected(turn, *leg, sent->second, nullptr, failure)) return;
-    if (!timeout && tried_other_flow(turn, *leg, sent->second, nullptr)) return;
+    const bool silent = event.cause == sip::RequestFailed::Cause::timeout;
+    if (!silent && tried_other_flow(turn, *leg, sent->second, nullptr)) return;
     if (tried_elsewhere(turn, *leg, sent->second, nullptr, failure)) return;
     leg->state = Leg::State::ended;
     return branch_failed(turn, *leg, failure);

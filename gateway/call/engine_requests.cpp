@@ -2,6 +2,7 @@
 #include "call/engine_impl.hpp"
 #include "sip/body.hpp"
 #include "sip/endpoint.hpp"
+#include "sip/parts.hpp"
 
 #include <algorithm>
 
@@ -66,7 +67,7 @@ bool Engine::Impl::without_tls(Turn& turn, const sip::RequestReceived& event) {
 }
 
 void Engine::Impl::receive(Turn& turn, const sip::RequestReceived& event) {
-  const std::string to_tag(sip::to_of(event.request).tag());
+  const std::string_view to_tag = sip::to_tag(event.request);
   if (!to_tag.empty()) {
     const auto leg = node.dialogs.find(dialog_key(sip::call_id_of(event.request), to_tag));
     if (leg != node.dialogs.end()) return in_dialog(turn, event, leg->second);
@@ -79,8 +80,7 @@ void Engine::Impl::receive(Turn& turn, const sip::RequestReceived& event) {
 void Engine::Impl::in_dialog(Turn& turn, const sip::RequestReceived& event, LegId id) {
   Call* call = call_of(id);
   Leg* leg = call != nullptr ? call->find(id) : nullptr;
-  const bool known =
-      leg != nullptr && leg->dialog_with(sip::from_of(event.request).tag()) != nullptr;
+  const bool known = leg != nullptr && leg->dialog_with(sip::from_tag(event.request)) != nullptr;
   if (!known) return refuse(turn, event, 481, "dialog", "no such dialog");
   if (sip::is_websocket(event.source.transport) != (leg->kind == Leg::Kind::browser)) {
     return refuse(turn, event, 403, "acl", "not the transport of " + leg->peer);
@@ -180,7 +180,7 @@ void Engine::Impl::register_user(Turn& turn, const sip::RequestReceived& event,
 
 void Engine::Impl::out_of_dialog(Turn& turn, const sip::RequestReceived& event,
                                  const Caller& caller) {
-  if (!sip::to_of(event.request).tag().empty())
+  if (!sip::to_tag(event.request).empty())
     return refuse(turn, event, 481, "dialog", "no such dialog");
   const auto uri = sip::Uri::parse(event.request.request_uri());
   if (!uri || uri->scheme == sip::Uri::Scheme::other)

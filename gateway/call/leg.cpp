@@ -3,6 +3,7 @@
 #include "call/session_identifier.hpp"
 #include "sip/body.hpp"
 #include "sip/endpoint.hpp"
+#include "sip/parts.hpp"
 #include "sip/syntax.hpp"
 
 #include <algorithm>
@@ -173,7 +174,7 @@ sip::TransactionId Leg::send(Turn& turn, Purpose purpose, sip::Message request) 
   const sip::TransactionId transaction = turn.node.next_transaction();
   aim_at_device(turn.node, request);
   identify(request, request.method());
-  const sip::Target to = next_target(turn.node, dialog_with(sip::to_of(request).tag()), target);
+  const sip::Target to = next_target(turn.node, dialog_with(sip::to_tag(request)), target);
   outgoing[transaction] = Outgoing{purpose, request, 0, false, false, false, false, to};
   turn.node.transactions[transaction] = id;
   turn.out.sip.emplace_back(sip::SendRequest{transaction, std::move(request), to});
@@ -182,7 +183,7 @@ sip::TransactionId Leg::send(Turn& turn, Purpose purpose, sip::Message request) 
 
 sip::TransactionId Leg::send_again(Turn& turn, Outgoing again, const sip::Message& because) {
   // The same request with the next CSeq, outside a dialog too (RFC 3261 §8.1.3.5, §22.2).
-  sip::Dialog* within = dialog_with(sip::to_of(again.request).tag());
+  sip::Dialog* within = dialog_with(sip::to_tag(again.request));
   if (again.stray) {
     again.request.set(HeaderName::cseq, std::to_string(sip::cseq_of(because).number + 1) + " BYE");
   } else if (again.purpose == Purpose::invite) {

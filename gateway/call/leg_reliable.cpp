@@ -1,4 +1,5 @@
 #include "call/leg.hpp"
+#include "sip/parts.hpp"
 
 #include <utility>
 
@@ -40,7 +41,7 @@ sip::Dialog* Leg::dialog_with(std::string_view remote_tag) {
 }
 
 sip::Dialog* Leg::dialog_of(const sip::Message& request, const sip::Message& response) {
-  const std::string tag(sip::to_of(response).tag());
+  const std::string tag(sip::to_tag(response));
   if (tag.empty()) return nullptr;
   if (sip::Dialog* known = dialog_with(tag)) return known;
   if (response.status() < 200 && forks.size() >= kMaxForks) return nullptr;
@@ -67,7 +68,7 @@ void Leg::leave_forks() {
 
 std::string Leg::answer_in(const sip::Message& response, bool came_reliably) {
   const std::string_view text = sdp_of(response);
-  const std::string tag(sip::to_of(response).tag());
+  const std::string tag(sip::to_tag(response));
   if (dialog_with(tag) == nullptr) return std::string(text);
   Fork& fork = forks[tag];
   const bool fresh = !fork.stands && !text.empty();

@@ -271,12 +271,9 @@ void Runtime::Impl::ask(call::AskPolicy question) {
 
 void Runtime::Impl::arm() {
   const TimePoint due = loop.deadline();
-  if (due == armed_for) return;
+  // Most deadlines never come. One that has moved back is noticed when the timer fires.
+  if (due >= armed_for) return;
   armed_for = due;
-  if (due == kNever) {
-    deadline_timer.cancel();
-    return;
-  }
   deadline_timer.expires_at(due);
   deadline_timer.async_wait([this](error_code error) {
     if (error) return;

@@ -24,6 +24,10 @@ struct Plane::Impl {
         trunk_by_socket(sockets.size(), nullptr) {
     legs.reserve(settings.max_legs);
     deadlines.reserve(settings.max_legs);
+    for (SocketIndex index = 0; index < sockets.size(); ++index) {
+      if (sockets[index].use != SocketSpec::Use::browser)
+        trunk_sockets.emplace(sockets[index].local, index);
+    }
   }
 
   void execute(const AddBrowserLeg& order, Turn& turn);
@@ -50,7 +54,7 @@ struct Plane::Impl {
   std::optional<SocketIndex> socket_at(SocketSpec::Use use, const SocketAddress& local) const;
   std::optional<TrunkSockets> free_pair(const SocketAddress& local) const;
   void listen(TrunkLeg& leg);
-  void leave_sockets(TrunkLeg& leg);
+  void leave_sockets(const TrunkLeg& leg);
   bool move(TrunkLeg& leg, const SocketAddress& local);
   void adopt(std::unique_ptr<Leg> leg);
   LegKind kind_of(SocketIndex socket) const {
@@ -66,6 +70,7 @@ struct Plane::Impl {
   HandshakeBudget handshakes;
   WorkerContext context;
   BrowserDirectory browsers;
+  std::unordered_map<SocketAddress, SocketIndex> trunk_sockets;  ///< by their local address
   std::vector<TrunkLeg*> trunk_by_socket;
   std::unordered_map<LegId, std::unique_ptr<Leg>> legs;
   DeadlineHeap deadlines;
@@ -119,9 +124,9 @@ void Plane::Impl::listen(TrunkLeg& leg) {
   if (leg.sockets().rtcp) trunk_by_socket[*leg.sockets().rtcp] = &leg;
 }
 
-void Plane::Impl::leave_sockets(TrunkLeg& leg) {
-  std::replace(trunk_by_socket.begin(), trunk_by_socket.end(), &leg,
-               static_cast<TrunkLeg*>(nullptr));
+void Plane::Impl::leave_sockets(const TrunkLeg& leg) {
+  trunk_by_socket[leg.sockets().rtp] = nullptr;
+  if (leg.sockets().rtcp) trunk_by_socket[*leg.sockets().rtcp] = nullptr;
 }
 
 bool Plane::Impl::move(TrunkLeg& leg, const SocketAddress& local) {
@@ -204,12 +209,13 @@ void Plane::Impl::execute(const QueryStatistics& order, Turn& turn) const {
 
 std::optional<SocketIndex> Plane::Impl::socket_at(SocketSpec::Use use,
                                                   const SocketAddress& local) const {
-  for (SocketIndex index = 0; index < sockets.size(); ++index) {
-    const SocketSpec& socket = sockets[index];
-    if (socket.use != use || socket.local.port != local.port) continue;
-    if (socket.local.ip == local.ip || socket.local.ip.is_unspecified()) return index;
+  auto found = trunk_sockets.find(local);
+  if (found == trunk_sockets.end()) {
+    const IpAddress any = local.ip.is_v6() ? IpAddress::v6({}) : IpAddress::v4({});
+    found = trunk_sockets.find({any, local.port});
   }
-  return std::nullopt;
+  if (found == trunk_sockets.end() || sockets[found->second].use != use) return std::nullopt;
+  return found->second;
 }
 
 // -------------------------------------------------------------------------------------- packets

@@ -1,5 +1,6 @@
 #include "base/log.hpp"
 #include "sip/endpoint_impl.hpp"
+#include "sip/parts.hpp"
 #include "sip/transaction_key.hpp"
 
 #include <algorithm>
@@ -174,7 +175,7 @@ void Endpoint::Impl::receive_ack(const std::string& key, Turn& turn) {
   if (invite == nullptr) {
     // §13.2.2.4: the ACK to a 2xx is a transaction of its own.
     invite = table.find_merged(merge_key(ack));
-    if (invite == nullptr || invite->to_tag != to_of(ack).tag()) return;  // never answered (§17)
+    if (invite == nullptr || invite->to_tag != to_tag(ack)) return;  // never answered (§17)
   }
   TransactionEffects effects;
   if (auto* machine = std::get_if<InviteServerTransaction>(&invite->machine)) {
@@ -217,7 +218,7 @@ void Endpoint::Impl::receive_new(const std::string& key, const Via& via, const R
                                  Turn& turn) {
   Message& request = *turn.message;
   const std::string merge = merge_key(request);
-  const bool merged = to_of(request).tag().empty() && table.find_merged(merge) != nullptr;
+  const bool merged = to_tag(request).empty() && table.find_merged(merge) != nullptr;
   if (merged) return refuse(request, 482, reply, turn.out);  // §8.2.2.2
   if (table.size() >= settings.max_transactions) {
     Message response = make_response(request, 503, stateless_tag(request));

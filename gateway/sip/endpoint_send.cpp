@@ -1,4 +1,5 @@
 #include "sip/endpoint_impl.hpp"
+#include "sip/parts.hpp"
 #include "sip/transaction_key.hpp"
 
 #include <utility>
@@ -133,7 +134,7 @@ void Endpoint::Impl::execute(Respond command, Turn& turn) {
   TransactionEffects effects;
   if (auto* invite = std::get_if<InviteServerTransaction>(&transaction->machine)) {
     const bool open = invite->state() == InviteServerTransaction::State::proceeding;
-    if (open && response.status() > 100) transaction->to_tag = to_of(response).tag();
+    if (open && response.status() > 100) transaction->to_tag = to_tag(response);
     invite->respond(response, turn.now, effects);
   } else if (auto* other = std::get_if<NonInviteServerTransaction>(&transaction->machine)) {
     other->respond(response, turn.now, effects);
@@ -197,7 +198,7 @@ Message make_response(const Message& request, int status, std::string_view to_ta
   }
   response.add(HeaderName::from, request.header(HeaderName::from).value_or(""));
   std::string to(request.header(HeaderName::to).value_or(""));
-  if (status > 100 && !to_tag.empty() && to_of(request).tag().empty()) {
+  if (status > 100 && !to_tag.empty() && tag_of(to).empty()) {
     to.append(";tag=").append(to_tag);
   }
   response.add(HeaderName::to, to);

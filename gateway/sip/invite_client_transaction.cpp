@@ -1,6 +1,7 @@
 #include "sip/invite_client_transaction.hpp"
 
 #include "sip/header.hpp"
+#include "sip/parts.hpp"
 
 #include <algorithm>
 #include <utility>
@@ -83,13 +84,13 @@ void InviteClientTransaction::receive_provisional(TimePoint now, TransactionEffe
 }
 
 void InviteClientTransaction::receive_success(const Message& response, TransactionEffects& out) {
-  const NameAddress to = to_of(response);
-  if (const Fork* known = fork(to.tag())) {
+  const std::string_view tag = to_tag(response);
+  if (const Fork* known = fork(tag)) {
     if (known->ack) out.push_back(copy_of(*known->ack));  // §13.2.2.4: one ACK for each 2xx
     return;
   }
   if (forks_.size() >= kMaxForks) return;
-  forks_.push_back({std::string(to.tag()), std::nullopt});
+  forks_.push_back({std::string(tag), std::nullopt});
   out.push_back(PassResponse{});
 }
 
@@ -97,7 +98,7 @@ void InviteClientTransaction::acknowledge(const Message& ack, const Target& targ
                                           TransactionEffects& out) {
   Transmit transmit{target, ack.serialize(), Method::ack};
   out.push_back(transmit);
-  if (Fork* known = fork(to_of(ack).tag())) known->ack = std::move(transmit);
+  if (Fork* known = fork(to_tag(ack))) known->ack = std::move(transmit);
 }
 
 void InviteClientTransaction::acknowledge_copies(const Message& ack, const Target& target) {
@@ -175,6 +176,7 @@ void InviteClientTransaction::transmit_ack(const Message& response, TransactionE
 void InviteClientTransaction::enter(State next, TimePoint now, TransactionEffects& out) {
   state_ = next;
   retransmit_at_ = cancel_expires_at_ = kNever;
+  invite_.bytes = std::string();  // no longer sent; the state lasts half a minute
   if (next == State::accepted) expires_at_ = now + timers_.timeout();  // Timer M
   if (next == State::completed) {
     if (is_reliable(invite_.target.transport)) return terminate(out);    // Timer D is 0

@@ -38,6 +38,7 @@ void InviteServerTransaction::receive_ack(TimePoint now, TransactionEffects& out
       if (acknowledged_) return;
       acknowledged_ = true;
       retransmit_at_ = kNever;  // §13.3.1.4
+      last_.reset();
       out.push_back(PassAck{});
       return;
     case State::proceeding:
@@ -83,6 +84,7 @@ void InviteServerTransaction::enter(State next, TimePoint now, TransactionEffect
   const bool reliable = is_reliable(reply_.transport);
   state_ = next;
   retransmit_at_ = kNever;
+  trying_ = Message();
   switch (next) {
     case State::accepted:
       expires_at_ = now + timers_.timeout();  // Timer L

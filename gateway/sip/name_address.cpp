@@ -69,6 +69,25 @@ std::optional<NameAddressParts> split_name_address(std::string_view value) {
   return parts;
 }
 
+std::string_view tag_of(std::string_view address) {
+  const auto parts = split_any(trim(address));
+  if (!parts) return {};
+  ParameterCursor parameters(parts->parameters);
+  while (parameters.next()) {
+    if (equals_ignoring_case(parameters.name(), "tag"))
+      return parameters.value().value_or(std::string_view());
+  }
+  return {};
+}
+
+std::string_view from_tag(const Message& message) {
+  return tag_of(message.header(HeaderName::from).value_or(""));
+}
+
+std::string_view to_tag(const Message& message) {
+  return tag_of(message.header(HeaderName::to).value_or(""));
+}
+
 Result<NameAddress> NameAddress::parse(std::string_view value) {
   const auto parts = split_name_address(value);
   if (!parts) return fail("malformed address");

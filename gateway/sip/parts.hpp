@@ -34,6 +34,10 @@ struct NameAddressParts {
   bool wildcard = false;
 };
 std::optional<NameAddressParts> split_name_address(std::string_view value);
+/// The tag of a From or To, as written; empty if it has none.
+std::string_view tag_of(std::string_view address);
+std::string_view from_tag(const Message& message);
+std::string_view to_tag(const Message& message);
 
 struct ViaParts {
   std::string_view protocol, version, transport, host;

@@ -13,7 +13,11 @@ bool is_token(std::string_view text) {
 }
 
 bool equals_ignoring_case(std::string_view a, std::string_view b) {
-  return std::ranges::equal(a, b, {}, to_lower, to_lower);
+  if (a.size() != b.size()) return false;
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    if (a[i] != b[i] && to_lower(a[i]) != to_lower(b[i])) return false;
+  }
+  return true;
 }
 
 std::string lower_case(std::string_view text) {
@@ -109,7 +113,7 @@ std::string_view Cursor::take_until(std::string_view stops) {
   skip_blanks();
   const std::size_t begin = at_;
   while (at_ < text_.size() && !is_blank(text_[at_]) &&
-         stops.find(text_[at_]) == std::string_view::npos) {
+         std::ranges::find(stops, text_[at_]) == stops.end()) {
     ++at_;
   }
   return text_.substr(begin, at_ - begin);

@@ -1,5 +1,7 @@
 #include "sip/transaction_key.hpp"
 
+#include "sip/parts.hpp"
+
 namespace trunkline::sip {
 namespace {
 
@@ -16,6 +18,11 @@ std::string_view transaction_method(const Message& request) {
     default:
       return request.method_text();
   }
+}
+
+std::uint32_t sequence_of(const Message& request) {
+  const auto cseq = split_cseq(request.header(HeaderName::cseq).value_or(""));
+  return cseq ? cseq->number : 0;
 }
 
 void append(std::string& key, std::string_view part) {
@@ -42,9 +49,9 @@ std::string server_key(const Message& request, const Via& via) {
   }
   // §17.2.3. The To tag is left out: the INVITE has none where its ACK has ours.
   append(key, request.request_uri());
-  append(key, from_of(request).tag());
+  append(key, from_tag(request));
   append(key, call_id_of(request));
-  append(key, std::to_string(cseq_of(request).number));
+  append(key, std::to_string(sequence_of(request)));
   append(key, via.text());
   return key;
 }
@@ -53,8 +60,8 @@ std::string merge_key(const Message& request) {
   std::string key;
   append(key, transaction_method(request));
   append(key, call_id_of(request));
-  append(key, from_of(request).tag());
-  append(key, std::to_string(cseq_of(request).number));
+  append(key, from_tag(request));
+  append(key, std::to_string(sequence_of(request)));
   return key;
 }
 

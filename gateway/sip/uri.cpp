@@ -73,9 +73,9 @@ std::string_view scheme_text(Uri::Scheme scheme) {
 /// Cuts `text` at the first of `stops` and returns what was in front; `text` keeps the rest with
 /// the stop.
 std::string_view cut(std::string_view& text, std::string_view stops) {
-  const std::size_t end = std::min(text.find_first_of(stops), text.size());
-  const std::string_view front = text.substr(0, end);
-  text.remove_prefix(end);
+  const auto end = std::ranges::find_first_of(text, stops);
+  const std::string_view front(text.begin(), end);
+  text.remove_prefix(front.size());
   return front;
 }
 

@@ -152,6 +152,7 @@ CallJournal::Tracked& CallJournal::track(const call::CallView& view) {
 template <class Fill>
 void CallJournal::append(const call::CallView& view, Fill&& fill_event) {
   Tracked& tracked = track(view);
+  if (!call_feed_.begun()) return call_feed_.skip();
   v1::WatchCallsResponse message;
   const std::int64_t sequence = call_feed_.next_sequence();
   message.set_sequence(sequence);
@@ -165,6 +166,7 @@ void CallJournal::append(const call::CallView& view, Fill&& fill_event) {
 }
 
 void CallJournal::append(const call::RegistrationChanged& change) {
+  if (!registration_feed_.begun()) return registration_feed_.skip();
   v1::WatchRegistrationsResponse message;
   const std::int64_t sequence = registration_feed_.next_sequence();
   message.set_sequence(sequence);
@@ -251,6 +253,7 @@ Bytes CallJournal::snapshot(Tracked& tracked) const {
 }
 
 Beginning CallJournal::begin_calls() {
+  call_feed_.begin();
   Beginning beginning;
   for (auto& [_, tracked] : calls_) {
     if (!tracked.view.ended) beginning.snapshot.push_back(snapshot(tracked));
@@ -260,6 +263,7 @@ Beginning CallJournal::begin_calls() {
 }
 
 Beginning CallJournal::begin_registrations(const std::vector<call::Registration>& now) const {
+  registration_feed_.begin();
   Beginning beginning;
   for (const call::Registration& registration : now) {
     v1::WatchRegistrationsResponse message;

@@ -45,6 +45,20 @@ void EventFeed::append(Bytes event) {
   }
 }
 
+void EventFeed::begin() {
+  const std::lock_guard lock(mutex_);
+  begun_ = true;
+}
+
+bool EventFeed::begun() const {
+  const std::lock_guard lock(mutex_);
+  return begun_;
+}
+
+void EventFeed::skip() {
+  truncate();
+}
+
 void EventFeed::truncate() {
   const std::lock_guard lock(mutex_);
   // One number stays unused: whoever has the last event sees that it is not the last any more.
@@ -106,6 +120,11 @@ bool EventFeed::wait(const std::shared_ptr<FeedReader>& reader, std::int64_t pos
 void EventFeed::forget(const FeedReader* reader) {
   const std::lock_guard lock(mutex_);
   waiting_.erase(reader);
+}
+
+bool EventFeed::has_waiting() const {
+  const std::lock_guard lock(mutex_);
+  return !waiting_.empty();
 }
 
 template <class Choose>

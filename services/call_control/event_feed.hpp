@@ -43,6 +43,11 @@ class EventFeed {
   std::int64_t next_sequence() const;
   std::int64_t last_sequence() const { return next_sequence() - 1; }
   void append(Bytes event);
+  /// Somebody begins to read. Before, nobody has a token with which to come back for what has been:
+  /// an event need not be made, only counted by `skip`.
+  void begin();
+  bool begun() const;
+  void skip();
   /// From now on nobody can resume from before: events were lost on the way here.
   void truncate();
 
@@ -67,6 +72,7 @@ class EventFeed {
   /// look for whom to wake.
   bool wait(const std::shared_ptr<FeedReader>& reader, std::int64_t position);
   void forget(const FeedReader* reader);
+  bool has_waiting() const;
   /// Those whose event is there; they no longer wait.
   std::vector<std::shared_ptr<FeedReader>> take_ready();
   /// All who wait, who no longer do.
@@ -82,6 +88,7 @@ class EventFeed {
   const std::uint64_t epoch_;
   const Limits limits_;
   mutable std::mutex mutex_;
+  bool begun_ = false;
   std::int64_t first_ = 1;  ///< number of the oldest event that is kept
   std::deque<Bytes> events_;
   std::size_t bytes_ = 0;

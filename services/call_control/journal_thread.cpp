@@ -20,6 +20,9 @@ constexpr std::ptrdiff_t kReadersAtOnce = 32;
 constexpr Duration kLongestTurn = milliseconds{10};
 /// Items taken from the queue at a time.
 constexpr std::size_t kTurn = 256;
+/// After observations that nobody waited for: to be woken for each of a busy node costs more than
+/// to keep them.
+constexpr Duration kRest = milliseconds{2};
 
 EventFeed::Limits feed_limits(const Limits& limits) {
   return {limits.remembered_events, limits.remembered_bytes, limits.subscriber_lag};
@@ -40,14 +43,17 @@ JournalThread::~JournalThread() {
 }
 
 void JournalThread::observe(const call::Observation& observation) {
-  const std::lock_guard lock(mutex_);
-  if (stopping_) return;
-  if (queued_observations_ >= limits_.queued_observations) {
-    lost_ = true;
-    return;
+  {
+    const std::lock_guard lock(mutex_);
+    if (stopping_) return;
+    if (queued_observations_ >= limits_.queued_observations) {
+      lost_ = true;
+      return;
+    }
+    ++queued_observations_;
+    queue_.emplace_back(observation);
+    if (!std::exchange(keeper_sleeps_, false)) return;
   }
-  ++queued_observations_;
-  queue_.emplace_back(observation);
   arrived_.notify_one();
 }
 
@@ -56,6 +62,7 @@ void JournalThread::post(Task task) {
     const std::lock_guard lock(mutex_);
     if (!stopping_) {
       queue_.emplace_back(std::move(task));
+      keeper_sleeps_ = false;
       arrived_.notify_one();
       return;
     }
@@ -95,11 +102,17 @@ void JournalThread::apply(const call::Observation& observation) {
 void JournalThread::keep() {
   // What stop() finds in the queue is still done, under a lock that late tasks wait for.
   std::unique_lock turn(after_stop_);
+  bool rests = false;
   while (true) {
     std::deque<std::variant<call::Observation, Task>> batch;
     bool lost = false;
     {
       std::unique_lock lock(mutex_);
+      if (rests) {
+        arrived_.wait_for(lock, kRest,
+                          [this] { return queue_.size() > queued_observations_ || stopping_; });
+      }
+      keeper_sleeps_ = queue_.empty();
       arrived_.wait(lock, [this] { return !queue_.empty() || stopping_; });
       if (queue_.empty()) return;
       while (!queue_.empty() && batch.size() < kTurn) {
@@ -120,7 +133,8 @@ void JournalThread::keep() {
       log::error("events were lost: the queue to the API was full");
       journal_.gap();
     }
-    sweep();
+    if (calls_.has_waiting() || registrations_.has_waiting()) sweep();
+    rests = waits_.empty() && batch.size() < kTurn;
   }
 }
 

@@ -77,6 +77,7 @@ class JournalThread final : public call::Observer {
   std::condition_variable arrived_;
   std::deque<std::variant<call::Observation, Task>> queue_;
   std::size_t queued_observations_ = 0;
+  bool keeper_sleeps_ = false;  ///< until something is queued; else it comes by itself
   bool lost_ = false, stopping_ = false;
   std::recursive_mutex after_stop_;  ///< tasks that come late take turns; a task may post another
 

@@ -36,7 +36,21 @@ TEST(Random, BelowReachesEachValueAndNoOther) {
 
 TEST(Random, SystemBytesDiffer) {
   SystemRandom random;
-  EXPECT_NE(random.number64(), random.number64());
+  std::set<std::uint64_t> seen;
+  for (int i = 0; i < 1000; ++i)
+    seen.insert(random.number64());
+  EXPECT_EQ(seen.size(), 1000U);
+}
+
+TEST(Random, FillsMoreThanItDrawsAtATime) {
+  SystemRandom random;
+  std::array<std::uint8_t, 5000> bytes{};
+  random.number32();
+  random.fill(bytes);
+  for (std::size_t at = 0; at < bytes.size(); at += 50) {
+    EXPECT_TRUE(std::any_of(bytes.begin() + at, bytes.begin() + at + 50,
+                            [](std::uint8_t byte) { return byte != 0; }));
+  }
 }
 
 }  // namespace

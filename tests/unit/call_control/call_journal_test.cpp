@@ -27,6 +27,11 @@ class CallJournalTest : public testing::Test {
   TimePoint now{};
   std::vector<Settled> settled;
 
+  CallJournalTest() {
+    journal.begin_calls();
+    journal.begin_registrations({});
+  }
+
   template <class Seen>
   void observe(const Seen& seen) {
     journal.observe(seen, now, settled);
@@ -277,6 +282,27 @@ TEST_F(CallJournalTest, who_resumes_sees_each_event_once) {
   for (std::size_t i = 0; i < seen.size(); ++i)
     ASSERT_EQ(seen[i], static_cast<std::int64_t>(i) + 1);
   EXPECT_GT(seen.size(), 100U);
+}
+
+TEST(CallJournalWithoutReaders, counts_events_but_keeps_none) {
+  EventFeed calls{'c', 7, {100, 1 << 20, 50}}, registrations{'r', 7, {100, 1 << 20, 50}};
+  CallJournal journal{{"edge-1", 2, std::chrono::minutes{10}}, calls, registrations};
+  std::vector<Settled> settled;
+  const call::CallView call = new_call("c1");
+  journal.observe(call::CallStarted{call}, {}, settled);
+  journal.observe(call::CallRinging{ringing(call), 180}, {}, settled);
+  EXPECT_EQ(calls.last_sequence(), 2);
+  const Beginning beginning = journal.begin_calls();
+  EXPECT_EQ(beginning.snapshot.size(), 1U);
+  EXPECT_EQ(beginning.position, 3);
+  journal.observe(call::CallAnswered{answered(call)}, {}, settled);
+  std::int64_t position = beginning.position;
+  std::deque<Bytes> raw;
+  EXPECT_EQ(calls.read(position, 10, 10, raw), EventFeed::Progress::read);
+  v1::WatchCallsResponse event;
+  ASSERT_TRUE(event.ParseFromString(*raw.at(0)));
+  EXPECT_EQ(event.sequence(), 3);
+  EXPECT_EQ(event.event().call_sequence(), 3);
 }
 
 }  // namespace

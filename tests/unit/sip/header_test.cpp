@@ -1,5 +1,7 @@
 #include "sip/header.hpp"
 
+#include "sip/parts.hpp"
+
 #include <chrono>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -329,6 +331,17 @@ TEST(QValue, IsInThousandths) {
   EXPECT_EQ(parse_qvalue("0.001"), 1);
   for (const std::string_view odd : {"", "0.0001", "0.x", "0x", "-1", "2", "high"})
     EXPECT_EQ(parse_qvalue(odd), 1000) << odd;
+}
+
+TEST(Tag, IsReadWithoutTakingTheAddressApart) {
+  EXPECT_EQ(tag_of("<sip:alice@example.test>;tag=a1"), "a1");
+  EXPECT_EQ(tag_of("\"A <x>;tag=no\" <sip:alice@example.test;tag=no>;x=\";tag=no\";TAG=a1;tag=a2"),
+            "a1");
+  EXPECT_EQ(tag_of(" sip:alice@example.test;tag=a1 "), "a1");
+  EXPECT_EQ(tag_of("<sip:alice@example.test;tag=no>"), "");
+  EXPECT_EQ(tag_of("<sip:alice@example.test>;tag"), "");
+  EXPECT_EQ(tag_of("<sip:alice@example.test"), "");
+  EXPECT_EQ(tag_of(""), "");
 }
 
 }  // namespace
