@@ -1,5 +1,6 @@
 #include "call/trace_mask.hpp"
 
+#include "sip/message.hpp"
 #include "sip/syntax.hpp"
 
 #include <algorithm>
@@ -61,11 +62,41 @@ constexpr Octets kSecretInitials("hpstckHPSTCK");
 bool names_a_secret(std::string_view name) {
   for (std::size_t i = 0; i < name.size(); ++i) {
     if (!kSecretInitials.has(name[i])) continue;
+    const char initial = sip::to_lower(name[i]);
     for (const std::string_view word : kSecretWords) {
-      if (begins_ignoring_case(name.substr(i), word)) return true;
+      if (word.front() == initial && begins_ignoring_case(name.substr(i), word)) return true;
     }
   }
   return false;
+}
+
+/// Fields that most messages have, and whose names say nothing of a secret.
+bool is_plain_field(sip::HeaderName name) {
+  using sip::HeaderName;
+  switch (name) {
+    case HeaderName::via:
+    case HeaderName::from:
+    case HeaderName::to:
+    case HeaderName::call_id:
+    case HeaderName::cseq:
+    case HeaderName::contact:
+    case HeaderName::max_forwards:
+    case HeaderName::route:
+    case HeaderName::record_route:
+    case HeaderName::allow:
+    case HeaderName::supported:
+    case HeaderName::require:
+    case HeaderName::user_agent:
+    case HeaderName::server:
+    case HeaderName::expires:
+    case HeaderName::session_expires:
+    case HeaderName::min_se:
+    case HeaderName::content_type:
+    case HeaderName::content_length:
+      return true;
+    default:
+      return false;
+  }
 }
 
 constexpr std::array<std::string_view, 3> kSecretParameters = {"pn-prid", "pn-param", "postd"};
@@ -102,7 +133,7 @@ struct Span {
 
 class Masker {
  public:
-  explicit Masker(std::string& text) : text_(text) {}
+  explicit Masker(std::string& text) : text_(text), feed_(std::min(text.find('\n'), text.size())) {}
   void run();
 
  private:
@@ -119,7 +150,7 @@ class Masker {
   void mask(Span span);
 
   void header_line(Span line);
-  void note(std::string_view name, std::string_view value);
+  void note(sip::HeaderName known, std::string_view name, std::string_view value);
   void plain(Span span);
   void credentials(Span span);
   std::size_t quoted(Span span, std::size_t at, bool open);
@@ -131,15 +162,16 @@ class Masker {
 
   std::string& text_;
   std::size_t at_ = 0;
+  std::size_t feed_;            ///< the first line feed from `at_` on, or where the text ends
   Field field_ = Field::plain;  ///< what the lines that continue a field belong to
   Body body_ = Body::none;
 };
 
 Span Masker::next_line() {
   const std::size_t begin = at_;
-  while (at_ < text_.size() && !is_line_end(text_[at_]))
-    ++at_;
-  const std::size_t end = at_;
+  if (feed_ < begin) feed_ = std::min(text_.find('\n', begin), text_.size());
+  const std::size_t end = std::min(view({begin, feed_}).find('\r'), feed_ - begin) + begin;
+  at_ = end;
   if (at_ < text_.size()) ++at_;
   if (text_[end] == '\r' && at_ < text_.size() && text_[at_] == '\n') ++at_;
   return {begin, end};
@@ -185,13 +217,16 @@ void Masker::header_line(Span line) {
     while (last > first && (sip::is_blank(text[last - 1]) || sip::is_control(text[last - 1])))
       --last;
     const std::string_view name = text.substr(first, last - first);
-    if (contains_ignoring_case(name, "auth")) {
-      own = Field::credentials;
-    } else if (names_a_secret(name)) {
-      own = Field::secret;
+    const sip::HeaderName known = sip::parse_header_name(name);
+    if (!is_plain_field(known)) {
+      if (contains_ignoring_case(name, "auth")) {
+        own = Field::credentials;
+      } else if (names_a_secret(name)) {
+        own = Field::secret;
+      }
     }
     if (own != Field::plain || !continued) value.begin = line.begin + colon + 1;
-    note(name, sip::trim(text.substr(colon + 1)));
+    note(known, name, sip::trim(text.substr(colon + 1)));
   }
   if (own != Field::plain || !continued) field_ = own;
   if (value.begin == line.begin && !continued) field_ = Field::plain;
@@ -202,19 +237,22 @@ void Masker::header_line(Span line) {
 }
 
 /// What the field says of the body: it is shown only if all agree that it may be.
-void Masker::note(std::string_view name, std::string_view value) {
+void Masker::note(sip::HeaderName known, std::string_view name, std::string_view value) {
   using sip::equals_ignoring_case;
-  if (equals_ignoring_case(name, "Content-Type") || equals_ignoring_case(name, "c")) {
+  using sip::HeaderName;
+  if (known == HeaderName::content_type) {
     const std::string_view type = sip::trim(value.substr(0, value.find(';')));
     Body named = Body::hidden;
     if (equals_ignoring_case(type, "application/sdp")) named = Body::description;
     if (equals_ignoring_case(type, "message/sipfrag")) named = Body::fragment;
     body_ = body_ == Body::none || body_ == named ? named : Body::hidden;
-  } else if (contains_ignoring_case(name, "encoding") || equals_ignoring_case(name, "e")) {
+  } else if (known == HeaderName::cseq) {
+    if (value.ends_with("INFO") || value.ends_with("MESSAGE")) body_ = Body::hidden;
+  } else if (is_plain_field(known)) {
+    return;
+  } else if (contains_ignoring_case(name, "encoding") || known == HeaderName::content_encoding) {
     if (!contains_ignoring_case(name, "accept") && !equals_ignoring_case(value, "identity"))
       body_ = Body::hidden;
-  } else if (equals_ignoring_case(name, "CSeq")) {
-    if (value.ends_with("INFO") || value.ends_with("MESSAGE")) body_ = Body::hidden;
   }
 }
 
