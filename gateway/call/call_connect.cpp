@@ -86,8 +86,7 @@ bool Call::start_caller_media(Turn& turn, const sip::Message& invite) {
   }
   auto remote = leg.media->sdp().receive_offer(offer);
   if (!remote) return end(turn, failure_of(remote.error())), false;
-  if (const auto obstacle = leg.media->meet(turn, trunk, *remote))
-    return end(turn, *obstacle), false;
+  if (const auto obstacle = meet(turn, leg, *remote)) return end(turn, *obstacle), false;
   caller_offer_ = *remote;
   leg.media->open(turn);
   leg.media->update(turn, *remote);

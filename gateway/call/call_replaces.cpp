@@ -126,6 +126,7 @@ std::optional<Failure> Call::answer_pick_up(Turn& turn, Leg& leg) {
   }
   const auto offer = leg.media->sdp().receive_offer(text);
   if (!offer) return Failure::local(EndReason::no_codec);
+  if (auto obstacle = meet(turn, leg, *offer)) return obstacle;
   const auto codecs = sdp::codecs_to_answer(usable_codecs(turn.node, leg, offer->codecs), known);
   if (codecs.empty()) return Failure::local(EndReason::no_codec);
   leg.answer_sdp = leg.answer(codecs, direction);
@@ -153,7 +154,7 @@ std::optional<Failure> Call::answer_replacement(Turn& turn, Leg& leg, const Leg&
   }
   const auto offer = leg.media->sdp().receive_offer(text);
   if (!offer) return Failure::local(EndReason::no_codec);
-  if (auto obstacle = leg.media->meet(turn, trunk, *offer)) return obstacle;
+  if (auto obstacle = meet(turn, leg, *offer)) return obstacle;
   const auto usable = usable_codecs(turn.node, leg, offer->codecs);
   auto codecs = sdp::codecs_to_answer(usable, spoken);
   if (codecs.empty()) {
