@@ -114,11 +114,6 @@ std::vector<std::string> Call::service_codecs(const Node& node, const Leg& leg,
   return in_common(allowed_codecs(node, leg), codecs_of(service));
 }
 
-std::vector<std::string> Call::service_codecs(const Node& node, const Leg& leg,
-                                              const std::string& service) const {
-  return in_common(allowed_codecs(node, leg), codecs_of(service));
-}
-
 std::vector<sdp::Codec> Call::codecs_for(const Node& node, const Leg& leg) const {
   const auto profile = leg.media->profile();
   const auto allowed = allowed_codecs(node, leg);
