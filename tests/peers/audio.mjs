@@ -33,7 +33,7 @@ export function toneShare(samples, frequency, rate = 8000) {
   return (2 * tone) / (samples.length * power);
 }
 
-// One RTP and one RTCP socket of a plain RTP/AVP peer.
+// One RTP and one RTCP socket of a peer: plain RTP, or SRTP once `seals` and `opens` are set (srtp.mjs).
 export class RtpPeer {
   static async open(address = '127.0.0.1') {
     for (let attempt = 0; attempt < 50; attempt += 1) {
@@ -56,6 +56,9 @@ export class RtpPeer {
   constructor(rtp, rtcp, port, address) {
     Object.assign(this, { rtp, rtcp, port, address });
     this.remote = null;
+    this.seals = null;
+    this.opens = null;
+    this.unauthentic = 0;
     this.samples = [];
     this.received = 0;
     this.sent = 0;
@@ -72,11 +75,22 @@ export class RtpPeer {
     this.jumps = []; // where a sequence number didn't follow the one before, or a timestamp went back
     for (const socket of [rtp, rtcp]) socket.unref(); // a test that failed must not keep its process alive
     rtp.on('message', (packet) => this.receive(packet));
-    rtcp.on('message', () => (this.reports += 1));
+    rtcp.on('message', (packet) => {
+      if (this.opens && !this.opens.openRtcp(packet)) this.unauthentic += 1;
+      else this.reports += 1;
+    });
   }
 
   receive(packet) {
     if (packet.length < 12 || packet[0] >> 6 !== 2) return;
+    if (this.opens) {
+      const clear = this.opens.open(packet);
+      if (!clear) {
+        this.unauthentic += 1;
+        return;
+      }
+      packet = clear;
+    }
     this.received += 1;
     const payloadType = packet[1] & 0x7f;
     this.payloadTypes.add(payloadType);
@@ -128,7 +142,7 @@ export class RtpPeer {
     this.sequence = (this.sequence + 1) & 0xffff;
     this.timestamp = (this.timestamp + 160) >>> 0;
     this.sent += 1;
-    this.rtp.send(packet, this.remote.port, this.remote.address);
+    this.rtp.send(this.seals ? this.seals.seal(packet) : packet, this.remote.port, this.remote.address);
   }
 
   // A digit of 100 ms as RFC 4733 events, the last of them three times. The marker bit, which some never set, begins it.

@@ -6,6 +6,7 @@ import { format, header, parse, tagOf, uriOf } from './sip_message.mjs';
 import { RtpPeer } from './audio.mjs';
 import { uriHost } from './gateway.mjs';
 import { network } from './raw_sip.mjs';
+import { cryptoLines, newKey, SrtpContext } from './srtp.mjs';
 import { until } from './until.mjs';
 
 const token = () => randomBytes(8).toString('hex');
@@ -35,6 +36,8 @@ export class Carrier extends EventEmitter {
     };
     // What calls to one number get instead: number -> (call) => void.
     this.behaviours = new Map();
+    // The suites of SRTP that it takes and offers with a=crypto, best first; none: RTP is plain.
+    this.suites = [];
     // Its methods, as it tells them; null: it tells nothing of them.
     this.allow = 'INVITE, ACK, BYE, CANCEL, INFO, UPDATE';
     // Whether the network loses this message: (start line, 'in' or 'out') => boolean.
@@ -368,8 +371,34 @@ class CarrierCall extends EventEmitter {
     if (!port || !address) return;
     this.remoteSdp = sdp;
     this.rtp.remote = { port: Number(port), address };
+    this.takeCrypto(sdp);
     const event = /^a=rtpmap:(\d+) telephone-event\/8000/m.exec(sdp)?.[1];
     if (event) this.rtp.eventPayloadType = Number(event);
+  }
+
+  // What the other side wrote, by offer or answer, decides: `crypto` is the line that counts for both.
+  takeCrypto(sdp) {
+    const theirs = cryptoLines(sdp).find(({ suite }) => this.carrier.suites.includes(suite));
+    this.crypto = theirs ?? null;
+    this.protocol = /^m=audio \d+ (\S+)/m.exec(sdp)[1];
+    if (!theirs) {
+      this.rtp.seals = this.rtp.opens = null;
+      return;
+    }
+    const { suite, key } = theirs;
+    const kept = (context, inline) => (context?.suite === suite && context.inline === inline ? context : new SrtpContext(suite, inline));
+    this.rtp.seals = kept(this.rtp.seals, this.keyOf(suite));
+    this.rtp.opens = kept(this.rtp.opens, key);
+  }
+
+  keyOf(suite) {
+    this.keys ??= {};
+    return (this.keys[suite] ??= newKey(suite));
+  }
+
+  cryptoAttributes() {
+    const lines = this.crypto === undefined ? this.carrier.suites.map((suite, at) => ({ tag: at + 1, suite })) : [this.crypto].filter(Boolean);
+    return lines.map(({ tag, suite }) => `a=crypto:${tag} ${suite} inline:${this.keyOf(suite)}`);
   }
 
   contact() {
@@ -383,9 +412,9 @@ class CarrierCall extends EventEmitter {
   sdp() {
     return [
       'v=0', `o=carrier 1 ${this.version} ${network(this.rtp.address)}`, 's=call', `c=${network(this.rtp.address)}`, 't=0 0',
-      `m=audio ${this.rtp.port} RTP/AVP 0 ${this.rtp.eventPayloadType}`, 'a=rtpmap:0 PCMU/8000',
+      `m=audio ${this.rtp.port} ${this.protocol ?? (this.carrier.suites.length > 0 ? 'RTP/SAVP' : 'RTP/AVP')} 0 ${this.rtp.eventPayloadType}`, 'a=rtpmap:0 PCMU/8000',
       `a=rtpmap:${this.rtp.eventPayloadType} telephone-event/8000`, `a=fmtp:${this.rtp.eventPayloadType} 0-16`,
-      'a=ptime:20', `a=${this.direction}`, '',
+      'a=ptime:20', `a=${this.direction}`, ...this.cryptoAttributes(), '',
     ].join('\r\n');
   }
 

@@ -1,0 +1,215 @@
+// SRTP towards the trunk with keys in the descriptions (RFC 4568). The trunk's SRTP is Node's own crypto.
+import assert from 'node:assert/strict';
+import { after, afterEach, before, describe, it } from 'node:test';
+import { CallControl } from '../peers/call_control.mjs';
+import { Carrier } from '../peers/carrier.mjs';
+import { Gateway } from '../peers/gateway.mjs';
+import { freePort } from '../peers/ports.mjs';
+import { cryptoLines, SUITES } from '../peers/srtp.mjs';
+import { SyntheticBrowser } from '../peers/synthetic_browser.mjs';
+import { until } from '../peers/until.mjs';
+
+const BROWSER = 1000;
+const TRUNK = 440;
+const ALL = Object.keys(SUITES);
+
+let gateway;
+let strict; // a trunk that must encrypt
+let open; // one that may
+let alice;
+let api;
+const secrets = new Set();
+
+before(async () => {
+  const second = await freePort();
+  gateway = await Gateway.start({
+    trunks: ({ carrierPort }) => `
+  - { name: strict, uri: "sip:127.0.0.1:${carrierPort}", allow: ["127.0.0.1:${carrierPort}"], srtp: sdes-required, options_interval: 0s }
+  - { name: open, uri: "sip:127.0.0.1:${second}", allow: ["127.0.0.1:${second}"], srtp: sdes, options_interval: 0s }`,
+    routes: () => `
+  - { from: user, match: "^8[0-9]+$", target: "trunk:open" }
+  - { from: user, match: "^[0-9]{3,15}$", target: "trunk:strict" }
+  - { from: any, match: "^1001$", target: "user:alice" }
+  - { from: any, match: "^echo$", target: "service:echo" }`,
+  });
+  strict = await Carrier.open(gateway);
+  open = await Carrier.open(gateway, { port: second });
+  for (const carrier of [strict, open]) carrier.onCall = (call) => call.answer(TRUNK);
+  alice = await SyntheticBrowser.open(gateway);
+  api = new CallControl(gateway.grpcAddress);
+});
+
+afterEach(async () => {
+  alice.events.length = 0;
+  await gateway.idle();
+});
+
+after(async () => {
+  api?.close();
+  await alice?.close();
+  strict?.close();
+  open?.close();
+  assert.equal((await gateway?.stop())?.code, 0);
+  const said = gateway.output;
+  for (const secret of secrets) assert.ok(!said.includes(secret), 'a key is in the log');
+});
+
+// All keys of both sides' descriptions.
+function remember(peer) {
+  const lines = [...cryptoLines(peer.remoteSdp), ...cryptoLines(peer.sdp())];
+  for (const { key } of lines) secrets.add(key);
+  return lines.map(({ key }) => key);
+}
+
+async function dialled(carrier, number) {
+  const arrived = carrier.arrival();
+  const call = alice.call(number, { tone: BROWSER, listen: TRUNK });
+  await alice.event('answered', { call });
+  return [call, await arrived];
+}
+
+async function talk(call, peer) {
+  peer.rtp.forget();
+  await alice.hears(call);
+  await until(() => peer.rtp.hears(BROWSER) > 0.8, 'the trunk to hear the browser');
+  assert.equal(peer.rtp.unauthentic, 0);
+}
+
+async function hangUp(call, peer) {
+  alice.hangup(call);
+  await until(() => peer.ended, 'BYE at the trunk');
+}
+
+describe('a call to a trunk that must encrypt', () => {
+  for (const suite of ['AES_CM_128_HMAC_SHA1_80', 'AES_CM_128_HMAC_SHA1_32', 'AEAD_AES_128_GCM']) {
+    it(`is heard both ways with ${suite}`, async () => {
+      strict.suites = [suite];
+      const [call, peer] = await dialled(strict, '5551000');
+      assert.match(peer.invite.body, /^m=audio \d+ RTP\/SAVP /m);
+      assert.equal(cryptoLines(peer.invite.body).length, 3);
+      remember(peer);
+      await talk(call, peer);
+      await until(() => peer.rtp.reports > 0, 'an RTCP report that is authentic');
+      assert.equal(peer.rtp.jumps.length, 0);
+      await hangUp(call, peer);
+    });
+  }
+
+  it('goes on over descriptions with the same key, a new one, and another suite', async () => {
+    strict.suites = ALL;
+    const [call, peer] = await dialled(strict, '5551000');
+    const [ours] = cryptoLines(peer.remoteSdp).filter(({ suite }) => suite === peer.crypto.suite);
+    await talk(call, peer);
+    assert.equal(await peer.reinvite('sendrecv'), 200);
+    assert.deepEqual(cryptoLines(peer.remoteSdp), [{ ...ours, tag: peer.crypto.tag }]);
+    await talk(call, peer);
+    peer.keys[peer.crypto.suite] = undefined;
+    assert.equal(await peer.reinvite('sendrecv'), 200);
+    assert.equal(cryptoLines(peer.remoteSdp)[0].key, ours.key);
+    await talk(call, peer);
+    peer.crypto = { tag: 9, suite: 'AEAD_AES_256_GCM' };
+    assert.equal(await peer.reinvite('sendrecv'), 200);
+    assert.notEqual(cryptoLines(peer.remoteSdp)[0].key, ours.key);
+    await talk(call, peer);
+    remember(peer);
+    await hangUp(call, peer);
+  });
+
+  it('ends when the answer has no key', async () => {
+    strict.suites = [];
+    const arrived = strict.arrival();
+    const call = alice.call('5551000', { tone: BROWSER, listen: TRUNK });
+    await alice.event('failed', { call, status: 488 });
+    const peer = await arrived;
+    await until(() => peer.ended && peer.acks.length === 1, 'ACK and BYE');
+  });
+
+  it('shows no key in its trace', async () => {
+    strict.suites = ALL;
+    const [call, peer] = await dialled(strict, '5551000');
+    const keys = remember(peer);
+    assert.ok(keys.length >= 4);
+    const { calls } = await api.must('listCalls', {});
+    const id = calls[0].call_id;
+    const stats = await api.must('getCallStats', { call_id: id });
+    assert.equal(stats.legs.find(({ leg_id }) => leg_id === 'to').srtp_profile, 'AES_CM_128_HMAC_SHA1_80');
+    const { text } = await api.must('getCallTrace', { call_id: id });
+    const { json } = await api.must('getCallTrace', { call_id: id, format: 'TRACE_FORMAT_JSON' });
+    const { pcapng } = await api.must('getCallTrace', { call_id: id, format: 'TRACE_FORMAT_PCAPNG' });
+    assert.match(text, /a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:/);
+    const everything = [text, json, Buffer.from(pcapng).toString('latin1'), JSON.stringify(calls)].join('\n');
+    for (const key of keys) assert.ok(!everything.includes(key), 'a key is in the trace');
+    await hangUp(call, peer);
+  });
+});
+
+describe('a call from a trunk that must encrypt', () => {
+  for (const suite of ALL) {
+    it(`is answered with ${suite} and its tag`, async () => {
+      strict.suites = ['AES_CM_128_HMAC_SHA1_80', suite].filter((one, at, all) => all.indexOf(one) === at).reverse();
+      const peer = await strict.call('echo');
+      assert.equal(await peer.final(), 200);
+      assert.deepEqual([peer.crypto.tag, peer.crypto.suite], [1, suite]);
+      remember(peer);
+      peer.rtp.play(660);
+      await until(() => peer.rtp.hears(660) > 0.8, 'the echo');
+      assert.equal(peer.rtp.unauthentic, 0);
+      peer.bye();
+    });
+  }
+
+  it('is 488 without a key', async () => {
+    strict.suites = [];
+    const peer = await strict.call('1001');
+    assert.equal(await peer.final(), 488);
+  });
+
+  // RFC 3711 §3.3: what is not authentic is dropped, and never ends a call
+  it('hears nothing of what others send', async () => {
+    strict.suites = ALL;
+    const peer = await strict.call('echo');
+    assert.equal(await peer.final(), 200);
+    const { seals } = peer.rtp;
+    peer.rtp.seals = null;
+    peer.rtp.play(660);
+    await until(async () => (await gateway.metric('trunkline_srtp_errors_total', { leg: 'sip', kind: 'auth' })) > 10, 'plain packets to be refused');
+    assert.equal(peer.rtp.received, 0);
+    peer.rtp.seals = seals;
+    await until(() => peer.rtp.hears(660) > 0.8, 'the echo');
+    peer.bye();
+  });
+});
+
+describe('a trunk that may encrypt', () => {
+  it('is called in the clear when it wants no key', async () => {
+    open.suites = [];
+    const [call, peer] = await dialled(open, '8001');
+    assert.match(peer.invite.body, /^m=audio \d+ RTP\/AVP /m);
+    assert.equal(cryptoLines(peer.invite.body).length, 3);
+    await talk(call, peer);
+    await hangUp(call, peer);
+  });
+
+  it('is called with encryption when it takes a key', async () => {
+    open.suites = ['AES_CM_128_HMAC_SHA1_80'];
+    const [call, peer] = await dialled(open, '8001');
+    assert.equal(peer.crypto.tag, 1);
+    remember(peer);
+    await talk(call, peer);
+    await hangUp(call, peer);
+  });
+
+  it('may call with and without', async () => {
+    for (const suites of [['AES_CM_128_HMAC_SHA1_32'], []]) {
+      open.suites = suites;
+      const peer = await open.call('echo');
+      assert.equal(await peer.final(), 200);
+      assert.equal(peer.protocol, suites.length > 0 ? 'RTP/SAVP' : 'RTP/AVP');
+      peer.rtp.play(660);
+      await until(() => peer.rtp.hears(660) > 0.8, 'the echo');
+      assert.equal(peer.rtp.unauthentic, 0);
+      peer.bye();
+      await until(() => peer.replies.some(({ method }) => method === 'BYE'), 'the answer to BYE');
+    }
+  });
+});
