@@ -126,12 +126,6 @@ void LegMedia::open(Turn& turn) {
                                                local.ssrc, local.cname});
 }
 
-media::TrunkRemote LegMedia::trunk_remote(const sdp::RemoteMedia& remote) const {
-  media::TrunkRemote told{remote.rtp, remote.rtcp, remote.rtcp_mux, host_};
-  if (remote.held_by_address) told.rtp = told.rtcp = {};  // RFC 3264 §8.4: never send to 0.0.0.0
-  return told;
-}
-
 media::BrowserRemote LegMedia::browser_remote(const sdp::RemoteMedia& remote) const {
   media::BrowserRemote told;
   told.ice = media::IceCredentials{remote.ice_ufrag, remote.ice_pwd};
@@ -145,7 +139,9 @@ media::BrowserRemote LegMedia::browser_remote(const sdp::RemoteMedia& remote) co
 }
 
 media::TrunkRemote LegMedia::trunk_remote(const sdp::RemoteMedia& remote) const {
-  media::TrunkRemote told{remote.rtp, remote.rtcp, remote.rtcp_mux, {}};
+  media::TrunkRemote told{remote.rtp, remote.rtcp, remote.rtcp_mux, host_};
+  // What may be encrypted can't be told from noise before the keys are known.
+  if (sdp_->local().srtp != sdp::SrtpPolicy::none) told.host = {};
   if (remote.held_by_address) told.rtp = told.rtcp = {};  // RFC 3264 §8.4: never send to 0.0.0.0
   if (remote.crypto) {
     const sdp::CryptoSuite suite = remote.crypto->suite;
