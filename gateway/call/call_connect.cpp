@@ -178,11 +178,11 @@ bool Call::ring(Turn& turn, const Callee& callee) {
   if (listens) route_early(turn, leg.id, *leg.media, first->id, *first->media);
   if (!leg.caller && leg.id != from_) leg.far_session_uuid = caller().session_uuid;
   Invitation invitation{.request_uri = callee.request_uri,
-                         .caller = present_to(turn.node, caller_for(turn.node, leg), leg),
-                         .to = callee.to,
-                         .max_forwards = forwards_,
-                         .sdp = offer,
-                         .headers = fields_for(turn, callee)};
+                        .caller = present_to(turn.node, caller_for(turn.node, leg), leg),
+                        .to = callee.to,
+                        .max_forwards = forwards_,
+                        .sdp = offer,
+                        .headers = fields_for(turn, callee)};
   leg.send_invite(turn, invitation);
   watch_target(turn, leg);
   return true;
