@@ -197,13 +197,26 @@ bool is_certificate_alert(const error_code& error) {
   }
 }
 
+namespace {
+/// TLS 1.2 has no alert of its own for a certificate that is asked for and not shown (RFC 5246
+/// §7.4.6).
+bool wanted_certificate(SSL* tls, const error_code& error) {
+  return error.category() == boost::asio::error::get_ssl_category() &&
+         ERR_GET_REASON(static_cast<unsigned long>(error.value())) ==
+             SSL_R_SSLV3_ALERT_HANDSHAKE_FAILURE &&
+         SSL_is_server(tls) == 0 && SSL_get0_peer_CA_list(tls) != nullptr &&
+         SSL_get_certificate(tls) == nullptr;
+}
+}  // namespace
+
 TlsFault handshake_fault(ByteStream::Tls& tls, const error_code& error) {
   const long verdict = SSL_get_verify_result(tls.native_handle());
   if (verdict != X509_V_OK)
     return {failure_of(verdict),
             std::string("certificate: ") + X509_verify_cert_error_string(verdict)};
   TlsFailure failure = TlsFailure::protocol;
-  if (is_certificate_alert(error)) failure = TlsFailure::refused;
+  if (is_certificate_alert(error) || wanted_certificate(tls.native_handle(), error))
+    failure = TlsFailure::refused;
   const bool of_tls = error.category() == boost::asio::error::get_ssl_category();
   if (of_tls && ERR_GET_REASON(static_cast<unsigned long>(error.value())) ==
                     SSL_R_PEER_DID_NOT_RETURN_A_CERTIFICATE)

@@ -146,7 +146,7 @@ TEST_F(AuthenticatorTest, AnAlgorithmThatIsSwitchedOffIsNotTaken) {
 TEST_F(AuthenticatorTest, AUserMayHaveAlgorithmsOfItsOwn) {
   using sip::DigestAlgorithm;
   Authenticator strict(std::string(kDomain),
-                       {{"alice", "secret-a", {DigestAlgorithm::sha256}}, {"bob", "secret-b"}},
+                       {{"alice", "secret-a", {}, {DigestAlgorithm::sha256}}, {"bob", "secret-b"}},
                        "key", random_);
   EXPECT_THAT(offered(authenticate(strict, request())), testing::ElementsAre("SHA-256"));
   auto of_bob = request();

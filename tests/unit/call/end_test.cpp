@@ -251,7 +251,8 @@ TEST_F(EndBeforeAnswer, TheByeOfACrossedAnswerFollowsItsRoute) {
   EXPECT_EQ(trunk->acks, 1);
   const auto bye = trunk->take_request(Method::bye);
   ASSERT_TRUE(bye);
-  for (const sip::Message* sent : {&trunk->acknowledged.front(), &bye->request}) {
+  for (const sip::Message* sent :
+       std::initializer_list<const sip::Message*>{&trunk->acknowledged.front(), &bye->request}) {
     EXPECT_EQ(sent->request_uri(), "sip:device@192.0.2.9:5060");
     const auto routes = sent->headers(HeaderName::route);
     ASSERT_EQ(routes.size(), 2U);

@@ -33,7 +33,7 @@ class PlaneSdes : public PlaneWorld, public testing::WithParamInterface<SrtpProf
     return {profile(), secret(profile(), ours), secret(profile(), theirs)};
   }
   TrunkRemote remote(std::optional<SrtpKeys> srtp) {
-    return {carrier_.address, at("198.51.100.9:5001"), false, std::move(srtp)};
+    return {carrier_.address, at("198.51.100.9:5001"), false, {}, std::move(srtp)};
   }
   void SetUp() override { use_key(kTheirs); }
   /// The carrier seals with this key from now on.
