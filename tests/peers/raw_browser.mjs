@@ -27,11 +27,16 @@ export class RawBrowser {
     Object.assign(this, { socket, user, password, address: `<sip:${user}@example.test>` });
   }
 
+  // RFC 7118 §5: a text frame is UTF-8.
+  send(message) {
+    this.socket.send(Buffer.from(message.text));
+  }
+
   // The same request again with credentials; what is sent is not awaited.
   async sign(method, { uri, headers = {}, body = '' }) {
     const all = { From: `${this.address};tag=${token()}`, Contact: `<sip:${this.user}@${this.socket.address};transport=ws>`, ...headers };
     const plain = request(this.socket, method, { uri, headers: all, body });
-    this.socket.send(plain.text);
+    this.send(plain);
     const challenge = header(await this.socket.final(plain.callId), 'www-authenticate');
     const field = (name) => new RegExp(`\\b${name}="?([^",]+)"?`).exec(challenge)?.[1];
     const response = md5(`${md5(`${this.user}:${field('realm')}:${this.password}`)}:${field('nonce')}:00000001:c:auth:${md5(`${method}:${uri}`)}`);
@@ -42,14 +47,14 @@ export class RawBrowser {
 
   async ask(method, options) {
     const signed = await this.sign(method, options);
-    this.socket.send(signed.text);
+    this.send(signed);
     return this.socket.final(signed.callId);
   }
 
   // An INVITE; resolves once it has left.
   async call(number, headers = {}) {
     const signed = await this.sign('INVITE', { uri: `sip:${number}@example.test`, headers, body: OFFER });
-    this.socket.send(signed.text);
+    this.send(signed);
     return signed;
   }
 

@@ -250,7 +250,7 @@ describe('header fields', () => {
     let answered = 0;
     for (const value of nasty) {
       const sent = await alice.sign('INVITE', { uri: 'sip:1555@example.test', headers: { 'X-Fuzz-Value': value, Subject: value }, body: OFFER });
-      alice.socket.send(sent.text);
+      alice.send(sent);
       const response = await alice.socket.final(sent.callId);
       acknowledge(alice.socket, sent, response);
       assert.ok([400, 486].includes(response.status), `${JSON.stringify(value)} got ${response.status}`);
