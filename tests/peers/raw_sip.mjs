@@ -166,7 +166,8 @@ export function acknowledge(peer, sent, response) {
 export function hangUp(peer, sent, response) {
   const headers = { From: parse(sent.text).headers.from, To: response.headers.to };
   const uri = /<([^>]+)>/.exec(response.headers.contact[0])[1];
-  peer.send(request(peer, 'ACK', { callId: sent.callId, headers, uri }).text);
-  peer.send(request(peer, 'BYE', { callId: sent.callId, cseq: 2, headers, uri }).text);
-  return peer.next((message) => message.headers.cseq?.[0] === '2 BYE' && message.headers['call-id'][0] === sent.callId, 'the answer to BYE');
+  const cseq = Number.parseInt(response.headers.cseq[0], 10);
+  peer.send(request(peer, 'ACK', { callId: sent.callId, cseq, headers, uri }).text);
+  peer.send(request(peer, 'BYE', { callId: sent.callId, cseq: cseq + 1, headers, uri }).text);
+  return peer.next((message) => message.headers.cseq?.[0] === `${cseq + 1} BYE` && message.headers['call-id'][0] === sent.callId, 'the answer to BYE');
 }
