@@ -219,8 +219,9 @@ void Leg::try_at(Turn& turn, Outgoing again, const sip::Target& to, const sip::M
   leave_forks();  // those of whom we leave
   again.request.set(HeaderName::contact, contact(turn.node));
   const Trunk* trunk = turn.node.trunks.find(peer);
-  if (trunk != nullptr && media->aim(turn, *trunk, to.remote.ip))
-    again.request.set_body("application/sdp", media->sdp().repeat());
+  const std::string offer =
+      trunk != nullptr ? media->aim(turn, *trunk, to.remote.ip) : std::string{};
+  if (!offer.empty()) again.request.set_body("application/sdp", offer);
   again.request.remove(HeaderName::authorization);
   again.request.remove(HeaderName::proxy_authorization);
   if (digest) digest->preload(again.request);

@@ -192,14 +192,14 @@ std::optional<Failure> LegMedia::turn_to(Turn& turn, const Trunk& trunk, const I
   return std::nullopt;
 }
 
-bool LegMedia::aim(Turn& turn, const Trunk& trunk, const IpAddress& peer) {
+std::string LegMedia::aim(Turn& turn, const Trunk& trunk, const IpAddress& peer) {
   const bool elsewhere = std::exchange(host_, peer) != peer;
   const bool moved = !same_family(peer, place_.bind.ip) && !turn_to(turn, trunk, peer);
   if (elsewhere || moved) update(turn, {});
-  if (!moved) return false;
-  sdp_->renew_offer();
+  if (!moved) return {};
+  std::string offer = sdp_->renew_offer();
   keep_offer();
-  return true;
+  return offer;
 }
 
 void LegMedia::restart_ice(Turn& turn) {

@@ -40,9 +40,9 @@ class LegMedia {
   /// too, on the same worker; the answer tells of it, and `update` completes it. Nothing: it can be
   /// answered. `trunk`: that of a trunk leg.
   std::optional<Failure> meet(Turn& turn, const Trunk* trunk, const sdp::RemoteMedia& offer);
-  /// Our first offer goes to another place than before. True: its text has changed, for the place
-  /// is of the other family.
-  bool aim(Turn& turn, const Trunk& trunk, const IpAddress& peer);
+  /// Our first offer goes to another place than before. Its new text, if the place is of the other
+  /// family; else nothing.
+  std::string aim(Turn& turn, const Trunk& trunk, const IpAddress& peer);
   /// New credentials of ours for the answer to an ICE restart (RFC 8839 §4.4.1.1.1).
   void restart_ice(Turn& turn);
   /// Opens a second place for the media, on another worker; the next offer tells of it. False: no

@@ -16,12 +16,12 @@ namespace trunkline::io {
 
 /// Whom TLS has to find where a trunk is, and how we show ourselves to it (contract: trunks[].tls).
 struct TlsPeerSettings {
-  sip::PeerId id;
-  std::string name;        ///< the trunk's
-  std::string host;        ///< what its certificate must prove
+  sip::PeerId id{};
+  std::string name{};      ///< the trunk's
+  std::string host{};      ///< what its certificate must prove
   bool wildcards = false;  ///< a certificate for *.DOMAIN is taken too
-  TlsFiles files;          ///< without authorities: the system's
-  std::string subject;     ///< what a client's certificate proves that is it; empty: none does
+  TlsFiles files{};        ///< without authorities: the system's
+  std::string subject{};   ///< what a client's certificate proves that is it; empty: none does
 };
 
 struct WebSocketListener {

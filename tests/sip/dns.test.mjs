@@ -62,6 +62,7 @@ after(() => {
 async function start(uri, more = 'options_interval: 0s', addresses = ['127.0.0.1', '::1']) {
   gateway = await Gateway.start({
     addresses,
+    rtpPorts: 1000, // those of a call rest for a while
     trunks: `
   - { name: caller, uri: "sip:${CALLER}:9", allow: ["${CALLER}/32"], options_interval: 0s, codecs: [PCMU], max_calls_per_second: 1000 }
   - { name: carrier, uri: "${uri}", codecs: [PCMU], max_calls_per_second: 1000, ${more} }`,

@@ -402,28 +402,6 @@ TEST_F(TwoWorkers, TheRouteStaysInTheOldPlaceUntilTheMoveIsAgreed) {
   wind_up(false);
 }
 
-TEST_F(TwoWorkers, NothingIsRoutedBetweenTwoWorkers) {
-  consult_bob();
-  const auto asked = attend();
-  // Something goes on in the consult call as the move is agreed: the two are not joined yet.
-  bob->send_in_dialog(Method::invite, "application/sdp", browser_offer("sendonly", 5));
-  world.settle();
-  const auto passed = alice->take_request(Method::invite);
-  ASSERT_TRUE(passed);
-  trunk->respond(*trunk->take_request(Method::invite), 200, trunk_sdp("sendrecv", ++version));
-  world.settle();
-  EXPECT_FALSE(world.replied(asked));
-  toggle_mute();
-  EXPECT_EQ(misrouted(), 0);
-  alice->respond(*passed, 200, browser_answer("recvonly"));
-  world.settle();
-  world.pass(seconds{3});
-  EXPECT_TRUE(world.reply<CallView>(asked));
-  EXPECT_EQ(misrouted(), 0);
-  byes_to_alice();
-  wind_up(false);
-}
-
 TEST_F(TwoWorkers, ARefusedMoveOfAPageKeepsItsTransport) {
   consult("85552000", *second, trunk_sdp());
   const auto ufrag = world.media_commands<media::AddBrowserLeg>().front().local_ice.ufrag;

@@ -70,7 +70,8 @@ TEST(Relay, OfABrowsersFinalResponsesToATrunk) {
   World world;
   Peer& alice = world.registered("alice", 1000000);
   for (const StatusMapping& row : all_status_mappings()) {
-    if (row.sip_code < 300) continue;
+    // RFC 5626 §5.3: 430 is between a proxy and us, and tried at the device's other flow.
+    if (row.sip_code < 300 || row.sip_code == 430) continue;
     const auto call = world.trunk().invite("1001", "+4930123", trunk_sdp());
     world.settle();
     const auto invite = alice.take_request(Method::invite);

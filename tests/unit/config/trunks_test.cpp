@@ -74,7 +74,8 @@ TEST(ConfigTrunk, AddressesOfItsOwnAreBoundByTheWorkers) {
 }
 
 TEST(ConfigTrunk, MediaAddressesAreChecked) {
-  EXPECT_THAT(problems(trunk(", media: { bind: 0.0.0.0 }")), HasSubstr("add advertise"));
+  EXPECT_THAT(problems(trunk(", media: { bind: 0.0.0.0 }")),
+              HasSubstr("add trunks[0].media.advertise"));
   EXPECT_THAT(problems(trunk(", media: { advertise: 0.0.0.0 }")),
               HasSubstr("can't be reached by anyone"));
   EXPECT_THAT(problems(trunk(", media: { bind: 127.0.0.2, advertise: \"::1\" }")),
