@@ -28,6 +28,14 @@ void WireRules::request_leaves(const sip::Message& request, const sip::SendBytes
   if (request.method() == Method::ack) return ack_leaves(request);
   const std::string key = key_of(request);
   if (const auto known = sent_.find(key); known != sent_.end()) {
+    // RFC 3261 §18.1.1: what is too large for UDP goes there after all when TCP is refused.
+    constexpr std::size_t kTooLarge = 1300;
+    if (known->second.reliable && message.target.transport == sip::Transport::udp &&
+        message.bytes.size() > kTooLarge) {
+      known->second.reliable = false;
+      known->second.bytes = message.bytes;
+      return;
+    }
     if (known->second.reliable) complain("repeated on a reliable transport", request);
     if (known->second.bytes != message.bytes) complain("a copy that differs", request);
     return;
