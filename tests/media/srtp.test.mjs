@@ -68,11 +68,12 @@ async function dialled(carrier, number) {
   return [call, await arrived];
 }
 
-async function talk(call, peer) {
+// `underWay`: packets that may have been sealed before the keys changed.
+async function talk(call, peer, underWay = 0) {
   peer.rtp.forget();
   await alice.hears(call);
   await until(() => peer.rtp.hears(BROWSER) > 0.8, 'the trunk to hear the browser');
-  assert.equal(peer.rtp.unauthentic, 0);
+  assert.ok(peer.rtp.unauthentic <= underWay, `${peer.rtp.unauthentic} packets that are not authentic`);
 }
 
 async function hangUp(call, peer) {
@@ -110,7 +111,7 @@ describe('a call to a trunk that must encrypt', () => {
     peer.crypto = { tag: 9, suite: 'AEAD_AES_256_GCM' };
     assert.equal(await peer.reinvite('sendrecv'), 200);
     assert.notEqual(cryptoLines(peer.remoteSdp)[0].key, ours.key);
-    await talk(call, peer);
+    await talk(call, peer, 3);
     remember(peer);
     await hangUp(call, peer);
   });
