@@ -35,15 +35,14 @@ int Call::replace_refusal(const Leg& old, bool early_only) const {
 Leg& Call::add_replacement(Turn& turn, const Leg& old, const Leg& party,
                            const sip::RequestReceived& event) {
   Leg& leg = add_leg(turn, old.kind, old.peer, old.caller ? Side::from : Side::to);
-  const Trunk* peer = leg.kind == Leg::Kind::trunk ? turn.node.trunks.find(leg.peer) : nullptr;
-  leg.identity = peer != nullptr
-                     ? identity_of_peer(*peer, event.request)
+  Trunk* trunk = leg.kind == Leg::Kind::trunk ? turn.node.trunks.find(leg.peer) : nullptr;
+  leg.identity = trunk != nullptr
+                     ? identity_of_peer(*trunk, event.request)
                      : identity_of_user(turn.node.settings.users, leg.peer, event.request);
   leg.invited_by(turn, event);
   leg.far_session_uuid = party.session_uuid;
   leg.introduce(present_to(turn.node, party.identity, leg));
   if (auto dialog = sip::Dialog::as_uas(event.request, leg.local_tag)) leg.dialog = *dialog;
-  Trunk* trunk = leg.kind == Leg::Kind::trunk ? turn.node.trunks.find(leg.peer) : nullptr;
   if (trunk != nullptr) {  // the old leg's place on it is free in a moment
     ++trunk->calls;
     admitted_.push_back(leg.peer);

@@ -130,9 +130,8 @@ Result<TlsContext> make_client_tls(const TlsMaterial& material) {
 }
 
 bool proves(X509* certificate, const std::string& host, bool wildcards) {
-  if (IpAddress::parse(host)) {
-    const std::string address = IpAddress::parse(host)->text();
-    if (X509_check_ip_asc(certificate, address.c_str(), 0) == 1) return true;
+  if (const auto address = IpAddress::parse(host)) {
+    if (X509_check_ip_asc(certificate, address->text().c_str(), 0) == 1) return true;
     return sip_uri_proves(certificate, host);
   }
   unsigned int flags =
