@@ -66,6 +66,7 @@ bool Call::attend(Turn& turn, Call* consult) {
 
 Leg& Call::give(Turn& turn, Leg& leg, Call& to, Side side) {
   stop_digits(turn, leg, "the leg went to another call");
+  end_carried(turn);  // whom they were meant for it leaves behind, or is left by
   const auto taken = std::find(admitted_.begin(), admitted_.end(), leg.peer);
   if (leg.kind == Leg::Kind::trunk && taken != admitted_.end()) {
     admitted_.erase(taken);

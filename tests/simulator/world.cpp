@@ -268,6 +268,9 @@ void World::wind_up() {
       api_->hang_up_everything();
   }
   run_until(agenda_.now() + 2 * kTransactions);
+  // A peer that refused our BYE may come with one of its own as late as that.
+  for (int more = 0; more < 3 && gateway_->endpoint().transactions() != 0; ++more)
+    run_until(agenda_.now() + kTransactions);
   check_rest();
 }
 

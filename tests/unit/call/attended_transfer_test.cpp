@@ -266,6 +266,21 @@ TEST_F(AttendedCase, AnOfferInTheConsultCallIsWaitedFor) {
   wind_up();
 }
 
+// RFC 3261 §8.2.6: a request has one final response, whatever becomes of the call
+TEST_F(AttendedCase, AMessageUnderWayInTheConsultCallIsAnsweredBeforeItsSenderMoves) {
+  consult_bob();
+  const auto sent = bob->send_in_dialog(Method::message, "text/plain", "hello");
+  world.settle();
+  const auto carried = alice->take_request(Method::message);
+  ASSERT_TRUE(carried);
+  attend();
+  const auto answer = bob->take_response(487, sent);
+  EXPECT_TRUE(answer);
+  alice->respond(*carried, 200);
+  world.settle();
+  EXPECT_FALSE(bob->take_response(200, sent)) << "one final response";
+}
+
 TEST_F(AttendedCase, WhatWasAskedOfTheConsultCallIsAnsweredFor) {
   consult_bob();
   const auto digits = world.ask(SendDtmf{{consult_name, {}}, "12"});
