@@ -66,8 +66,15 @@ bool Call::would_refer(const Leg& leg, const TransferTarget& target) const {
 sip::Uri Call::refer_to(Node& node, const Leg& leg, const TransferTarget& target) {
   if (target.uri) return *target.uri;
   const Trunk* trunk = leg.kind == Leg::Kind::trunk ? node.trunks.find(leg.peer) : nullptr;
-  if (trunk != nullptr && target.destination.kind != Destination::Kind::user)
-    return sip::Uri::sip(target.number, trunk->settings.uri.host, trunk->settings.uri.port);
+  if (trunk != nullptr && target.destination.kind != Destination::Kind::user) {
+    const sip::Uri& reached = trunk->settings.uri;
+    auto uri = sip::Uri::sip(target.number, reached.host, reached.port);
+    uri.scheme = reached.scheme;
+    // Whoever is asked would try UDP, on a port that may be one of TLS.
+    if (const auto transport = reached.transport(); !transport.empty() && transport != "udp")
+      uri.parameters.push_back({"transport", transport});
+    return uri;
+  }
   return sip::Uri::sip(target.number, node.settings.domain);
 }
 

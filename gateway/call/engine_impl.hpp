@@ -27,9 +27,6 @@ namespace trunkline::call {
 /// What a caller who is refused for want of capacity is asked to wait, in seconds: long enough to
 /// matter, short enough to be tried again.
 inline constexpr std::uint32_t kRetryAfter = 5;
-/// Ended calls whose last transactions still run out (up to 64*T1): a bound on memory, far above
-/// any call rate.
-inline constexpr std::size_t kMaxEndedCalls = 20000;
 
 /// The number or name in "5551000", "tel:+15551000" or "sip:alice@example.test", and in the last
 /// the host.
@@ -220,6 +217,11 @@ struct Engine::Impl final : MetricSource {
   std::unordered_map<std::string, CallId> names;  ///< by CallView::name
   std::set<std::pair<TimePoint, CallId>> deadlines;
   std::size_t live = 0;
+  /// The key of the limit that leaves no room for one more call; empty: there is room.
+  std::string_view full() const {
+    if (live >= node.settings.max_calls) return "limits.max_calls";
+    return calls.size() - live >= node.settings.max_ended_calls ? "limits.max_ended_calls" : "";
+  }
   /// An OPTIONS of ours to a trunk that has no final response yet.
   struct Probe {
     std::string trunk;

@@ -138,13 +138,13 @@ void Engine::Impl::execute(Turn& turn, RequestId id, const CreateCall& request) 
   if (auto again = made_before(request, turn.at.now)) return turn.reply(id, std::move(*again));
   auto origination = read(request, turn.at.now);
   if (!origination) return turn.reply(id, origination.error());
-  if (draining || live >= node.settings.max_calls || calls.size() - live >= kMaxEndedCalls) {
-    Refusal full =
+  if (const auto limit = full(); draining || !limit.empty()) {
+    Refusal refused =
         draining ? refusal(Refusal::Kind::unavailable, "DRAINING", "the node takes no new calls")
                  : refusal(Refusal::Kind::capacity, "GATEWAY_CAPACITY",
-                           "the node has as many calls as limits.max_calls allows");
-    full.retry_after = kRetryAfter;
-    return turn.reply(id, std::move(full));
+                           "the node has as many calls as " + std::string(limit) + " allows");
+    refused.retry_after = kRetryAfter;
+    return turn.reply(id, std::move(refused));
   }
   const CallId call_id = node.call_ids.next();
   auto call = std::make_unique<Call>(turn, call_id, std::move(*origination));

@@ -264,9 +264,8 @@ void Engine::Impl::invite(Turn& turn, const sip::RequestReceived& event, const C
   const auto later = std::vector<std::pair<HeaderName, std::string>>{
       {HeaderName::retry_after, std::to_string(kRetryAfter)}};
   if (draining) return refuse(turn, event, 503, "draining", {}, later);
-  if (live >= node.settings.max_calls || calls.size() - live >= kMaxEndedCalls) {
-    return refuse(turn, event, 503, "limit", "limits.max_calls", later);
-  }
+  if (const auto limit = full(); !limit.empty())
+    return refuse(turn, event, 503, "limit", std::string(limit), later);
   if (caller.kind == Caller::Kind::trunk && !node.trunks.find(caller.name)->enabled)
     return refuse(turn, event, 503, "limit", "trunk " + caller.name + " is disabled", later);
   const auto uri = sip::Uri::parse(event.request.request_uri());

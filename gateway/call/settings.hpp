@@ -140,6 +140,9 @@ struct Settings {
   PolicySettings policy;
   CredentialSettings credentials;
   std::size_t max_calls = 1000;
+  /// Calls that have ended and whose last transactions still run out, up to 64*T1: one more is
+  /// refused like one above `max_calls`.
+  std::size_t max_ended_calls = 20000;
   Duration ring_timeout =
       seconds{180};  ///< from the INVITE to a final response; then CANCEL and 480
   Duration reconnect_grace = seconds{60};  ///< contract: websocket.grace

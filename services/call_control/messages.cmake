@@ -26,7 +26,7 @@ endforeach()
 
 add_library(call_messages STATIC ${messages_sources})
 target_include_directories(call_messages SYSTEM PUBLIC ${messages_out})
-target_link_libraries(call_messages PUBLIC protobuf::libprotobuf PkgConfig::GRPC)
+target_link_libraries(call_messages PUBLIC protobuf::libprotobuf gRPC::grpc++)
 target_compile_options(call_messages PRIVATE -w)
 target_precompile_headers(call_messages PRIVATE <grpcpp/grpcpp.h> <google/protobuf/message.h>
   <google/protobuf/generated_message_reflection.h> <google/protobuf/wire_format.h>)

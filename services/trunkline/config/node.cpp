@@ -26,6 +26,9 @@ void build_web(const Build& build) {
 void build_limits(const Build& build) {
   call::Settings& call = build.config.gateway.call;
   call.max_calls = static_cast<std::size_t>(build.file["limits"]["max_calls"].number);
+  call.max_ended_calls = static_cast<std::size_t>(build.file["limits"]["max_ended_calls"].number);
+  build.config.gateway.sip.max_transactions =
+      static_cast<std::size_t>(build.file["limits"]["max_transactions"].number);
   call.registrar.max_registrations =
       static_cast<std::size_t>(build.file["limits"]["max_registrations"].number);
   call.drain_timeout = build.file["drain"]["timeout"].duration();

@@ -262,6 +262,22 @@ TEST_F(Access, TheLimitOfCallsIs503WithRetryAfterAndItsPlacesComeBack) {
   EXPECT_EQ(answer_to(request(Method::invite)).status(), 200);
 }
 
+TEST_F(Access, EndedCallsThatAreStillRememberedAreLimitedAsWell) {
+  world.settings.max_ended_calls = 1;
+  world.restart();
+  const auto first = world.trunk().send(request(Method::invite));
+  world.settle();
+  world.trunk().ack(*world.trunk().take_response(200, first));
+  world.trunk().send_in_dialog(Method::bye);
+  world.settle();
+  const auto refused = answer_to(request(Method::invite));
+  EXPECT_EQ(refused.status(), 503);
+  EXPECT_TRUE(refused.header(HeaderName::retry_after));
+  EXPECT_EQ(world.observed<RequestRefused>().back().detail, "limits.max_ended_calls");
+  world.pass(seconds{33});
+  EXPECT_EQ(answer_to(request(Method::invite)).status(), 200);
+}
+
 TEST_F(Access, APlaceOnATrunkComesBackHoweverTheCallEnds) {
   world.settings.trunks[0].max_calls = 1;
   world.settings.trunks[0].max_calls_per_second = 1000;

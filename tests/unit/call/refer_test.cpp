@@ -313,6 +313,21 @@ TEST_F(ReferTransfer, TargetsAreWrittenAsTheyAreMeant) {
   EXPECT_EQ(refer_to("5552000", alices_leg(), *alice), "<sip:5552000@example.test>");
 }
 
+struct ReferOverTcp : ReferTransfer {
+  void SetUp() override {
+    world.use_tcp();
+    ReferTransfer::SetUp();
+  }
+};
+
+// RFC 3261 §19.1.1: without transport, who dials the URI would do it by UDP
+TEST_F(ReferOverTcp, TheTargetIsReachedAsTheTrunkItself) {
+  refer();
+  const auto request = trunk->take_request(Method::refer);
+  ASSERT_TRUE(request);
+  EXPECT_EQ(header(*request, HeaderName::refer_to), "<sip:5552000@192.0.2.9:5060;transport=tcp>");
+}
+
 TEST_F(ReferTransfer, WhatIsNoTargetIsRefused) {
   for (const std::string& target :
        {std::string(), std::string("a b"), std::string("x\r\nEvil: 1"), std::string(300, '5'),

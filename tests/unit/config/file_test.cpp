@@ -35,6 +35,8 @@ TEST(ConfigFile, DefaultsAreThoseOfTheContract) {
   EXPECT_EQ(config.gateway.call.reconnect_grace, seconds{60});
   EXPECT_EQ(config.gateway.call.drain_timeout, seconds{300});
   EXPECT_EQ(config.gateway.call.max_calls, 1000U);
+  EXPECT_EQ(config.gateway.call.max_ended_calls, 20000U);
+  EXPECT_EQ(config.gateway.sip.max_transactions, 100000U);
   EXPECT_EQ(config.gateway.call.registrar.max_registrations, 20000U);
   EXPECT_EQ(config.gateway.io.websocket_settings.max_message, 65536U);
   EXPECT_EQ(config.log.level, log::Level::info);
