@@ -223,6 +223,12 @@ class Call {
   bool start_caller_media(Turn& turn, const sip::Message& invite);
   void send_provisional(Turn& turn, int status, bool with_sdp);
   std::vector<std::string> allowed_codecs(const Node& node, const Leg& leg) const;
+  /// What `leg` may be offered when the other side has `far`, and what is answered to it.
+  std::vector<sdp::Codec> codecs_for(const Node& node, const std::vector<sdp::Codec>& far,
+                                     const Leg& leg) const;
+  static std::vector<sdp::Codec> answer_codecs(const Node& node,
+                                               const std::vector<sdp::Codec>& offered,
+                                               const std::vector<sdp::Codec>& agreed);
   std::vector<sdp::Codec> offered_by_caller(const Node& node) const;
   // ---- call_reliable.cpp
   /// Early dialogs and PRACK of a 1xx to our INVITE: the description in it that counts, or nothing
@@ -270,7 +276,8 @@ class Call {
                                            const sdp::RemoteMedia& offer) const;
   /// `LegMedia::meet` of an offer in the dialog.
   static std::optional<Failure> meet(Turn& turn, Leg& leg, const sdp::RemoteMedia& offer);
-  bool far_leg_must_know(const Leg& leg, const Leg& other, const sdp::RemoteMedia& offer) const;
+  bool far_leg_must_know(const Node& node, const Leg& leg, const Leg& other,
+                         const sdp::RemoteMedia& offer) const;
   void pass_reoffer(Turn& turn, Leg& leg, Leg& other, const sip::RequestReceived& event,
                     const sdp::RemoteMedia& offer);
   std::vector<sdp::Codec> usable_codecs(const Node& node, const Leg& leg,

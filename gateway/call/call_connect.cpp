@@ -68,6 +68,18 @@ std::vector<std::string> Call::allowed_codecs(const Node& node, const Leg& leg) 
   return {};
 }
 
+std::vector<sdp::Codec> Call::codecs_for(const Node& node, const std::vector<sdp::Codec>& far,
+                                         const Leg& leg) const {
+  return sdp::codecs_to_offer(far, allowed_codecs(node, leg), leg.media->profile(),
+                              node.settings.translation);
+}
+
+std::vector<sdp::Codec> Call::answer_codecs(const Node& node,
+                                            const std::vector<sdp::Codec>& offered,
+                                            const std::vector<sdp::Codec>& agreed) {
+  return sdp::codecs_to_answer(offered, agreed, node.settings.translation);
+}
+
 std::vector<sdp::Codec> Call::offered_by_caller(const Node& node) const {
   if (!caller_offer_ && caller().media->sdp().established())
     return caller().media->sdp().agreed_codecs();
@@ -251,7 +263,7 @@ bool Call::agree_with_caller(Turn& turn, const Leg& leg, const std::vector<sdp::
   if (caller_offer_ && to.answer_sdp.empty()) {
     // Frozen with the first answer: the caller sees the same one in every response (RFC 3261
     // §13.2.1).
-    const auto codecs = sdp::codecs_to_answer(offered_by_caller(turn.node), spoken);
+    const auto codecs = answer_codecs(turn.node, offered_by_caller(turn.node), spoken);
     if (codecs.empty()) return false;
     // What an early answer says of its direction is often only about the announcement that plays
     // now.
@@ -332,8 +344,7 @@ void Call::answer_caller(Turn& turn, const Leg& from) {
   } else {
     // RFC 3261 §13.2.1: no offer in the INVITE, so ours goes in the 2xx and theirs comes in the
     // ACK.
-    const auto codecs = sdp::codecs_to_offer(from.media->sdp().agreed_codecs(),
-                                             allowed_codecs(turn.node, leg), leg.media->profile());
+    const auto codecs = codecs_for(turn.node, from.media->sdp().agreed_codecs(), leg);
     if (codecs.empty()) return end(turn, Failure::local(EndReason::no_codec));
     leg.offered_in = leg.invite;
     leg.respond_with_sdp(turn, leg.invite, leg.invite_request, 200,

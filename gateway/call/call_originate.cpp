@@ -119,10 +119,12 @@ std::vector<sdp::Codec> Call::codecs_for(const Node& node, const Leg& leg) const
   const auto allowed = allowed_codecs(node, leg);
   if (serving()) return sdp::codecs_to_offer(service_codecs(node, leg), profile);
   if (calling_first_) {
-    return sdp::codecs_to_offer(
-        in_common(allowed, trunkline::call::allowed_codecs(node, destination_)), profile);
+    auto names = in_common(allowed, trunkline::call::allowed_codecs(node, destination_));
+    if (names.empty() && node.settings.translation == sdp::Translation::where_needed)
+      names = allowed;
+    return sdp::codecs_to_offer(names, profile);
   }
-  auto codecs = sdp::codecs_to_offer(offered_by_caller(node), allowed, profile);
+  auto codecs = codecs_for(node, offered_by_caller(node), leg);
   if (caller_waits()) return codecs;
   // The first party is heard already: with the codec that it speaks it need not change. Without any
   // in common it is offered new ones once the answer is known.

@@ -68,10 +68,8 @@ std::string Call::early_offer(Turn& turn, Leg& leg, bool wanted) {
   if (!due || caller_offer_ || leg.offered_early) return {};
   const Leg* heard = early_ ? find(early_) : nullptr;
   const bool known = heard != nullptr && heard->media->sdp().established();
-  const auto codecs =
-      known ? sdp::codecs_to_offer(heard->media->sdp().agreed_codecs(),
-                                   allowed_codecs(turn.node, leg), leg.media->profile())
-            : offered_by_caller(turn.node);
+  const auto codecs = known ? codecs_for(turn.node, heard->media->sdp().agreed_codecs(), leg)
+                            : offered_by_caller(turn.node);
   if (codecs.empty()) return {};
   leg.offered_early = true;
   return leg.offer(codecs, sdp::Direction::sendrecv);

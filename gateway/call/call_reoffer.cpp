@@ -171,7 +171,7 @@ void Call::reoffered(Turn& turn, Leg& leg, const sip::RequestReceived& event) {
   if (offer->ice_restart) leg.media->restart_ice(turn);
   Leg* other = partner(leg);
   const bool reachable = other != nullptr && other->alive() && other->reconnect_by == kNever;
-  if (!reachable || !far_leg_must_know(leg, *other, *offer)) {
+  if (!reachable || !far_leg_must_know(turn.node, leg, *other, *offer)) {
     return answer_reoffer(turn, leg, event.transaction, request, *offer);
   }
   pass_reoffer(turn, leg, *other, event, *offer);
@@ -181,17 +181,15 @@ std::optional<Failure> Call::meet(Turn& turn, Leg& leg, const sdp::RemoteMedia& 
   return leg.media->meet(turn, turn.node.trunks.find(leg.peer), offer);
 }
 
-bool Call::far_leg_must_know(const Leg& leg, const Leg& other,
+bool Call::far_leg_must_know(const Node& node, const Leg& leg, const Leg& other,
                              const sdp::RemoteMedia& offer) const {
   if (direction_for(other, shown_after(leg, offer)) != other.told) return true;
-  return sdp::codecs_to_answer(offer.codecs, other.media->sdp().agreed_codecs()).empty();
+  return answer_codecs(node, offer.codecs, other.media->sdp().agreed_codecs()).empty();
 }
 
 void Call::pass_reoffer(Turn& turn, Leg& leg, Leg& other, const sip::RequestReceived& event,
                         const sdp::RemoteMedia& offer) {
-  const auto codecs =
-      sdp::codecs_to_offer(usable_codecs(turn.node, leg, offer.codecs),
-                           allowed_codecs(turn.node, other), other.media->profile());
+  const auto codecs = codecs_for(turn.node, usable_codecs(turn.node, leg, offer.codecs), other);
   const bool busy = !may_offer(other);
   if (busy || codecs.empty()) {
     leg.rollback(turn);
@@ -214,7 +212,7 @@ std::vector<sdp::Codec> Call::codecs_of_answer(const Node& node, const Leg& leg,
       other != nullptr
           ? other->media->sdp().agreed_codecs()
           : sdp::codecs_to_offer(offer.codecs, service_codecs(node, leg), leg.media->profile());
-  return sdp::codecs_to_answer(offer.codecs, agreed);
+  return answer_codecs(node, offer.codecs, agreed);
 }
 
 void Call::answer_reoffer(Turn& turn, Leg& leg, sip::TransactionId transaction,
@@ -254,7 +252,7 @@ void Call::offer_in_answer(Turn& turn, Leg& leg, const sip::RequestReceived& eve
     });
     codecs = sdp::codecs_to_offer(
         sdp::codecs_to_offer(allowed_codecs(turn.node, *other), other->media->profile()), names,
-        profile);
+        profile, turn.node.settings.translation);
   }
   // RFC 6337 §5.1: a fresh offer does not repeat the peer's hold, of which the other side's
   // direction may be the echo.
@@ -425,14 +423,13 @@ bool Call::align(Turn& turn, Leg& leg, const Leg& other) {
   // this side.
   const auto direction = direction_for(leg, other.shown());
   const bool apart = leg.media->worker() != other.media->worker();
-  const bool deaf = apart || !hears(*other.media, *leg.media);
+  const bool deaf = apart || !hears(*other.media, *leg.media, turn.node.settings.translation);
   if (!deaf && direction == leg.told) return false;
   if (!may_offer(leg) || leg.reconnect_by != kNever) {
     align_at_ = turn.at.now + kTryAgain;
     return true;
   }
-  const auto codecs = sdp::codecs_to_offer(other.media->sdp().agreed_codecs(),
-                                           allowed_codecs(turn.node, leg), leg.media->profile());
+  const auto codecs = codecs_for(turn.node, other.media->sdp().agreed_codecs(), leg);
   if (codecs.empty()) return end_if_deaf(turn), true;
   if (apart && !leg.media->move(turn, other.media->worker(), turn.node.trunks.find(leg.peer)))
     return end(turn, Failure::local(EndReason::no_ports)), true;
@@ -448,8 +445,9 @@ void Call::end_if_deaf(Turn& turn) {
     return;
   }
   const Leg* callee = partner(caller());
-  if (callee == nullptr || (caller().media->worker() == callee->media->worker() &&
-                            shares_codec(*caller().media, *callee->media)))
+  if (callee == nullptr ||
+      (caller().media->worker() == callee->media->worker() &&
+       shares_codec(*caller().media, *callee->media, turn.node.settings.translation)))
     return;
   end(turn, Failure::local(EndReason::no_codec));
 }

@@ -142,8 +142,7 @@ std::optional<Failure> Call::answer_replacement(Turn& turn, Leg& leg, const Leg&
   const auto& spoken = party.media->sdp().agreed_codecs();
   const std::string_view text = sdp_of(leg.invite_request);
   if (text.empty()) {
-    const auto codecs =
-        sdp::codecs_to_offer(spoken, allowed_codecs(turn.node, leg), leg.media->profile());
+    const auto codecs = codecs_for(turn.node, spoken, leg);
     if (codecs.empty()) return Failure::local(EndReason::no_codec);
     leg.media->open(turn);
     leg.offered_in = leg.invite;
@@ -162,6 +161,7 @@ std::optional<Failure> Call::answer_replacement(Turn& turn, Leg& leg, const Leg&
         usable,
         sdp::codecs_to_offer(usable, allowed_codecs(turn.node, party), leg.media->profile()));
   }
+  if (codecs.empty()) codecs = answer_codecs(turn.node, usable, spoken);
   if (codecs.empty()) return Failure::local(EndReason::no_codec);
   leg.answer_sdp = leg.answer(codecs, sdp::Direction::sendrecv);
   leg.media->open(turn);

@@ -1,6 +1,7 @@
 #include "call/leg_media.hpp"
 
 #include "sdp/codec_match.hpp"
+#include "sip/syntax.hpp"
 
 #include <algorithm>
 #include <utility>
@@ -53,6 +54,14 @@ media::SrtpProfile profile_of(sdp::CryptoSuite suite) {
       break;
   }
   return media::SrtpProfile::aead_aes_256_gcm;
+}
+
+media::AudioCodec audio_codec_of(const sdp::Codec& codec) {
+  if (sip::equals_ignoring_case(codec.name, "PCMU")) return media::AudioCodec::pcmu;
+  if (sip::equals_ignoring_case(codec.name, "PCMA")) return media::AudioCodec::pcma;
+  if (sip::equals_ignoring_case(codec.name, "G722")) return media::AudioCodec::g722;
+  if (sip::equals_ignoring_case(codec.name, "opus")) return media::AudioCodec::opus;
+  return media::AudioCodec::none;
 }
 
 }  // namespace
@@ -279,11 +288,16 @@ void route_one_way(Turn& turn, LegId from, const LegMedia& source, LegId to, con
   const bool flows = sdp::receives(source.sdp().direction()) && sdp::sends(sink.sdp().direction());
   media::SetRoute route{from, to, {}};
   for (const auto& pair :
-       sdp::route_codecs(source.sdp().receive_codecs(), sink.sdp().agreed_codecs())) {
+       sdp::route_codecs(source.sdp().receive_codecs(), sink.sdp().agreed_codecs(),
+                         turn.node.settings.translation)) {
     const bool event = sdp::is_telephone_event(pair.from);
     if (passage == Passage::events && !event) continue;
-    route.payloads.push_back({pair.from.payload_type, pair.to.payload_type, pair.from.clock_rate,
-                              pair.to.clock_rate, event});
+    media::PayloadRoute& payload = route.payloads.emplace_back(
+        media::PayloadRoute{pair.from.payload_type, pair.to.payload_type, pair.from.clock_rate,
+                            pair.to.clock_rate, event});
+    if (!pair.translated) continue;
+    payload.decode = audio_codec_of(pair.from);
+    payload.encode = audio_codec_of(pair.to);
   }
   const bool empty = passage == Passage::events && route.payloads.empty();
   if (!flows || empty || passage == Passage::nothing) {
@@ -307,14 +321,15 @@ void route_early(Turn& turn, LegId from, const LegMedia& source, LegId to, const
   route_one_way(turn, from, source, to, sink, Passage::all);
 }
 
-bool hears(const LegMedia& to, const LegMedia& from) {
+bool hears(const LegMedia& to, const LegMedia& from, sdp::Translation translation) {
   const sdp::Codec* audio = sdp::audio_codec(from.sdp().agreed_codecs());
-  return audio != nullptr && sdp::find_codec(to.sdp().agreed_codecs(), *audio) != nullptr;
+  if (audio == nullptr) return false;
+  return !sdp::route_codecs({*audio}, to.sdp().agreed_codecs(), translation).empty();
 }
 
-bool shares_codec(const LegMedia& from, const LegMedia& to) {
+bool shares_codec(const LegMedia& from, const LegMedia& to, sdp::Translation translation) {
   for (const auto& pair :
-       sdp::route_codecs(from.sdp().receive_codecs(), to.sdp().agreed_codecs())) {
+       sdp::route_codecs(from.sdp().receive_codecs(), to.sdp().agreed_codecs(), translation)) {
     if (!sdp::is_telephone_event(pair.from)) return true;
   }
   return false;

@@ -105,9 +105,10 @@ void route_media(Turn& turn, LegId one, const LegMedia& first, LegId other, cons
                  Passage forth = Passage::all, Passage back = Passage::all);
 /// Lets one leg hear the other, whose answer is still to come (RFC 3264 §5.1).
 void route_early(Turn& turn, LegId from, const LegMedia& source, LegId to, const LegMedia& sink);
-/// Whether audio received on `from` has a codec that `to` agreed to.
-bool shares_codec(const LegMedia& from, const LegMedia& to);
-/// Whether `to` agreed to the codec that the peer of `from` agreed to first, and so will send.
-bool hears(const LegMedia& to, const LegMedia& from);
+/// Whether audio received on `from` has a codec that `to` agreed to, or that can be made one.
+bool shares_codec(const LegMedia& from, const LegMedia& to, sdp::Translation translation);
+/// Whether `to` agreed to the codec that the peer of `from` agreed to first, and so will send, or
+/// to one that can be made of it.
+bool hears(const LegMedia& to, const LegMedia& from, sdp::Translation translation);
 
 }  // namespace trunkline::call

@@ -2,6 +2,7 @@
 #include "base/net_address.hpp"
 #include "base/time.hpp"
 #include "media/api.hpp"
+#include "sdp/codec_match.hpp"
 #include "sdp/offer_answer.hpp"
 #include "sip/digest.hpp"
 #include "sip/effects.hpp"
@@ -131,6 +132,8 @@ struct Settings {
   std::vector<RouteSettings> routes;
   std::vector<ContactAddress> contacts;
   std::vector<std::string> browser_codecs{"PCMU", "PCMA", "opus", "G722"};
+  /// Legs that share no codec are joined by a transcoder (contract: media.transcoding).
+  sdp::Translation translation = sdp::Translation::never;
   std::string digest_secret;  ///< nonces of all replicas; made at start when empty
   /// What users are challenged with, the best one first (RFC 8760 §2.3). JsSIP and SIP.js know MD5
   /// alone, and of several challenges they read the last.

@@ -32,10 +32,11 @@ socklen_t to_name(const SocketAddress& address, sockaddr_in6& name) {
 
 }  // namespace
 
-MediaLoop::MediaLoop(const MediaSockets& sockets, media::Plane& plane, const Wakeup& commands,
-                     Counters& counters)
+MediaLoop::MediaLoop(const MediaSockets& sockets, media::Plane& plane,
+                     TranscodingThread& transcoding, const Wakeup& commands, Counters& counters)
     : sockets_(sockets),
       plane_(plane),
+      transcoding_(transcoding),
       commands_(commands),
       counters_(counters),
       epoll_(::epoll_create1(EPOLL_CLOEXEC)),
@@ -93,6 +94,11 @@ void MediaLoop::execute(const media::Command& command, std::vector<media::Event>
   plane_.execute(command, now_, outbox_, events);
 }
 
+void MediaLoop::receive(const media::TranscodedFrame& frame, std::vector<media::Event>& events) {
+  if (outbox_.nearly_full()) flush();
+  plane_.receive(frame, now_, outbox_, events);
+}
+
 void MediaLoop::end_turn() {
   const TimePoint end = Clock::now();
   counters_.busy_microseconds.add(
@@ -146,6 +152,7 @@ void MediaLoop::flush() {
     send_run(entry.socket, first, i + 1);
     first = i + 1;
   }
+  transcoding_.give(outbox_.coded(), now_);
   outbox_.clear();
   used_ = 0;
 }

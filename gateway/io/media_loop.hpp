@@ -1,6 +1,7 @@
 #pragma once
 #include "base/metrics.hpp"
 #include "io/media_sockets.hpp"
+#include "io/transcoding_thread.hpp"
 #include "io/wakeup.hpp"
 #include "media/outbox.hpp"
 #include "media/plane.hpp"
@@ -27,14 +28,16 @@ class MediaLoop {
     Cell last_turn;  ///< nanoseconds of `Clock`
   };
 
-  /// `sockets` and `plane` outlive the loop; `commands` wakes it.
-  MediaLoop(const MediaSockets& sockets, media::Plane& plane, const Wakeup& commands,
-            Counters& counters);
+  /// `sockets`, `plane` and `transcoding` outlive the loop; `commands` wakes it.
+  MediaLoop(const MediaSockets& sockets, media::Plane& plane, TranscodingThread& transcoding,
+            const Wakeup& commands, Counters& counters);
 
   /// Waits for packets, a command or a deadline, handles the packets, fires deadlines. True:
   /// commands may be there.
   bool turn(std::vector<media::Event>& events);
   void execute(const media::Command& command, std::vector<media::Event>& events);
+  /// A frame that the transcoding thread has made.
+  void receive(const media::TranscodedFrame& frame, std::vector<media::Event>& events);
   /// Sends what the last turn and the commands left.
   void flush();
   /// After all work of a turn: counts the time it took.
@@ -54,6 +57,7 @@ class MediaLoop {
 
   const MediaSockets& sockets_;
   media::Plane& plane_;
+  TranscodingThread& transcoding_;
   const Wakeup& commands_;
   Counters& counters_;
   UniqueFd epoll_;

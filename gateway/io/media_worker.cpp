@@ -40,7 +40,8 @@ MediaWorker::MediaWorker(std::size_t index, MediaSockets sockets, const media::P
       events_wait_(events_wait),
       commands_(kCommandRing, kCommandOverflow),
       events_(kEventRing),
-      loop_(sockets_, plane_, command_wakeup_, counters_) {
+      transcoding_("transcode-" + std::to_string(index), plane.max_transcoded, command_wakeup_),
+      loop_(sockets_, plane_, transcoding_, command_wakeup_, counters_) {
   counters_.last_turn.set(Clock::now().time_since_epoch().count());
 }
 
@@ -49,6 +50,7 @@ MediaWorker::~MediaWorker() {
 }
 
 void MediaWorker::start() {
+  transcoding_.start();
   thread_ = std::thread([this] { run(); });
   pthread_setname_np(thread_.native_handle(), name_.c_str());
 }
@@ -58,11 +60,15 @@ void MediaWorker::stop() {
   stopping_.store(true, std::memory_order_release);
   command_wakeup_.signal();
   thread_.join();
+  transcoding_.stop();
 }
 
 void MediaWorker::run() {
   while (!stopping_.load(std::memory_order_acquire)) {
-    if (loop_.turn(fresh_)) take_commands(false);
+    if (loop_.turn(fresh_)) {
+      take_commands(false);
+      take_frames();
+    }
     loop_.flush();
     publish();
     loop_.end_turn();
@@ -84,6 +90,12 @@ void MediaWorker::take_commands(bool all) {
   if (commands_.writer_waits()) events_wait_.signal();
 }
 
+void MediaWorker::take_frames() {
+  media::TranscodedFrame frame;
+  while (transcoding_.take(frame))
+    loop_.receive(frame, fresh_);
+}
+
 void MediaWorker::publish() {
   if (fresh_.empty()) return;
   std::size_t sent = 0;
@@ -100,6 +112,7 @@ bool MediaWorker::healthy(TimePoint now) const {
 
 void MediaWorker::collect(MetricSink& sink) const {
   plane_.metrics().collect(sink);
+  transcoding_.collect(sink);
   sink.counter("trunkline_worker_busy_seconds_total",
                "Time that a thread spent working, not waiting.", {{"thread", name_}},
                static_cast<double>(counters_.busy_microseconds.get()) / 1e6);

@@ -52,6 +52,7 @@ class MediaWorker final : public MetricSource {
               const media::DtlsIdentity& identity, const Wakeup& events_wait);
   void run();
   void take_commands(bool all);
+  void take_frames();
   void publish();
 
   std::size_t index_;
@@ -65,6 +66,7 @@ class MediaWorker final : public MetricSource {
   SpscRing<media::Event> events_;
   std::vector<media::Event> fresh_;  ///< events of this turn, and those the ring had no room for
   MediaLoop::Counters counters_;
+  TranscodingThread transcoding_;
   MediaLoop loop_;
   std::atomic<bool> stopping_{false};
   std::thread thread_;

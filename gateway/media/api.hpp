@@ -68,11 +68,17 @@ struct SrtpKeys {
   bool operator==(const SrtpKeys&) const = default;
 };
 
+/// The codecs between which the gateway itself can translate.
+enum class AudioCodec : std::uint8_t { none, pcmu, pcma, g722, opus };
+
 /// What one payload type of the receiving leg becomes on the sending leg.
 struct PayloadRoute {
   std::uint8_t from = 0, to = 0;                     ///< payload types, 0 to 127
   std::uint32_t from_clock = 8000, to_clock = 8000;  ///< Hz; they differ only for telephone events
   bool telephone_event = false;
+  /// Both set: the legs share no codec for this payload, and its audio is made anew.
+  AudioCodec decode = AudioCodec::none, encode = AudioCodec::none;
+  bool transcoded() const { return encode != AudioCodec::none; }
   bool operator==(const PayloadRoute&) const = default;
 };
 

@@ -1,5 +1,7 @@
 #include "media/leg.hpp"
 
+#include "media/transcoding.hpp"
+
 #include <algorithm>
 
 namespace trunkline::media {
@@ -25,6 +27,13 @@ Route::Route(Leg& to, std::vector<PayloadRoute> payloads)
   for (std::size_t i = 0; i < payloads_.size(); ++i) {
     index_[payloads_[i].from & 0x7f] = static_cast<std::uint8_t>(i + 1);
   }
+}
+
+const PayloadRoute* Route::transcoded(AudioCodec codec) const {
+  for (const PayloadRoute& payload : payloads_) {
+    if (payload.transcoded() && payload.encode == codec) return &payload;
+  }
+  return nullptr;
 }
 
 Leg::Leg(LegId id, LegKind kind, std::uint32_t ssrc, std::string cname, WorkerContext& worker)
@@ -126,12 +135,22 @@ void Leg::report_digits(const rtp::Digits& digits, Turn& turn) {
 void Leg::distribute(Packet packet, const rtp::Header& header, Turn& turn) {
   // The last taker gets the packet itself, the others a copy.
   const Route* last = nullptr;
-  for (const Route& route : routes_) {
-    if (route.find(header.payload_type)) last = &route;
-  }
+  bool transcoded = false;
   for (const Route& route : routes_) {
     const PayloadRoute* payload = route.find(header.payload_type);
     if (!payload) continue;
+    last = &route;
+    transcoded = transcoded || payload->transcoded();
+  }
+  // What a transcoder gets lies where it is, as it is, until the turn is over.
+  if (transcoded) last = nullptr;
+  for (const Route& route : routes_) {
+    const PayloadRoute* payload = route.find(header.payload_type);
+    if (!payload) continue;
+    if (payload->transcoded()) {
+      transcode(packet, header, *payload, route.to().id(), turn);
+      continue;
+    }
     Packet own = packet;
     if (&route != last) {
       own = turn.out.scratch();
@@ -149,6 +168,43 @@ void Leg::distribute(Packet packet, const rtp::Header& header, Turn& turn) {
 void Leg::forward(Packet packet, const rtp::Header& header, const PayloadRoute& route, LegId source,
                   Turn& turn) {
   if (const auto reason = line_.rewrite(packet, header, route, source, turn.now)) {
+    return drop(*reason);
+  }
+  send(packet, turn);
+}
+
+void Leg::transcode(const Packet& packet, const rtp::Header& header, const PayloadRoute& route,
+                    LegId to, Turn& turn) {
+  const bool queued = turn.out.push(Outbox::Coded{.from = id_,
+                                                  .to = to,
+                                                  .decode = route.decode,
+                                                  .encode = route.encode,
+                                                  .ssrc = header.ssrc,
+                                                  .sequence = header.sequence,
+                                                  .timestamp = header.timestamp,
+                                                  .data = packet.data + header.payload_at,
+                                                  .size = header.payload_size});
+  if (!queued) drop(DropReason::queue);
+}
+
+const PayloadRoute* Leg::transcoded_route(const Leg& to, AudioCodec codec) const {
+  for (const Route& route : routes_) {
+    if (&route.to() == &to) return route.transcoded(codec);
+  }
+  return nullptr;
+}
+
+void Leg::forward(const TranscodedFrame& frame, const PayloadRoute& route, Turn& turn) {
+  Packet packet = turn.out.scratch();
+  if (!packet.data) return drop(DropReason::queue);
+  std::copy_n(frame.payload.begin(), frame.size, packet.data + rtp::kFixedHeaderSize);
+  rtp::Header header;
+  header.marker = frame.marker;
+  header.sequence = frame.sequence;
+  header.timestamp = frame.timestamp;
+  header.ssrc = frame.stream;
+  header.payload_size = frame.size;
+  if (const auto reason = line_.number_transcoded(packet, header, route, frame.from, turn.now)) {
     return drop(*reason);
   }
   send(packet, turn);

@@ -18,6 +18,7 @@
 namespace trunkline::media {
 
 class Leg;
+struct TranscodedFrame;
 
 /// From one leg to another: what each payload type becomes. 0 in `index` is "not listed".
 class Route {
@@ -28,6 +29,7 @@ class Route {
     const std::uint8_t at = index_[payload_type & 0x7f];
     return at == 0 ? nullptr : &payloads_[at - 1u];
   }
+  const PayloadRoute* transcoded(AudioCodec codec) const;
 
  private:
   Leg* to_;
@@ -60,6 +62,11 @@ class Leg {
   /// A clear packet that `source` received.
   void forward(Packet packet, const rtp::Header& header, const PayloadRoute& route, LegId source,
                Turn& turn);
+
+  /// A frame that a transcoder made of what `source` received.
+  void forward(const TranscodedFrame& frame, const PayloadRoute& route, Turn& turn);
+  /// How this leg's audio reaches `to` in that codec, if it is transcoded for it.
+  const PayloadRoute* transcoded_route(const Leg& to, AudioCodec codec) const;
 
   // sources of our own
   void start_tone(const StartTone& order, TimePoint now) { line_.start_tone(order, now); }
@@ -104,6 +111,8 @@ class Leg {
                      Turn& turn);
   void report_digits(const rtp::Digits& digits, Turn& turn);
   void distribute(Packet packet, const rtp::Header& header, Turn& turn);
+  void transcode(const Packet& packet, const rtp::Header& header, const PayloadRoute& route,
+                 LegId to, Turn& turn);
   void send(Packet& packet, Turn& turn);
   void send_report(Turn& turn, bool bye);
 

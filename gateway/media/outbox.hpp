@@ -1,6 +1,8 @@
 #pragma once
 #include "base/bytes.hpp"
+#include "base/ids.hpp"
 #include "base/net_address.hpp"
+#include "media/api.hpp"
 
 #include <array>
 #include <cstddef>
@@ -38,6 +40,17 @@ class Outbox {
     std::size_t size = 0;
   };
 
+  /// Audio that goes to the transcoding thread instead; `data` as in `Entry`.
+  struct Coded {
+    LegId from, to;
+    AudioCodec decode = AudioCodec::none, encode = AudioCodec::none;
+    std::uint32_t ssrc = 0;
+    std::uint16_t sequence = 0;
+    std::uint32_t timestamp = 0;
+    const std::uint8_t* data = nullptr;
+    std::size_t size = 0;
+  };
+
   Outbox() : scratch_(std::make_unique<Buffers>()) {}
 
   /// A buffer of `kHeadRoom + kMaxDatagram + kTailRoom` octets for a packet that we make; its
@@ -53,16 +66,25 @@ class Outbox {
     entries_[size_++] = {socket, to, packet.data, packet.size};
     return true;
   }
+  bool push(const Coded& audio) {
+    if (coded_size_ == kCapacity) return false;
+    coded_[coded_size_++] = audio;
+    return true;
+  }
   std::span<const Entry> entries() const { return {entries_.data(), size_}; }
+  std::span<const Coded> coded() const { return {coded_.data(), coded_size_}; }
   /// The worker flushes before it goes on when little is left.
-  bool nearly_full() const { return size_ + 64 > kCapacity || scratch_used_ + 32 > kScratch; }
-  void clear() { size_ = scratch_used_ = 0; }
+  bool nearly_full() const {
+    return size_ + 64 > kCapacity || coded_size_ + 64 > kCapacity || scratch_used_ + 32 > kScratch;
+  }
+  void clear() { size_ = coded_size_ = scratch_used_ = 0; }
 
  private:
   using Buffers =
       std::array<std::array<std::uint8_t, kHeadRoom + kMaxDatagram + kTailRoom>, kScratch>;
   std::array<Entry, kCapacity> entries_{};
-  std::size_t size_ = 0;
+  std::array<Coded, kCapacity> coded_{};
+  std::size_t size_ = 0, coded_size_ = 0;
   std::unique_ptr<Buffers> scratch_;
   std::size_t scratch_used_ = 0;
 };

@@ -1,5 +1,7 @@
 #include "media/outgoing_line.hpp"
 
+#include "media/audio_codec.hpp"
+
 #include <algorithm>
 
 namespace trunkline::media {
@@ -11,6 +13,7 @@ static_assert(rtp::EventSender::kMaxQueued == kMaxQueuedDigits);
 constexpr Duration kEventSilence = milliseconds{200};
 // Sources of a line are legs, by their ids; tones count down from here and never meet them.
 constexpr std::uint64_t kToneSource = ~std::uint64_t{0};
+constexpr std::uint64_t kTranscodedSource = std::uint64_t{1} << 62;
 
 }  // namespace
 
@@ -26,15 +29,7 @@ std::optional<DropReason> OutgoingLine::rewrite(Packet& packet, const rtp::Heade
     event = rtp::parse_event(packet.bytes().subspan(header.payload_at, header.payload_size));
     if (!event) return DropReason::malformed;
   }
-  if (std::exchange(interrupted_, false)) timeline_.splice();
-  auto position = timeline_.map({.source = source.value,
-                                 .ssrc = header.ssrc,
-                                 .sequence = header.sequence,
-                                 .timestamp = header.timestamp,
-                                 .marker = header.marker,
-                                 .clock = route.from_clock,
-                                 .telephone_event = route.telephone_event},
-                                now);
+  auto position = place(header, route, source, now);
   if (!position) return DropReason::late;
   const rtp::Extent extent = rtp::strip(packet.bytes(), header);
   packet.data += extent.offset;
@@ -43,6 +38,48 @@ std::optional<DropReason> OutgoingLine::rewrite(Packet& packet, const rtp::Heade
     rewrite_event(packet, header, route, *event, *position, now);
   }
   write(packet, route.to, *position, packet.size - rtp::kFixedHeaderSize);
+  return std::nullopt;
+}
+
+std::optional<rtp::LinePosition> OutgoingLine::place(const rtp::Header& header,
+                                                     const PayloadRoute& route, LegId source,
+                                                     TimePoint now) {
+  // The audio beside this event has been numbered by a transcoder: the leg's own numbers mean
+  // nothing on the line.
+  if (route.telephone_event && transcoded_ == source) {
+    return timeline_.insert(timeline_.timestamp_at(now), header.marker, now);
+  }
+  transcoded_ = {};
+  if (std::exchange(interrupted_, false)) timeline_.splice();
+  return timeline_.map({.source = source.value,
+                        .ssrc = header.ssrc,
+                        .sequence = header.sequence,
+                        .timestamp = header.timestamp,
+                        .marker = header.marker,
+                        .clock = route.from_clock,
+                        .telephone_event = route.telephone_event},
+                       now);
+}
+
+std::optional<DropReason> OutgoingLine::number_transcoded(Packet& packet, const rtp::Header& header,
+                                                          const PayloadRoute& route, LegId source,
+                                                          TimePoint now) {
+  if (digits_.active() || tone_ || relayed_.open) {
+    interrupted_ = true;
+    return DropReason::replaced;
+  }
+  if (std::exchange(interrupted_, false)) timeline_.splice();
+  transcoded_ = source;
+  const auto position = timeline_.map({.source = kTranscodedSource | source.value,
+                                       .ssrc = header.ssrc,
+                                       .sequence = header.sequence,
+                                       .timestamp = header.timestamp,
+                                       .marker = header.marker,
+                                       .clock = rtp_clock(route.encode),
+                                       .telephone_event = false},
+                                      now);
+  if (!position) return DropReason::late;
+  write(packet, route.to, *position, header.payload_size);
   return std::nullopt;
 }
 

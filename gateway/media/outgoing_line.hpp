@@ -27,6 +27,13 @@ class OutgoingLine {
   std::optional<DropReason> rewrite(Packet& packet, const rtp::Header& header,
                                     const PayloadRoute& route, LegId source, TimePoint now);
 
+  /// Makes a frame of the transcoder that listens to `source` one of this line: `packet` gets a
+  /// header before the frame's payload, which is in place already. `header` counts in the clock of
+  /// `route.encode`. A reason when it must not go out.
+  std::optional<DropReason> number_transcoded(Packet& packet, const rtp::Header& header,
+                                              const PayloadRoute& route, LegId source,
+                                              TimePoint now);
+
   void start_tone(const StartTone& order, TimePoint now);
   void stop_tone();
   /// False when the digit is none or `kMaxQueuedDigits` wait already.
@@ -67,8 +74,12 @@ class OutgoingLine {
   void write(Packet& packet, std::uint8_t payload_type, const rtp::LinePosition& position,
              std::size_t payload_size);
 
+  std::optional<rtp::LinePosition> place(const rtp::Header& header, const PayloadRoute& route,
+                                         LegId source, TimePoint now);
+
   rtp::Timeline timeline_;
   rtp::EventConverter converter_;
+  LegId transcoded_;  ///< the leg whose audio comes by a transcoder, in numbers of its own
   rtp::EventSender digits_;
   std::uint8_t digit_payload_type_ = 101;
   std::optional<Tone> tone_;

@@ -5,6 +5,7 @@
 #include "media/browser_leg.hpp"
 #include "media/deadline_heap.hpp"
 #include "media/leg.hpp"
+#include "media/transcoding.hpp"
 #include "media/trunk_leg.hpp"
 
 #include <algorithm>
@@ -283,6 +284,18 @@ void Plane::receive(SocketIndex socket, const SocketAddress& from, Packet packet
   } else {
     impl_->receive_trunk(socket, from, packet, turn);
   }
+}
+
+void Plane::receive(const TranscodedFrame& frame, TimePoint now, Outbox& out,
+                    std::vector<Event>& events) {
+  Leg* to = impl_->find(frame.to);
+  const Leg* from = impl_->find(frame.from);
+  if (!to) return;
+  const PayloadRoute* route = from ? from->transcoded_route(*to, frame.codec) : nullptr;
+  if (!route) return to->drop(DropReason::no_route);
+  Turn turn{now, out, events};
+  to->forward(frame, *route, turn);
+  impl_->deadlines.hasten(*to);
 }
 
 void Plane::on_deadline(TimePoint now, Outbox& out, std::vector<Event>& events) {

@@ -39,6 +39,7 @@ struct PlaneSettings {
   Duration rtcp_interval = seconds{5};
   SrtpEngines srtp_engines = SrtpEngineKind::automatic;
   std::size_t max_legs = 4000;
+  std::size_t max_transcoded = 400;   ///< directions of calls; the audio of one more is dropped
   std::size_t dtls_handshakes = 256;  ///< unfinished at once; a ClientHello beyond it is dropped
 };
 
@@ -46,6 +47,8 @@ struct SocketSpec {
   enum class Use : std::uint8_t { browser, trunk_rtp, trunk_rtcp } use = Use::browser;
   SocketAddress local;
 };
+
+struct TranscodedFrame;
 
 /// All media of one worker, without its sockets: commands, packets and time in; packets and events
 /// out. Sans I/O, one thread. Per packet it allocates nothing, takes no lock, reads no clock.
@@ -64,6 +67,10 @@ class Plane {
   /// to `out` in place.
   void receive(SocketIndex socket, const SocketAddress& from, Packet packet, TimePoint now,
                Outbox& out, std::vector<Event>& events);
+  /// A frame from the transcoding thread, made of `Outbox::coded`. One whose route has gone is
+  /// dropped.
+  void receive(const TranscodedFrame& frame, TimePoint now, Outbox& out,
+               std::vector<Event>& events);
   void on_deadline(TimePoint now, Outbox& out, std::vector<Event>& events);
   TimePoint deadline() const;
 

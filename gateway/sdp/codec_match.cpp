@@ -22,6 +22,15 @@ constexpr std::array<KnownCodec, 4> kKnownCodecs{{
     {"opus", 48000, 2, 111, "minptime=10;useinbandfec=1"},  // RFC 7587 §7: always 48000/2
 }};
 
+const KnownCodec* find_known(const Codec& codec) {
+  const auto found =
+      std::find_if(kKnownCodecs.begin(), kKnownCodecs.end(), [&](const KnownCodec& known) {
+        return known.clock_rate == codec.clock_rate && known.channels == codec.channels &&
+               same_without_case(known.name, codec.name);
+      });
+  return found == kKnownCodecs.end() ? nullptr : found;
+}
+
 bool any_telephone_event(const std::vector<Codec>& codecs) {
   return std::any_of(codecs.begin(), codecs.end(), is_telephone_event);
 }
@@ -64,14 +73,24 @@ Codec telephone_event(std::uint32_t clock_rate, Profile profile) {
   return {"telephone-event", clock_rate, 1, static_cast<std::uint8_t>(payload_type), "0-16"};
 }
 
+bool is_translatable(const Codec& codec) {
+  return find_known(codec) != nullptr;
+}
+
 std::vector<Codec> codecs_to_offer(const std::vector<Codec>& far,
-                                   const std::vector<std::string>& allowed, Profile profile) {
+                                   const std::vector<std::string>& allowed, Profile profile,
+                                   Translation translation) {
   std::vector<Codec> codecs;
-  for (const std::string& name : allowed) {
-    const auto codec = known_codec(name, profile);
-    if (!codec || find_codec(far, *codec) == nullptr) continue;
-    if (find_codec(codecs, *codec) == nullptr) codecs.push_back(*codec);
-  }
+  const auto add = [&](bool in_common) {
+    for (const std::string& name : allowed) {
+      const auto codec = known_codec(name, profile);
+      if (!codec || (find_codec(far, *codec) != nullptr) != in_common) continue;
+      if (find_codec(codecs, *codec) == nullptr) codecs.push_back(*codec);
+    }
+  };
+  add(true);
+  const bool translates = translation == Translation::where_needed;
+  if (translates && std::any_of(far.begin(), far.end(), is_translatable)) add(false);
   if (any_telephone_event(far)) add_telephone_events(codecs, profile);
   return codecs;
 }
@@ -84,7 +103,7 @@ std::vector<Codec> codecs_to_offer(const std::vector<std::string>& allowed, Prof
 }
 
 std::vector<Codec> codecs_to_answer(const std::vector<Codec>& offered,
-                                    const std::vector<Codec>& agreed) {
+                                    const std::vector<Codec>& agreed, Translation translation) {
   std::vector<Codec> answer;
   for (const Codec& codec : agreed) {
     if (is_telephone_event(codec)) continue;
@@ -92,6 +111,11 @@ std::vector<Codec> codecs_to_answer(const std::vector<Codec>& offered,
       answer.push_back(*match);
       break;
     }
+  }
+  if (answer.empty() && translation == Translation::where_needed &&
+      std::any_of(agreed.begin(), agreed.end(), is_translatable)) {
+    const auto known = std::find_if(offered.begin(), offered.end(), is_translatable);
+    if (known != offered.end()) answer.push_back(*known);
   }
   if (answer.empty() || !any_telephone_event(agreed)) return answer;
   if (const Codec* event = pick_telephone_event(offered, answer.front().clock_rate)) {
@@ -101,22 +125,26 @@ std::vector<Codec> codecs_to_answer(const std::vector<Codec>& offered,
 }
 
 std::vector<CodecRoute> route_codecs(const std::vector<Codec>& receive,
-                                     const std::vector<Codec>& send) {
+                                     const std::vector<Codec>& send, Translation translation) {
   std::vector<CodecRoute> routes;
   const Codec* audio_sent = nullptr;
+  const auto first = std::find_if(send.begin(), send.end(), is_translatable);
   for (const Codec& codec : receive) {
     if (is_telephone_event(codec)) continue;
     const Codec* match = find_codec(send, codec);
+    const bool translated = match == nullptr && translation == Translation::where_needed &&
+                            is_translatable(codec) && first != send.end();
+    if (translated) match = &*first;
     if (match == nullptr) continue;
     if (audio_sent == nullptr) audio_sent = match;
-    routes.push_back({codec, *match});
+    routes.push_back({codec, *match, translated});
   }
   // RFC 4733 §2.1: events share the timestamps of the audio beside them.
   const std::uint32_t clock_rate = audio_sent != nullptr ? audio_sent->clock_rate : 8000;
   const Codec* event_sent = pick_telephone_event(send, clock_rate);
   if (event_sent == nullptr) return routes;
   for (const Codec& codec : receive) {
-    if (is_telephone_event(codec)) routes.push_back({codec, *event_sent});
+    if (is_telephone_event(codec)) routes.push_back({codec, *event_sent, false});
   }
   return routes;
 }

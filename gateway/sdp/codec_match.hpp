@@ -17,12 +17,17 @@ std::optional<Codec> known_codec(std::string_view name, Profile profile);
 /// 110, avp: 101 and 110).
 Codec telephone_event(std::uint32_t clock_rate, Profile profile);
 
+/// Whether audio of one codec may be made of another where two legs share none.
+enum class Translation : std::uint8_t { never, where_needed };
+
 /// What to offer on a leg of `profile` when the far leg's peer offered `far`: its audio codecs that
 /// are `allowed`, in the order of `allowed`, then telephone-event at each clock of those if the far
 /// side offered any telephone-event. No two get the same payload type. Empty when there is no audio
-/// codec in common.
+/// codec in common. With translation the other `allowed` codecs follow those in common, as long as
+/// the far side has one that we know.
 std::vector<Codec> codecs_to_offer(const std::vector<Codec>& far,
-                                   const std::vector<std::string>& allowed, Profile profile);
+                                   const std::vector<std::string>& allowed, Profile profile,
+                                   Translation translation = Translation::never);
 
 /// What to offer when nobody has offered yet (a call that we start): all `allowed` and their
 /// telephone-events.
@@ -31,18 +36,26 @@ std::vector<Codec> codecs_to_offer(const std::vector<std::string>& allowed, Prof
 /// What to answer on a leg whose peer offered `offered` when the far leg agreed on `agreed`: the
 /// first agreed audio codec that was offered - one only: many carriers mishandle more - then
 /// telephone-event at that codec's clock (or 8000) if both sides have any. Payload types are those
-/// of `offered`. Empty when there is none in common.
+/// of `offered`. Empty when there is none in common; with translation the first that we know of
+/// those `offered` is then taken.
 std::vector<Codec> codecs_to_answer(const std::vector<Codec>& offered,
-                                    const std::vector<Codec>& agreed);
+                                    const std::vector<Codec>& agreed,
+                                    Translation translation = Translation::never);
+
+/// Whether the gateway itself can make and understand this codec: PCMU, PCMA, G722 or opus.
+bool is_translatable(const Codec& codec);
 
 /// One payload type of the receiving leg and what it becomes on the sending leg.
 struct CodecRoute {
   Codec from, to;
+  bool translated = false;  ///< two codecs: the audio is made anew
 };
 /// How payload types of a stream are mapped when it is received with `receive` and sent with
 /// `send`: same audio codecs to each other, every telephone-event to the one whose clock is that of
-/// the audio codec sent (else any).
+/// the audio codec sent (else any). With translation a codec that the sending side does not have
+/// becomes the first that it has.
 std::vector<CodecRoute> route_codecs(const std::vector<Codec>& receive,
-                                     const std::vector<Codec>& send);
+                                     const std::vector<Codec>& send,
+                                     Translation translation = Translation::never);
 
 }  // namespace trunkline::sdp

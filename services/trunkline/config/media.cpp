@@ -141,7 +141,11 @@ void build_media(const Build& build) {
   media_addresses(build);
   media_ports(build);
   const Value& media = build.file["media"];
-  build.config.gateway.media.consent_timeout = media["consent_timeout"].duration();
+  media::PlaneSettings& plane = build.config.gateway.media;
+  plane.consent_timeout = media["consent_timeout"].duration();
+  plane.max_transcoded = 2 * static_cast<std::size_t>(media["max_transcoded_calls"].number);
+  build.config.gateway.call.translation =
+      media["transcoding"].is_true() ? sdp::Translation::where_needed : sdp::Translation::never;
   srtp_engine(build);
 }
 
