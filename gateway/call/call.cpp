@@ -507,8 +507,7 @@ void Call::leg_due(Turn& turn, Leg& leg) {
       const Leg* other = partner(leg);
       const auto profile = leg.media->profile();
       const auto codecs = other != nullptr
-                              ? sdp::codecs_to_offer(other->media->sdp().agreed_codecs(),
-                                                     allowed_codecs(turn.node, leg), profile)
+                              ? codecs_for(turn.node, other->media->sdp().agreed_codecs(), leg)
                               : sdp::codecs_to_offer(service_codecs(turn.node, leg), profile);
       return offer_of_ours(turn, leg, leg.offer(codecs, direction_towards(leg, leg.held)),
                            Why::align);

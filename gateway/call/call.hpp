@@ -226,9 +226,15 @@ class Call {
   /// What `leg` may be offered when the other side has `far`, and what is answered to it.
   std::vector<sdp::Codec> codecs_for(const Node& node, const std::vector<sdp::Codec>& far,
                                      const Leg& leg) const;
-  static std::vector<sdp::Codec> answer_codecs(const Node& node,
-                                               const std::vector<sdp::Codec>& offered,
-                                               const std::vector<sdp::Codec>& agreed);
+  std::vector<sdp::Codec> answer_codecs(const Node& node, const Leg& leg,
+                                        const std::vector<sdp::Codec>& offered,
+                                        const std::vector<sdp::Codec>& agreed) const;
+  /// Whether the two could only be joined by a transcoder, and there is none left.
+  bool lacks_transcoder(const Node& node, const Leg& one, const Leg& other) const;
+  /// Tells the node whether this call is transcoded now.
+  void count_transcoded(Node& node, const Leg* one, const Leg* other);
+  /// What is allowed and asked for between `leg` and the legs that the call has now.
+  sdp::Translation translation_for(const Leg& leg) const;
   std::vector<sdp::Codec> offered_by_caller(const Node& node) const;
   // ---- call_reliable.cpp
   /// Early dialogs and PRACK of a 1xx to our INVITE: the description in it that counts, or nothing
@@ -490,6 +496,7 @@ class Call {
   CallView view_;
   Destination destination_;  ///< of the `to` side
   std::size_t worker_ = 0;
+  std::optional<std::size_t> transcoded_on_;   ///< the worker that counts the call as transcoded
   std::vector<std::unique_ptr<Leg>> legs_;     ///< the caller's first
   std::size_t from_names_ = 0, to_names_ = 0;  ///< given so far
   LegId from_;    ///< the caller's; of several rung the one that answered

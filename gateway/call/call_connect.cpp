@@ -71,13 +71,22 @@ std::vector<std::string> Call::allowed_codecs(const Node& node, const Leg& leg) 
 std::vector<sdp::Codec> Call::codecs_for(const Node& node, const std::vector<sdp::Codec>& far,
                                          const Leg& leg) const {
   return sdp::codecs_to_offer(far, allowed_codecs(node, leg), leg.media->profile(),
-                              node.settings.translation);
+                              translation_for(leg));
 }
 
-std::vector<sdp::Codec> Call::answer_codecs(const Node& node,
+std::vector<sdp::Codec> Call::answer_codecs(const Node& node, const Leg& leg,
                                             const std::vector<sdp::Codec>& offered,
-                                            const std::vector<sdp::Codec>& agreed) {
-  return sdp::codecs_to_answer(offered, agreed, node.settings.translation);
+                                            const std::vector<sdp::Codec>& agreed) const {
+  return sdp::codecs_to_answer(usable_codecs(node, leg, offered), agreed, translation_for(leg));
+}
+
+sdp::Translation Call::translation_for(const Leg& leg) const {
+  auto translation = leg.media->translation();
+  for (const auto& other : legs_) {
+    if (other->alive() && other->media)
+      translation = common(translation, other->media->translation());
+  }
+  return towards(leg.media->profile(), translation);
 }
 
 std::vector<sdp::Codec> Call::offered_by_caller(const Node& node) const {
@@ -263,15 +272,30 @@ bool Call::agree_with_caller(Turn& turn, const Leg& leg, const std::vector<sdp::
   if (caller_offer_ && to.answer_sdp.empty()) {
     // Frozen with the first answer: the caller sees the same one in every response (RFC 3261
     // §13.2.1).
-    const auto codecs = answer_codecs(turn.node, offered_by_caller(turn.node), spoken);
+    const auto codecs = answer_codecs(turn.node, to, offered_by_caller(turn.node), spoken);
     if (codecs.empty()) return false;
     // What an early answer says of its direction is often only about the announcement that plays
     // now.
     to.answer_sdp = to.answer(codecs, winner_ ? leg.peer_direction : sdp::Direction::sendrecv);
     to.media->update(turn, *caller_offer_);
   }
+  if (lacks_transcoder(turn.node, to, leg)) return false;
   route_media(turn, to.id, *to.media, leg.id, *leg.media);
+  count_transcoded(turn.node, &to, &leg);
   return true;
+}
+
+bool Call::lacks_transcoder(const Node& node, const Leg& one, const Leg& other) const {
+  return !transcoded_on_ && one.media && other.media && transcoded(*one.media, *other.media) &&
+         !node.may_transcode(one.media->worker());
+}
+
+void Call::count_transcoded(Node& node, const Leg* one, const Leg* other) {
+  if (transcoded_on_) node.count_transcoded(*transcoded_on_, -1);
+  transcoded_on_.reset();
+  if (one == nullptr || other == nullptr || !transcoded(*one->media, *other->media)) return;
+  transcoded_on_ = one->media->worker();
+  node.count_transcoded(*transcoded_on_, 1);
 }
 
 bool Call::confirm(Turn& turn, Leg& leg, const sip::ResponseReceived& event) {
@@ -318,7 +342,8 @@ void Call::choose(Turn& turn, const Leg& leg) {
 void Call::chosen(Turn& turn, Leg& leg, bool agreed) {
   if (!agreed) {
     view_.from_failed = calling_first_;
-    return end(turn, Failure::local(EndReason::no_codec));
+    const bool full = !calling_first_ && !serving() && lacks_transcoder(turn.node, caller(), leg);
+    return end(turn, Failure::local(full ? EndReason::limit : EndReason::no_codec));
   }
   if (calling_first_) {
     if (leg.identity.privacy.hides_party()) shown_.privacy = leg.identity.privacy;

@@ -80,6 +80,7 @@ void Call::end(Turn& turn, const Failure& known, const Leg* except) {
   for (const std::string& trunk : admitted_)
     turn.node.trunks.release(trunk);
   admitted_.clear();
+  count_transcoded(turn.node, nullptr, nullptr);
   view_.end = failure;
   for (auto& leg : legs_)
     leg_ended(turn, *leg, failure);

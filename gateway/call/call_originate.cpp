@@ -26,6 +26,15 @@ std::vector<std::string> allowed_codecs(const Node& node, const Destination& des
   return {};
 }
 
+sdp::Translation translation_to(const Node& node, const Destination& destination) {
+  if (destination.kind == Destination::Kind::service) return sdp::Translation::never;
+  for (const TrunkSettings& trunk : node.settings.trunks) {
+    if (destination.kind == Destination::Kind::trunk && trunk.name == destination.name)
+      return common(node.settings.translation, trunk.translation);
+  }
+  return node.settings.translation;
+}
+
 /// Those that the other side may have too; all of them where nothing is known of it.
 std::vector<std::string> in_common(std::vector<std::string> names,
                                    const std::vector<std::string>& others) {
@@ -119,10 +128,10 @@ std::vector<sdp::Codec> Call::codecs_for(const Node& node, const Leg& leg) const
   const auto allowed = allowed_codecs(node, leg);
   if (serving()) return sdp::codecs_to_offer(service_codecs(node, leg), profile);
   if (calling_first_) {
-    auto names = in_common(allowed, trunkline::call::allowed_codecs(node, destination_));
-    if (names.empty() && node.settings.translation == sdp::Translation::where_needed)
-      names = allowed;
-    return sdp::codecs_to_offer(names, profile);
+    const auto others = trunkline::call::allowed_codecs(node, destination_);
+    const auto far = sdp::codecs_to_offer(others.empty() ? allowed : others, profile);
+    return sdp::codecs_to_offer(far, allowed, profile,
+                                towards(profile, translation_to(node, destination_)));
   }
   auto codecs = codecs_for(node, offered_by_caller(node), leg);
   if (caller_waits()) return codecs;

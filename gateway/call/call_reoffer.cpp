@@ -184,7 +184,7 @@ std::optional<Failure> Call::meet(Turn& turn, Leg& leg, const sdp::RemoteMedia& 
 bool Call::far_leg_must_know(const Node& node, const Leg& leg, const Leg& other,
                              const sdp::RemoteMedia& offer) const {
   if (direction_for(other, shown_after(leg, offer)) != other.told) return true;
-  return answer_codecs(node, offer.codecs, other.media->sdp().agreed_codecs()).empty();
+  return answer_codecs(node, leg, offer.codecs, other.media->sdp().agreed_codecs()).empty();
 }
 
 void Call::pass_reoffer(Turn& turn, Leg& leg, Leg& other, const sip::RequestReceived& event,
@@ -212,7 +212,7 @@ std::vector<sdp::Codec> Call::codecs_of_answer(const Node& node, const Leg& leg,
       other != nullptr
           ? other->media->sdp().agreed_codecs()
           : sdp::codecs_to_offer(offer.codecs, service_codecs(node, leg), leg.media->profile());
-  return answer_codecs(node, offer.codecs, agreed);
+  return answer_codecs(node, leg, offer.codecs, agreed);
 }
 
 void Call::answer_reoffer(Turn& turn, Leg& leg, sip::TransactionId transaction,
@@ -252,7 +252,7 @@ void Call::offer_in_answer(Turn& turn, Leg& leg, const sip::RequestReceived& eve
     });
     codecs = sdp::codecs_to_offer(
         sdp::codecs_to_offer(allowed_codecs(turn.node, *other), other->media->profile()), names,
-        profile, turn.node.settings.translation);
+        profile, translation_for(leg));
   }
   // RFC 6337 §5.1: a fresh offer does not repeat the peer's hold, of which the other side's
   // direction may be the echo.
@@ -390,9 +390,7 @@ void Call::align(Turn& turn) {
     // Its answer has come reliably, and is not said anew: what plays now may be another fork's.
     const Leg* early = early_partner(*leg);
     if (early == nullptr || hears(*leg->media, *early->media) || !may_offer(*leg)) return;
-    const auto codecs =
-        sdp::codecs_to_offer(early->media->sdp().agreed_codecs(), allowed_codecs(turn.node, *leg),
-                             leg->media->profile());
+    const auto codecs = codecs_for(turn.node, early->media->sdp().agreed_codecs(), *leg);
     if (sdp::audio_codec(codecs) != nullptr)
       offer_of_ours(turn, *leg, leg->offer(codecs, leg->told), Why::align);
     return;
@@ -423,7 +421,7 @@ bool Call::align(Turn& turn, Leg& leg, const Leg& other) {
   // this side.
   const auto direction = direction_for(leg, other.shown());
   const bool apart = leg.media->worker() != other.media->worker();
-  const bool deaf = apart || !hears(*other.media, *leg.media, turn.node.settings.translation);
+  const bool deaf = apart || !hears(*other.media, *leg.media);
   if (!deaf && direction == leg.told) return false;
   if (!may_offer(leg) || leg.reconnect_by != kNever) {
     align_at_ = turn.at.now + kTryAgain;
@@ -445,9 +443,8 @@ void Call::end_if_deaf(Turn& turn) {
     return;
   }
   const Leg* callee = partner(caller());
-  if (callee == nullptr ||
-      (caller().media->worker() == callee->media->worker() &&
-       shares_codec(*caller().media, *callee->media, turn.node.settings.translation)))
+  if (callee == nullptr || (caller().media->worker() == callee->media->worker() &&
+                            shares_codec(*caller().media, *callee->media)))
     return;
   end(turn, Failure::local(EndReason::no_codec));
 }
@@ -459,9 +456,10 @@ void Call::reroute(Turn& turn) {
   }
   Leg* other = partner(caller());
   if (other == nullptr && early_) other = find(early_);
-  if (other != nullptr && other->alive() && caller().alive())
-    return route_media(turn, caller().id, *caller().media, other->id, *other->media,
-                       passage(caller(), *other), passage(*other, caller()));
+  if (other == nullptr || !other->alive() || !caller().alive()) return;
+  route_media(turn, caller().id, *caller().media, other->id, *other->media,
+              passage(caller(), *other), passage(*other, caller()));
+  count_transcoded(turn.node, &caller(), other);
 }
 
 void Call::observe_hold(Turn& turn) {

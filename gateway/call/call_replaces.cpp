@@ -126,7 +126,7 @@ std::optional<Failure> Call::answer_pick_up(Turn& turn, Leg& leg) {
   const auto offer = leg.media->sdp().receive_offer(text);
   if (!offer) return Failure::local(EndReason::no_codec);
   if (auto obstacle = meet(turn, leg, *offer)) return obstacle;
-  const auto codecs = sdp::codecs_to_answer(usable_codecs(turn.node, leg, offer->codecs), known);
+  const auto codecs = answer_codecs(turn.node, leg, offer->codecs, known);
   if (codecs.empty()) return Failure::local(EndReason::no_codec);
   leg.answer_sdp = leg.answer(codecs, direction);
   leg.media->open(turn);
@@ -161,7 +161,7 @@ std::optional<Failure> Call::answer_replacement(Turn& turn, Leg& leg, const Leg&
         usable,
         sdp::codecs_to_offer(usable, allowed_codecs(turn.node, party), leg.media->profile()));
   }
-  if (codecs.empty()) codecs = answer_codecs(turn.node, usable, spoken);
+  if (codecs.empty()) codecs = answer_codecs(turn.node, leg, usable, spoken);
   if (codecs.empty()) return Failure::local(EndReason::no_codec);
   leg.answer_sdp = leg.answer(codecs, sdp::Direction::sendrecv);
   leg.media->open(turn);

@@ -14,10 +14,8 @@
 namespace trunkline::call {
 namespace {
 
-bool hear_each_other(const Node& node, const Leg& one, const Leg& other) {
-  const auto translation = node.settings.translation;
-  return shares_codec(*one.media, *other.media, translation) &&
-         shares_codec(*other.media, *one.media, translation);
+bool hear_each_other(const Leg& one, const Leg& other) {
+  return shares_codec(*one.media, *other.media) && shares_codec(*other.media, *one.media);
 }
 
 }  // namespace
@@ -119,7 +117,7 @@ bool Call::ring_target(Turn& turn, const Callee& callee) {
   });
   const auto codecs = sdp::codecs_to_offer(
       sdp::codecs_to_offer(allowed_codecs(turn.node, party), party.media->profile()), allowed,
-      leg.media->profile(), turn.node.settings.translation);
+      leg.media->profile(), translation_for(leg));
   if (sdp::audio_codec(codecs) == nullptr) {
     leg.state = Leg::State::ended;
     return false;
@@ -227,8 +225,7 @@ bool Call::agree(Turn& turn, Leg& party, const Leg& target) {
   if (reoffer_ || offer_pending(party)) return may_ask(turn, party);
   const std::size_t worker = target.media->worker();
   const bool apart = party.media->worker() != worker;
-  if (!apart && party.reconnect_by == kNever && hear_each_other(turn.node, party, target))
-    return true;
+  if (!apart && party.reconnect_by == kNever && hear_each_other(party, target)) return true;
   if (!may_ask(turn, party)) return false;
   const auto codecs = codecs_for(turn.node, target.media->sdp().agreed_codecs(), party);
   EndReason obstacle = EndReason::no_codec;

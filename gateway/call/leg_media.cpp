@@ -73,6 +73,7 @@ LegMedia LegMedia::browser(Turn& turn, LegId leg, std::size_t worker, const IpAd
   made.leg_ = leg;
   made.place_.worker = worker;
   made.profile_ = sdp::Profile::webrtc;
+  made.translation_ = turn.node.settings.translation;
   sdp::LocalMedia local;
   local.profile = sdp::Profile::webrtc;
   local.candidates = resources.workers[worker].candidates;
@@ -104,6 +105,7 @@ std::optional<LegMedia> LegMedia::trunk(Turn& turn, LegId leg, std::size_t worke
   made.leg_ = leg;
   made.place_.worker = worker;
   made.profile_ = sdp::Profile::avp;
+  made.translation_ = common(turn.node.settings.translation, trunk.settings.translation);
   made.place_.bind = {own.bind, *port};
   made.place_.lent = true;
   made.host_ = peer;
@@ -281,15 +283,29 @@ Result<sdp::RemoteMedia, sdp::Rejection> LegMedia::answered(std::string_view tex
   return remote;
 }
 
+sdp::Translation common(sdp::Translation one, sdp::Translation other) {
+  constexpr auto kNone = sdp::Translation::never;
+  return one == kNone || other == kNone ? kNone : std::max(one, other);
+}
+
+sdp::Translation towards(sdp::Profile profile, sdp::Translation translation) {
+  if (profile == sdp::Profile::webrtc) return translation;
+  return std::min(translation, sdp::Translation::where_needed);
+}
+
 namespace {
+
+std::vector<sdp::CodecRoute> routes_between(const LegMedia& source, const LegMedia& sink,
+                                            const std::vector<sdp::Codec>& received) {
+  const auto allowed = common(source.translation(), sink.translation());
+  return sdp::route_codecs(received, sink.sdp().agreed_codecs(), towards(sink.profile(), allowed));
+}
 
 void route_one_way(Turn& turn, LegId from, const LegMedia& source, LegId to, const LegMedia& sink,
                    Passage passage) {
   const bool flows = sdp::receives(source.sdp().direction()) && sdp::sends(sink.sdp().direction());
   media::SetRoute route{from, to, {}};
-  for (const auto& pair :
-       sdp::route_codecs(source.sdp().receive_codecs(), sink.sdp().agreed_codecs(),
-                         turn.node.settings.translation)) {
+  for (const auto& pair : routes_between(source, sink, source.sdp().receive_codecs())) {
     const bool event = sdp::is_telephone_event(pair.from);
     if (passage == Passage::events && !event) continue;
     media::PayloadRoute& payload = route.payloads.emplace_back(
@@ -321,15 +337,23 @@ void route_early(Turn& turn, LegId from, const LegMedia& source, LegId to, const
   route_one_way(turn, from, source, to, sink, Passage::all);
 }
 
-bool hears(const LegMedia& to, const LegMedia& from, sdp::Translation translation) {
+bool hears(const LegMedia& to, const LegMedia& from) {
   const sdp::Codec* audio = sdp::audio_codec(from.sdp().agreed_codecs());
-  if (audio == nullptr) return false;
-  return !sdp::route_codecs({*audio}, to.sdp().agreed_codecs(), translation).empty();
+  return audio != nullptr && !routes_between(from, to, {*audio}).empty();
 }
 
-bool shares_codec(const LegMedia& from, const LegMedia& to, sdp::Translation translation) {
-  for (const auto& pair :
-       sdp::route_codecs(from.sdp().receive_codecs(), to.sdp().agreed_codecs(), translation)) {
+bool transcoded(const LegMedia& one, const LegMedia& other) {
+  const auto anew = [](const LegMedia& from, const LegMedia& to) {
+    const sdp::Codec* audio = sdp::audio_codec(from.sdp().agreed_codecs());
+    if (audio == nullptr) return false;
+    const auto routes = routes_between(from, to, {*audio});
+    return !routes.empty() && routes.front().translated;
+  };
+  return anew(one, other) || anew(other, one);
+}
+
+bool shares_codec(const LegMedia& from, const LegMedia& to) {
+  for (const auto& pair : routes_between(from, to, from.sdp().receive_codecs())) {
     if (!sdp::is_telephone_event(pair.from)) return true;
   }
   return false;

@@ -28,6 +28,8 @@ class LegMedia {
   sdp::OfferAnswer& sdp() { return *sdp_; }
   const sdp::OfferAnswer& sdp() const { return *sdp_; }
   sdp::Profile profile() const { return profile_; }
+  /// What the configuration allows between this leg and another.
+  sdp::Translation translation() const { return translation_; }
   std::size_t worker() const { return place_.worker; }
   bool is_open() const { return place_.open; }
 
@@ -82,6 +84,7 @@ class LegMedia {
 
   LegId leg_;
   sdp::Profile profile_ = sdp::Profile::avp;
+  sdp::Translation translation_ = sdp::Translation::never;
   Place place_;
   std::optional<Place> left_;         ///< the old place, during a move
   sdp::LocalMedia left_description_;  ///< and what the peer knows of it
@@ -92,6 +95,13 @@ class LegMedia {
   IpAddress host_;  ///< of a trunk's signalling
   std::optional<media::IceCredentials> fresh_ice_;
 };
+
+/// What is allowed between legs of which one says `one` and another `other`: what both allow, and
+/// what one of them asks for.
+sdp::Translation common(sdp::Translation one, sdp::Translation other);
+/// The same, for what is sent to, or agreed with, a leg of that profile: only browsers are given
+/// Opus that the other side does not speak.
+sdp::Translation towards(sdp::Profile profile, sdp::Translation translation);
 
 /// What may pass in one direction between two legs.
 enum class Passage : std::uint8_t {
@@ -106,9 +116,11 @@ void route_media(Turn& turn, LegId one, const LegMedia& first, LegId other, cons
 /// Lets one leg hear the other, whose answer is still to come (RFC 3264 §5.1).
 void route_early(Turn& turn, LegId from, const LegMedia& source, LegId to, const LegMedia& sink);
 /// Whether audio received on `from` has a codec that `to` agreed to, or that can be made one.
-bool shares_codec(const LegMedia& from, const LegMedia& to, sdp::Translation translation);
+bool shares_codec(const LegMedia& from, const LegMedia& to);
+/// Whether what the peer of one of them will send is made anew for the other.
+bool transcoded(const LegMedia& one, const LegMedia& other);
 /// Whether `to` agreed to the codec that the peer of `from` agreed to first, and so will send, or
 /// to one that can be made of it.
-bool hears(const LegMedia& to, const LegMedia& from, sdp::Translation translation);
+bool hears(const LegMedia& to, const LegMedia& from);
 
 }  // namespace trunkline::call

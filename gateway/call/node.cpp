@@ -17,7 +17,8 @@ Node::Node(Settings s, MediaResources m, Random& r)
       trunks(settings.trunks),
       gruus(settings.domain, random),
       registrar(settings.registrar, gruus, "<sip:" + settings.domain + ";transport=ws;lr>"),
-      worker_legs_(media.workers.size(), 0) {
+      worker_legs_(media.workers.size(), 0),
+      transcoded_(media.workers.size(), 0) {
   for (const auto& worker : media.workers) {
     auto& pools = ports_.emplace_back();
     for (const auto& [bind, ports] : worker.trunk_ports)

@@ -55,6 +55,14 @@ struct Node {
   /// The worker with the fewest legs.
   std::size_t pick_worker() const;
   void count_leg(std::size_t worker, int change) { worker_legs_[worker] += change; }
+  /// Calls of a worker that are transcoded. One more than `Settings::max_transcoded_calls` is not
+  /// begun; a call that comes to it later counts, but is not ended for it.
+  bool may_transcode(std::size_t worker) const {
+    return transcoded_[worker] < settings.max_transcoded_calls;
+  }
+  void count_transcoded(std::size_t worker, int change) {
+    transcoded_[worker] += static_cast<std::size_t>(change);
+  }
   std::optional<std::uint16_t> take_port(std::size_t worker, const IpAddress& bind, TimePoint now);
   void give_back_port(std::size_t worker, const SocketAddress& local, TimePoint now);
   /// Our signalling address for a leg over this transport towards a peer of this family.
@@ -75,6 +83,7 @@ struct Node {
   std::uint64_t transaction_count_ = 0;
   RateLimit left_out_lines_{1, 5};
   std::vector<int> worker_legs_;
+  std::vector<std::size_t> transcoded_;
   std::vector<std::map<IpAddress, PortPool>> ports_;
 };
 

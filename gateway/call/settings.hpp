@@ -61,6 +61,8 @@ struct TrunkSettings {
   media::SourcePolicy media_source = media::SourcePolicy::pinned;
   std::vector<MediaAddress> media;  ///< one per family at most; empty: the media section's
   std::vector<std::string> codecs{"PCMU", "PCMA", "opus"};
+  /// Between this trunk and browsers, if `Settings::translation` allows any.
+  sdp::Translation translation = sdp::Translation::where_needed;
   sdp::SrtpPolicy srtp = sdp::SrtpPolicy::none;
   bool srtp_begins_anew = false;  ///< contract: srtp_reset_on_reinvite
   std::uint32_t max_calls = 100;
@@ -142,6 +144,7 @@ struct Settings {
   RegistrarSettings registrar;
   PolicySettings policy;
   CredentialSettings credentials;
+  std::size_t max_transcoded_calls = 200;  ///< of one worker; the next one is refused
   std::size_t max_calls = 1000;
   /// Calls that have ended and whose last transactions still run out, up to 64*T1: one more is
   /// refused like one above `max_calls`.

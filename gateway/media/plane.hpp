@@ -39,7 +39,8 @@ struct PlaneSettings {
   Duration rtcp_interval = seconds{5};
   SrtpEngines srtp_engines = SrtpEngineKind::automatic;
   std::size_t max_legs = 4000;
-  std::size_t max_transcoded = 400;   ///< directions of calls; the audio of one more is dropped
+  /// Directions of calls, those that have just ended too; the audio of one more is dropped.
+  std::size_t max_transcoded = 800;
   std::size_t dtls_handshakes = 256;  ///< unfinished at once; a ClientHello beyond it is dropped
 };
 

@@ -31,6 +31,14 @@ const KnownCodec* find_known(const Codec& codec) {
   return found == kKnownCodecs.end() ? nullptr : found;
 }
 
+bool is_opus(const Codec& codec) {
+  return same_without_case(codec.name, "opus");
+}
+
+bool any_translatable(const std::vector<Codec>& codecs) {
+  return std::any_of(codecs.begin(), codecs.end(), is_translatable);
+}
+
 bool any_telephone_event(const std::vector<Codec>& codecs) {
   return std::any_of(codecs.begin(), codecs.end(), is_telephone_event);
 }
@@ -89,8 +97,9 @@ std::vector<Codec> codecs_to_offer(const std::vector<Codec>& far,
     }
   };
   add(true);
-  const bool translates = translation == Translation::where_needed;
-  if (translates && std::any_of(far.begin(), far.end(), is_translatable)) add(false);
+  if (translation != Translation::never && any_translatable(far)) add(false);
+  if (translation == Translation::to_opus)
+    std::stable_partition(codecs.begin(), codecs.end(), is_opus);
   if (any_telephone_event(far)) add_telephone_events(codecs, profile);
   return codecs;
 }
@@ -105,15 +114,17 @@ std::vector<Codec> codecs_to_offer(const std::vector<std::string>& allowed, Prof
 std::vector<Codec> codecs_to_answer(const std::vector<Codec>& offered,
                                     const std::vector<Codec>& agreed, Translation translation) {
   std::vector<Codec> answer;
-  for (const Codec& codec : agreed) {
-    if (is_telephone_event(codec)) continue;
-    if (const Codec* match = find_codec(offered, codec)) {
-      answer.push_back(*match);
-      break;
-    }
+  const bool translates = translation != Translation::never && any_translatable(agreed);
+  if (translates && translation == Translation::to_opus) {
+    const auto opus = std::find_if(offered.begin(), offered.end(), is_opus);
+    if (opus != offered.end()) answer.push_back(*opus);
   }
-  if (answer.empty() && translation == Translation::where_needed &&
-      std::any_of(agreed.begin(), agreed.end(), is_translatable)) {
+  for (const Codec& codec : agreed) {
+    if (!answer.empty()) break;
+    if (is_telephone_event(codec)) continue;
+    if (const Codec* match = find_codec(offered, codec)) answer.push_back(*match);
+  }
+  if (answer.empty() && translates) {
     const auto known = std::find_if(offered.begin(), offered.end(), is_translatable);
     if (known != offered.end()) answer.push_back(*known);
   }
@@ -129,11 +140,14 @@ std::vector<CodecRoute> route_codecs(const std::vector<Codec>& receive,
   std::vector<CodecRoute> routes;
   const Codec* audio_sent = nullptr;
   const auto first = std::find_if(send.begin(), send.end(), is_translatable);
+  const bool to_opus =
+      translation == Translation::to_opus && first != send.end() && is_opus(*first);
   for (const Codec& codec : receive) {
     if (is_telephone_event(codec)) continue;
     const Codec* match = find_codec(send, codec);
-    const bool translated = match == nullptr && translation == Translation::where_needed &&
-                            is_translatable(codec) && first != send.end();
+    const bool wanted = match == nullptr || (to_opus && match != &*first);
+    const bool translated = wanted && translation != Translation::never && is_translatable(codec) &&
+                            first != send.end();
     if (translated) match = &*first;
     if (match == nullptr) continue;
     if (audio_sent == nullptr) audio_sent = match;

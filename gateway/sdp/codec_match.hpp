@@ -17,14 +17,18 @@ std::optional<Codec> known_codec(std::string_view name, Profile profile);
 /// 110, avp: 101 and 110).
 Codec telephone_event(std::uint32_t clock_rate, Profile profile);
 
-/// Whether audio of one codec may be made of another where two legs share none.
-enum class Translation : std::uint8_t { never, where_needed };
+/// Whether audio of one codec may be made of another.
+enum class Translation : std::uint8_t {
+  never,
+  where_needed,  ///< where two legs share no codec
+  to_opus        ///< on a leg whose peer has Opus: whatever the other side speaks
+};
 
 /// What to offer on a leg of `profile` when the far leg's peer offered `far`: its audio codecs that
 /// are `allowed`, in the order of `allowed`, then telephone-event at each clock of those if the far
 /// side offered any telephone-event. No two get the same payload type. Empty when there is no audio
 /// codec in common. With translation the other `allowed` codecs follow those in common, as long as
-/// the far side has one that we know.
+/// the far side has one that we know; `to_opus` puts Opus before them all.
 std::vector<Codec> codecs_to_offer(const std::vector<Codec>& far,
                                    const std::vector<std::string>& allowed, Profile profile,
                                    Translation translation = Translation::never);
@@ -37,7 +41,7 @@ std::vector<Codec> codecs_to_offer(const std::vector<std::string>& allowed, Prof
 /// first agreed audio codec that was offered - one only: many carriers mishandle more - then
 /// telephone-event at that codec's clock (or 8000) if both sides have any. Payload types are those
 /// of `offered`. Empty when there is none in common; with translation the first that we know of
-/// those `offered` is then taken.
+/// those `offered` is then taken, and Opus before any other by `to_opus`.
 std::vector<Codec> codecs_to_answer(const std::vector<Codec>& offered,
                                     const std::vector<Codec>& agreed,
                                     Translation translation = Translation::never);
@@ -53,7 +57,7 @@ struct CodecRoute {
 /// How payload types of a stream are mapped when it is received with `receive` and sent with
 /// `send`: same audio codecs to each other, every telephone-event to the one whose clock is that of
 /// the audio codec sent (else any). With translation a codec that the sending side does not have
-/// becomes the first that it has.
+/// becomes the first that it has; by `to_opus` every one does, if that is Opus.
 std::vector<CodecRoute> route_codecs(const std::vector<Codec>& receive,
                                      const std::vector<Codec>& send,
                                      Translation translation = Translation::never);

@@ -11,8 +11,8 @@ import { PATIENCE, until } from './until.mjs';
 const HEAD = 44; // octets of a WAV file before its samples
 
 export class Baresip {
-  // At `port` of a pair: the next one is that of TLS, always. It answers by itself ("auto") or when it is told to ("manual").
-  static async start(gateway, { port, transport = 'udp', number = '5551000', answers = 'auto' } = {}) {
+  // At `port` of a pair: the next one is that of TLS, always. `codec` is all that it speaks. It answers by itself ("auto") or when it is told to ("manual").
+  static async start(gateway, { port, transport = 'udp', number = '5551000', answers = 'auto', codec = 'PCMU' } = {}) {
     const baresip = new Baresip();
     const address = `127.0.0.1:${port + (transport === 'tls' ? 1 : 0)}`;
     Object.assign(baresip, { gateway, uri: `sip:${number}@${address}`, transport, events: [], asked: 0, answers: new Map(), said: '' });
@@ -24,11 +24,11 @@ export class Baresip {
       'poll_method epoll', `sip_listen 127.0.0.1:${port}`, ...secure, 'net_interface 127.0.0.1', 'call_max_calls 8',
       'audio_source ausine,440', 'audio_player aubridge,nobody', `snd_path ${baresip.folder}`,
       'ausrc_srate 48000', 'auplay_srate 8000', 'ausrc_channels 2', 'auplay_channels 1', `rtp_ports ${rtp}-${rtp + 39}`,
-      'module_path /usr/lib/baresip/modules', 'module g711.so', 'module ausine.so', 'module aubridge.so', 'module sndfile.so',
+      'module_path /usr/lib/baresip/modules', 'module g711.so', 'module g722.so', 'module opus.so', 'module ausine.so', 'module aubridge.so', 'module sndfile.so',
       'module_tmp account.so', 'module_app menu.so', 'module_app ctrl_tcp.so', `ctrl_tcp_listen 127.0.0.1:${baresip.controlPort}`, '',
     ].join('\n'));
     writeFileSync(join(baresip.folder, 'accounts'),
-      `<${baresip.uri};transport=${transport}>;regint=0;answermode=${answers};audio_codecs=PCMU;dtmfmode=rtp\n`);
+      `<${baresip.uri};transport=${transport}>;regint=0;answermode=${answers};audio_codecs=${codec};dtmfmode=rtp\n`);
     await baresip.launch();
     return baresip;
   }
@@ -111,9 +111,12 @@ export class Baresip {
     let share = 0;
     await until(() => Object.entries(this.heard()).some(([name, bytes]) => {
       const fresh = bytes.subarray(before[name]?.length ?? HEAD);
-      if (fresh.length < 16000) return false; // a second: what was on its way before is over
-      const samples = Array.from({ length: 4000 }, (_, at) => bytes.readInt16LE(((bytes.length >> 1) - 4000 + at) * 2));
-      share = toneShare(samples, frequency);
+      const channels = bytes.readUInt16LE(22);
+      const rate = bytes.readUInt32LE(24);
+      if (fresh.length < 2 * channels * rate) return false; // a second: what was on its way before is over
+      const first = Math.floor(bytes.length / (2 * channels)) - rate / 2;
+      const samples = Array.from({ length: rate / 2 }, (_, at) => bytes.readInt16LE((first + at) * 2 * channels));
+      share = toneShare(samples, frequency, rate);
       return share > 0.8;
     }), `baresip to hear ${frequency} Hz`).catch((error) => {
       throw new Error(`${error.message}; of the last half second ${share} is`);

@@ -18,10 +18,10 @@ export class Gateway {
   // `extra` is put over the default configuration, section by section. `trunks` and `routes` are YAML, or functions that
   // are given the gateway, whose ports they may need. A call on a trunk takes two of the `rtpPorts`, which begin at
   // `rtpFirst` where so many are wanted that there is no choice. `grpc` is more YAML for listen.grpc: ", tokens: [...]";
-  // `sip` lines of listen.sip, and `websocket` more elements of listen.websocket, text or functions. With `tls` it listens
+  // `media` a line of the section of that name, `sip` lines of listen.sip, and `websocket` more elements of listen.websocket, text or functions. With `tls` it listens
   // for SIP over TLS too, and trusts its own certificate. It listens for calls, and has media, at each of `addresses`; the
   // API, the metrics and the carrier are at the first.
-  static async start({ tls = false, trunks, routes, users, extra = '', codecs = '[PCMU, PCMA]', trunkExtra = '', grpc = '', sip = '', websocket = '', rtpPorts = 200, rtpFirst, workers = 1, addresses = ['127.0.0.1'], log = '{ level: debug, format: json }' } = {}) {
+  static async start({ tls = false, trunks, routes, users, extra = '', codecs = '[PCMU, PCMA]', trunkExtra = '', grpc = '', sip = '', media = '', websocket = '', rtpPorts = 200, rtpFirst, workers = 1, addresses = ['127.0.0.1'], log = '{ level: debug, format: json }' } = {}) {
     const gateway = new Gateway();
     gateway.addresses = addresses;
     const hosts = addresses.map(uriHost);
@@ -54,6 +54,7 @@ media:
   workers: ${workers}
   webrtc_port: ${gateway.webrtcPort}
   rtp_ports: "${gateway.rtpFirst}-${gateway.rtpFirst + rtpPorts - 1}"
+  ${media}
 users:
 ${users ?? '  - { name: alice, password: secret-a }\n  - { name: bob, password: secret-b }'}
 trunks:

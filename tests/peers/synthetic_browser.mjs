@@ -9,22 +9,22 @@ const HEARD_WINDOWS = 5; // of 100 ms each: half a second of the tone
 
 export class SyntheticBrowser {
   // Connected and, unless told otherwise, registered.
-  // `command`: another program that is driven alike.
-  static async open(gateway, user = 'alice', { password = user === 'alice' ? 'secret-a' : 'secret-b', username, register = true, address = gateway.addresses[0], command } = {}) {
-    const browser = new SyntheticBrowser(gateway, user, password, username, address, command);
+  // `command`: another program that is driven alike. `options`: more of its command line, as --opus.
+  static async open(gateway, user = 'alice', { password = user === 'alice' ? 'secret-a' : 'secret-b', username, register = true, address = gateway.addresses[0], command, options } = {}) {
+    const browser = new SyntheticBrowser(gateway, user, password, username, address, command, options);
     browser.do('connect');
     await browser.event('connected');
     if (register) await browser.register();
     return browser;
   }
 
-  constructor(gateway, user, password, username = user, address = gateway.addresses[0], command = [join(build, 'tests/synthetic_browser/synthetic_browser')]) {
+  constructor(gateway, user, password, username = user, address = gateway.addresses[0], command = [join(build, 'tests/synthetic_browser/synthetic_browser')], options = []) {
     this.user = user;
     this.events = [];
     this.nextCall = 1;
     const [program, ...first] = command;
     this.process = spawn(program,
-      [...first, 'control', '--url', gateway.urlAt(address), '--user', user, '--username', username, '--password', password, '--domain', 'example.test'],
+      [...first, 'control', '--url', gateway.urlAt(address), '--user', user, '--username', username, '--password', password, '--domain', 'example.test', ...options],
       { stdio: ['pipe', 'pipe', 'inherit'] });
     this.process.stdin.on('error', () => {});
     this.exited = new Promise((done) => this.process.once('exit', (code, signal) => done({ code, signal })));

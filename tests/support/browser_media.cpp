@@ -1,6 +1,7 @@
 #include "support/browser_media.hpp"
 
 #include "ice/stun.hpp"
+#include "media/audio_codec.hpp"
 #include "media/srtp.hpp"
 #include "rtp/g711.hpp"
 #include "rtp/packet.hpp"
@@ -198,34 +199,53 @@ class PeerDtls {
 
 // ------------------------------------------------------------------------------------ ToneMeter
 
-void ToneMeter::add(ByteView ulaw) {
-  for (const std::uint8_t code : ulaw) {
-    samples_.push_back(rtp::pcmu_decode(code));
-    if (samples_.size() < kWindow) continue;
-    const double step = 2 * std::numbers::pi * frequency_ / 8000;
-    double s1 = 0, s2 = 0, energy = 0;
-    for (const double sample : samples_) {
-      const double s0 = sample + 2 * std::cos(step) * s1 - s2;
-      s2 = s1;
-      s1 = s0;
-      energy += sample * sample;
-    }
-    const double power = s1 * s1 + s2 * s2 - 2 * std::cos(step) * s1 * s2;
-    // A pure tone of amplitude A has power (A·N/2)² and energy A²·N/2.
-    share_ = energy < 1000.0 * kWindow ? 0 : power / (energy * kWindow / 2);
-    ++windows_;
-    if (share_ > 0.8) ++heard_;
-    samples_.clear();
+void ToneMeter::add(double sample) {
+  samples_.push_back(sample);
+  if (samples_.size() < kWindow) return;
+  const double step = 2 * std::numbers::pi * frequency_ / 8000;
+  double s1 = 0, s2 = 0, energy = 0;
+  for (const double each : samples_) {
+    const double s0 = each + 2 * std::cos(step) * s1 - s2;
+    s2 = s1;
+    s1 = s0;
+    energy += each * each;
   }
+  const double power = s1 * s1 + s2 * s2 - 2 * std::cos(step) * s1 * s2;
+  // A pure tone of amplitude A has power (A·N/2)² and energy A²·N/2.
+  share_ = energy < 1000.0 * kWindow ? 0 : power / (energy * kWindow / 2);
+  ++windows_;
+  if (share_ > 0.8) ++heard_;
+  samples_.clear();
 }
 
-std::vector<std::uint8_t> ulaw_tone(double frequency, std::uint64_t sample) {
-  Bytes payload(kSamples);
-  for (std::size_t i = 0; i < payload.size(); ++i) {
+void ToneMeter::add(ByteView ulaw) {
+  for (const std::uint8_t code : ulaw)
+    add(static_cast<double>(rtp::pcmu_decode(code)));
+}
+
+void ToneMeter::add(std::span<const std::int16_t> samples) {
+  for (const std::int16_t sample : samples)
+    add(static_cast<double>(sample));
+}
+
+namespace {
+
+std::array<std::int16_t, kSamples> linear_tone(double frequency, std::uint64_t sample) {
+  std::array<std::int16_t, kSamples> samples{};
+  for (std::size_t i = 0; i < samples.size(); ++i) {
     const double time = static_cast<double>(sample + i) / 8000;
-    payload[i] = rtp::pcmu_encode(
-        static_cast<std::int16_t>(8000 * std::sin(2 * std::numbers::pi * frequency * time)));
+    samples[i] =
+        static_cast<std::int16_t>(8000 * std::sin(2 * std::numbers::pi * frequency * time));
   }
+  return samples;
+}
+
+}  // namespace
+
+std::vector<std::uint8_t> ulaw_tone(double frequency, std::uint64_t sample) {
+  const auto samples = linear_tone(frequency, sample);
+  Bytes payload(kSamples);
+  std::transform(samples.begin(), samples.end(), payload.begin(), rtp::pcmu_encode);
   return payload;
 }
 
@@ -241,7 +261,11 @@ struct BrowserMedia::Impl {
         sequence(static_cast<std::uint16_t>(1000 + random.below(30000))),
         timestamp(random.number32()),
         meter(settings.listen_frequency),
-        tie_breaker(random.number64()) {}
+        tie_breaker(random.number64()) {
+    if (!settings.opus) return;
+    encoder = media::AudioEncoder::make(media::AudioCodec::opus, 8000);
+    decoder = media::AudioDecoder::make(media::AudioCodec::opus, 8000);
+  }
 
   void check(TimePoint now);
   void receive_stun(ByteView datagram);
@@ -251,6 +275,11 @@ struct BrowserMedia::Impl {
   void after_dtls(TimePoint now);
   bool seal(Bytes packet, bool rtcp);
   void report(TimePoint now);
+  Bytes audio(std::uint64_t sample);
+  void hear(ByteView payload);
+  bool loses(std::uint32_t& counted) const {
+    return settings.lose_every != 0 && ++counted % settings.lose_every == 0;
+  }
   void flush_dtls() {
     for (Bytes& record : dtls.take())
       out.push_back(std::move(record));
@@ -278,6 +307,9 @@ struct BrowserMedia::Impl {
   Received received;
   rtp::ReceiveStatistics statistics;
   rtp::EventReceiver events;
+  std::unique_ptr<media::AudioEncoder> encoder;
+  std::unique_ptr<media::AudioDecoder> decoder;
+  std::uint32_t lossy_in = 0, lossy_out = 0;
 };
 
 void BrowserMedia::Impl::check(TimePoint now) {
@@ -331,6 +363,7 @@ void BrowserMedia::Impl::receive_srtp(ByteView datagram, TimePoint now) {
   buffer.resize(datagram.size() + 64);
   media::Packet packet{buffer.data(), datagram.size()};
   const bool rtcp = rtp::is_rtcp(datagram);
+  if (!rtcp && loses(lossy_in)) return;
   const auto verdict = rtcp ? receiver->unprotect_rtcp(packet) : receiver->unprotect_rtp(packet);
   if (verdict != media::SrtpVerdict::ok) {
     ++received.srtp_errors;
@@ -359,12 +392,12 @@ void BrowserMedia::Impl::take_rtp(ByteView packet, TimePoint now) {
   received.marker = header->marker;
   const ByteView payload = packet.subspan(header->payload_at, header->payload_size);
   received.payload.assign(payload.begin(), payload.end());
-  statistics.update(header->ssrc, header->sequence, header->timestamp, 8000, now);
-  if (header->payload_type == settings.payload_type) meter.add(payload);
+  statistics.update(header->ssrc, header->sequence, header->timestamp, settings.clock, now);
+  if (header->payload_type == settings.payload_type) hear(payload);
   if (header->payload_type != settings.event_payload_type) return;
   if (const auto event = rtp::parse_event(payload)) {
     for (const rtp::Digit& digit :
-         events.receive(header->ssrc, header->timestamp, *event, 8000, now)) {
+         events.receive(header->ssrc, header->timestamp, *event, settings.clock, now)) {
       received.digits += digit.digit;
     }
   }
@@ -395,7 +428,7 @@ bool BrowserMedia::Impl::seal(Bytes bytes, bool rtcp) {
   bytes.resize(packet.size);
   sent.push_back(bytes);
   if (sent.size() > kRemembered) sent.erase(sent.begin());
-  out.push_back(std::move(bytes));
+  if (rtcp || !loses(lossy_out)) out.push_back(std::move(bytes));
   return true;
 }
 
@@ -414,6 +447,19 @@ void BrowserMedia::Impl::report(TimePoint now) {
   Bytes compound(512);
   compound.resize(rtp::write_report(compound, own));
   seal(std::move(compound), true);
+}
+
+Bytes BrowserMedia::Impl::audio(std::uint64_t sample) {
+  if (!encoder) return ulaw_tone(tone_frequency, sample);
+  Bytes payload(media::kMaxEncoded);
+  payload.resize(encoder->encode(linear_tone(tone_frequency, sample), payload));
+  return payload;
+}
+
+void BrowserMedia::Impl::hear(ByteView payload) {
+  if (!decoder) return meter.add(payload);
+  std::array<std::int16_t, media::kMaxPacketSamples> samples{};
+  meter.add(std::span<const std::int16_t>(samples).first(decoder->decode(payload, samples)));
 }
 
 BrowserMedia::BrowserMedia(BrowserMediaSettings settings, Random& random)
@@ -478,8 +524,8 @@ void BrowserMedia::on_deadline(TimePoint now) {
   if (now >= impl_->next_report) impl_->report(now);
   while (now >= impl_->next_tone) {
     impl_->next_tone += kPacket;
-    send_rtp(ulaw_tone(impl_->tone_frequency, impl_->tone_sample), impl_->settings.payload_type,
-             kSamples, impl_->tone_sample == 0);
+    send_rtp(impl_->audio(impl_->tone_sample), impl_->settings.payload_type,
+             impl_->settings.clock / 50, impl_->tone_sample == 0);
     impl_->tone_sample += kSamples;
   }
 }
@@ -537,11 +583,12 @@ bool BrowserMedia::send_rtp(ByteView payload, std::uint8_t payload_type,
 void BrowserMedia::send_digit(char digit, std::uint32_t duration_ms) {
   const auto event = rtp::event_of(digit);
   if (!event) return;
-  const std::uint32_t total = duration_ms * 8;
-  for (std::uint32_t ticks = kSamples; ticks < total; ticks += kSamples) {
+  const std::uint32_t total = duration_ms * (impl_->settings.clock / 1000);
+  const std::uint32_t step = impl_->settings.clock / 50;
+  for (std::uint32_t ticks = step; ticks < total; ticks += step) {
     Bytes payload(rtp::kEventPayloadSize);
     rtp::write_event(payload, {*event, false, 10, static_cast<std::uint16_t>(ticks)});
-    send_rtp(payload, impl_->settings.event_payload_type, 0, ticks == kSamples);
+    send_rtp(payload, impl_->settings.event_payload_type, 0, ticks == step);
   }
   for (int i = 0; i < 3; ++i) {
     Bytes payload(rtp::kEventPayloadSize);

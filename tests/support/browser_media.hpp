@@ -9,20 +9,23 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
 /// The media half of a browser, for tests: a full, controlling ICE agent with one pair, DTLS in
-/// either role, SRTP by libsrtp, G.711 µ-law audio. Sans I/O: datagrams and time in, datagrams out.
-/// Its DTLS is its own OpenSSL code, not the gateway's, so that a mistake of one shows at the
-/// other.
+/// either role, SRTP by libsrtp, G.711 µ-law or Opus audio. Sans I/O: datagrams and time in,
+/// datagrams out. Its DTLS is its own OpenSSL code, not the gateway's, so that a mistake of one
+/// shows at the other.
 namespace trunkline::test {
 
-/// How strong one frequency is in µ-law audio (Goertzel), over the last complete window of 100 ms.
+/// How strong one frequency is in audio of 8 kHz (Goertzel), over the last complete window of 100
+/// ms.
 class ToneMeter {
  public:
   explicit ToneMeter(double frequency) : frequency_(frequency) {}
   void add(ByteView ulaw);
+  void add(std::span<const std::int16_t> samples);
   /// Share of the window's energy at the frequency: near 1 for a pure tone, 0 for silence or
   /// another tone.
   double share() const { return share_; }
@@ -32,6 +35,8 @@ class ToneMeter {
  private:
   static constexpr std::size_t kWindow = 800;
   double frequency_;
+  void add(double sample);
+
   std::vector<double> samples_;
   double share_ = 0;
   std::uint64_t windows_ = 0, heard_ = 0;
@@ -43,9 +48,12 @@ struct BrowserMediaSettings {
   bool check_fingerprint = true;  ///< compare the gateway's certificate with what was signalled
   /// Chrome's order.
   std::string srtp_profiles = "SRTP_AES128_CM_SHA1_80:SRTP_AEAD_AES_256_GCM:SRTP_AEAD_AES_128_GCM";
+  bool opus = false;              ///< instead of PCMU
   std::uint8_t payload_type = 0;  ///< PCMU
   std::uint8_t event_payload_type = 126;
-  std::uint32_t ssrc = 0;         ///< 0: random
+  std::uint32_t clock = 8000;    ///< of audio and events
+  std::uint32_t lose_every = 0;  ///< of so many RTP packets one is lost, in each direction; 0: none
+  std::uint32_t ssrc = 0;        ///< 0: random
   double listen_frequency = 440;  ///< of `tone()`
   Duration check_interval = milliseconds{500};
 };
@@ -86,7 +94,7 @@ class BrowserMedia {
   /// One RTP packet on our running sequence and timestamp line. False when not connected.
   bool send_rtp(ByteView payload, std::uint8_t payload_type, std::uint32_t timestamp_step,
                 bool marker = false);
-  /// A whole telephone event, all packets at once (clock 8000).
+  /// A whole telephone event, all packets at once.
   void send_digit(char digit, std::uint32_t duration_ms);
   void send_rtcp(ByteView compound);
   void send_raw(ByteView datagram);  ///< as it is

@@ -16,6 +16,8 @@ int main(int argc, char** argv) {
     command->add_option("--domain", settings.domain)->required();
     command->add_option("--instance", settings.instance, "+sip.instance; none by default");
     command->add_option("--expires", settings.expires, "seconds");
+    command->add_flag("--opus", settings.media.opus, "instead of PCMU");
+    command->add_option("--lose-every", settings.media.lose_every, "one of so many RTP packets");
   };
   CLI::App* control = app.add_subcommand("control", "obeys JSON lines on standard input");
   CLI::App* checking = app.add_subcommand("check", "two calls, both directions of audio, one line");
@@ -25,5 +27,10 @@ int main(int argc, char** argv) {
   checking->add_option("--tone-from-far", check.tone_from_far, "a number that plays 440 Hz")
       ->required();
   CLI11_PARSE(app, argc, argv);
+  if (settings.media.opus) {
+    settings.media.payload_type = 111;
+    settings.media.event_payload_type = 110;
+    settings.media.clock = 48000;
+  }
   return control->parsed() ? run_control(url, settings) : run_check(url, settings, check);
 }

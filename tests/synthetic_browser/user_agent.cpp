@@ -151,7 +151,7 @@ void UserAgent::register_now(TimePoint now) {
 
 int UserAgent::call(std::string_view to, double tone, double listen, TimePoint now) {
   const int number = next_call_++;
-  auto made = std::make_unique<WebCall>(number, listen, random_);
+  auto made = std::make_unique<WebCall>(number, settings_.media, listen, random_);
   made->outgoing = true;
   made->tone = tone;
   made->request = new_request(Method::invite, to);
@@ -197,7 +197,7 @@ void UserAgent::request(const sip::RequestReceived& event, TimePoint now) {
   }
   if (message.method() != Method::invite) return respond(event, 405, {}, now);
   const int number = next_call_++;
-  auto made = std::make_unique<WebCall>(number, 440, random_);
+  auto made = std::make_unique<WebCall>(number, settings_.media, 440, random_);
   made->invite = event.transaction;
   made->request = message;
   transactions_[event.transaction] = number;

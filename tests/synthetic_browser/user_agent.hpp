@@ -18,6 +18,7 @@ struct UserAgentSettings {
   std::string username;  ///< for the digest; empty: `user`
   std::string instance;  ///< +sip.instance; empty: none, as SIP.js does
   int expires = 600;
+  BrowserMediaSettings media;  ///< its codec and losses
 };
 
 /// What happened, for whoever drives the user agent.

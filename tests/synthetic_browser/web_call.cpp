@@ -64,12 +64,14 @@ std::optional<GatewayMedia> read_gateway_media(std::string_view sdp) {
   return media;
 }
 
-WebCall::WebCall(int call_number, double listen_frequency, Random& random) : number(call_number) {
+WebCall::WebCall(int call_number, BrowserMediaSettings chosen, double listen_frequency,
+                 Random& random)
+    : number(call_number), format(std::move(chosen)) {
   listen(listen_frequency, random);
 }
 
 void WebCall::listen(double frequency, Random& random) {
-  BrowserMediaSettings settings;
+  BrowserMediaSettings settings = format;
   settings.listen_frequency = listens_to = frequency;
   media = std::make_unique<BrowserMedia>(settings, random);
 }
@@ -78,12 +80,15 @@ std::string WebCall::sdp(std::string_view setup) const {
   std::ostringstream text;
   text << "v=0\r\no=- 4611 " << version
        << " IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\na=group:BUNDLE 0\r\n"
-       << "m=audio 9 UDP/TLS/RTP/SAVPF 0 126\r\nc=IN IP4 0.0.0.0\r\na=rtcp:9 IN IP4 0.0.0.0\r\n"
+       << "m=audio 9 UDP/TLS/RTP/SAVPF " << +format.payload_type << " "
+       << +format.event_payload_type << "\r\nc=IN IP4 0.0.0.0\r\na=rtcp:9 IN IP4 0.0.0.0\r\n"
        << "a=ice-ufrag:" << media->ice().ufrag << "\r\na=ice-pwd:" << media->ice().pwd << "\r\n"
        << "a=ice-options:trickle\r\na=fingerprint:" << media->fingerprint().hash << " "
        << media->fingerprint().value << "\r\na=setup:" << setup << "\r\na=mid:0\r\na=" << direction
-       << "\r\na=rtcp-mux\r\na=rtpmap:0 PCMU/8000\r\n"
-       << "a=rtpmap:126 telephone-event/8000\r\na=ssrc:" << media->ssrc() << " cname:synthetic\r\n";
+       << "\r\na=rtcp-mux\r\na=rtpmap:" << +format.payload_type << " "
+       << (format.opus ? "opus/48000/2" : "PCMU/8000")
+       << "\r\na=rtpmap:" << +format.event_payload_type << " telephone-event/" << format.clock
+       << "\r\na=ssrc:" << media->ssrc() << " cname:synthetic\r\n";
   return text.str();
 }
 

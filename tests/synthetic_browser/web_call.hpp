@@ -22,11 +22,13 @@ std::optional<GatewayMedia> read_gateway_media(std::string_view sdp);
 
 /// One call of the synthetic browser: its dialog and its media.
 struct WebCall {
-  WebCall(int number, double listen_frequency, Random& random);
+  /// `format`: codec and losses.
+  WebCall(int number, BrowserMediaSettings format, double listen_frequency, Random& random);
   /// Measures this frequency (Hz) instead; only before the media are connected.
   void listen(double frequency, Random& random);
 
   int number;
+  BrowserMediaSettings format;
   bool outgoing = false, connected = false, over = false, media_reported = false;
   sip::TransactionId invite;
   sip::Message request;  ///< the INVITE sent or received

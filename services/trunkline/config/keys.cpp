@@ -15,6 +15,7 @@ constexpr std::array<Words, 3> kSipTransports{"udp", "tcp", "tls"};
 constexpr std::array<Words, 3> kRoles{"read", "call", "admin"};
 constexpr std::array<Words, 4> kSrtpEngines{"auto", "openssl", "ipsec-mb", "libsrtp"};
 constexpr std::array<Words, 3> kTrunkSrtp{"none", "sdes", "sdes-required"};
+constexpr std::array<Words, 3> kTranscoding{"where-needed", "never", "opus"};
 constexpr std::array<Words, 4> kIdentities{"none", "assert", "accept", "trusted"};
 constexpr std::array<Words, 4> kDiversions{"none", "diversion", "history-info", "both"};
 constexpr std::array<Words, 3> kNumberForms{"sip", "phone", "tel"};
@@ -244,7 +245,7 @@ constexpr std::array kMedia{
         .standard = "true"},
     Key{.name = "max_transcoded_calls",
         .kind = integer,
-        .doc = "Calls of one worker that are transcoded at once; one more has no sound.",
+        .doc = "Calls of one worker that are transcoded at once; one more is refused with 503.",
         .standard = "200",
         .minimum = 1,
         .maximum = 10000},
@@ -440,6 +441,12 @@ constexpr std::array kTrunk{
         .standard = "PCMU, PCMA, opus",
         .shape = Shape::list,
         .choices = kCodecs},
+    Key{.name = "transcoding",
+        .kind = choice,
+        .doc = "Between this trunk and browsers. where-needed: if they share no codec; never: such "
+               "calls are refused; opus: browsers speak Opus, whatever the trunk speaks.",
+        .standard = "where-needed",
+        .choices = kTranscoding},
     Key{.name = "options_interval",
         .kind = duration,
         .doc = "Time between health probes of each target; 0s: none.",

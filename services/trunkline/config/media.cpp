@@ -143,7 +143,11 @@ void build_media(const Build& build) {
   const Value& media = build.file["media"];
   media::PlaneSettings& plane = build.config.gateway.media;
   plane.consent_timeout = media["consent_timeout"].duration();
-  plane.max_transcoded = 2 * static_cast<std::size_t>(media["max_transcoded_calls"].number);
+  const auto transcoded = static_cast<std::size_t>(media["max_transcoded_calls"].number);
+  // Two directions of each, and twice as many for a time: a transcoder outlives its call by
+  // seconds.
+  plane.max_transcoded = 4 * transcoded;
+  build.config.gateway.call.max_transcoded_calls = transcoded;
   build.config.gateway.call.translation =
       media["transcoding"].is_true() ? sdp::Translation::where_needed : sdp::Translation::never;
   srtp_engine(build);

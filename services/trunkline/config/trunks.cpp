@@ -73,6 +73,12 @@ void trunk_codecs(const Build& build, const Value& key, call::TrunkSettings& tru
     build.wrong(key, "is empty", "list PCMU, PCMA, opus or G722, or remove the key");
 }
 
+sdp::Translation translation(const std::string& name) {
+  if (name == "never") return sdp::Translation::never;
+  if (name == "opus") return sdp::Translation::to_opus;
+  return sdp::Translation::where_needed;
+}
+
 media::SourcePolicy source_policy(const std::string& name) {
   if (name == "same-host") return media::SourcePolicy::same_host;
   if (name == "subnet") return media::SourcePolicy::subnet;
@@ -189,6 +195,7 @@ void build_trunks(const Build& build) {
     trunk_login(build, key, trunk);
     trunk_media(build, key["media"], trunk);
     trunk_codecs(build, key["codecs"], trunk);
+    trunk.translation = translation(key["transcoding"].text);
     trunk_srtp(build, key["srtp"], trunk);
     trunk.srtp_begins_anew = key["srtp_reset_on_reinvite"].is_true();
     trunk_targets(build, key, trunk);

@@ -142,5 +142,74 @@ TEST(RouteCodecsTest, SeveralCommonCodecsAreAllRouted) {
               ElementsAre(std::pair(0, 0), std::pair(8, 8)));
 }
 
+TEST(TranslationTest, WhatTheFarSideLacksIsOfferedLast) {
+  const auto offer =
+      codecs_to_offer(carrier(), {"opus", "PCMU"}, Profile::webrtc, Translation::where_needed);
+  EXPECT_THAT(payload_types(offer), ElementsAre(0, 111, 126, 110));
+}
+
+TEST(TranslationTest, OpusIsOfferedFirstWhereItIsAskedFor) {
+  const auto offer =
+      codecs_to_offer(carrier(), {"PCMU", "opus"}, Profile::webrtc, Translation::to_opus);
+  EXPECT_THAT(payload_types(offer), ElementsAre(111, 0, 110, 126));
+}
+
+TEST(TranslationTest, NothingIsOfferedForACodecThatCanNotBeMade) {
+  for (const auto translation : {Translation::where_needed, Translation::to_opus}) {
+    EXPECT_THAT(codecs_to_offer({codec("G729", 8000, 1, 18)}, {"PCMU"}, Profile::avp, translation),
+                IsEmpty());
+  }
+}
+
+TEST(TranslationTest, ACommonCodecIsAnsweredBeforeOneThatIsMade) {
+  const std::vector<Codec> agreed{pcma(), event(8000, 101)};
+  EXPECT_THAT(payload_types(codecs_to_answer(chromium(), agreed, Translation::where_needed)),
+              ElementsAre(8, 126));
+  EXPECT_THAT(payload_types(
+                  codecs_to_answer({opus(), event(48000, 110)}, agreed, Translation::where_needed)),
+              ElementsAre(111, 110));
+}
+
+TEST(TranslationTest, OpusIsAnsweredWhereItIsAskedForAndOffered) {
+  const std::vector<Codec> agreed{pcma(), event(8000, 101)};
+  EXPECT_THAT(payload_types(codecs_to_answer(chromium(), agreed, Translation::to_opus)),
+              ElementsAre(111, 110));
+  EXPECT_THAT(payload_types(codecs_to_answer({pcma()}, agreed, Translation::to_opus)),
+              ElementsAre(8));
+}
+
+TEST(TranslationTest, NothingIsAnsweredForACodecThatCanNotBeMade) {
+  EXPECT_THAT(codecs_to_answer({codec("G729", 8000, 1, 18)}, {pcmu()}, Translation::where_needed),
+              IsEmpty());
+  EXPECT_THAT(codecs_to_answer({pcmu()}, {codec("G729", 8000, 1, 18)}, Translation::where_needed),
+              IsEmpty());
+}
+
+using Translated = std::tuple<int, int, bool>;
+
+std::vector<Translated> translations(const std::vector<Codec>& receive,
+                                     const std::vector<Codec>& send, Translation translation) {
+  std::vector<Translated> numbers;
+  for (const CodecRoute& route : route_codecs(receive, send, translation)) {
+    numbers.emplace_back(route.from.payload_type, route.to.payload_type, route.translated);
+  }
+  return numbers;
+}
+
+// RFC 4733 §2.2: the events get the clock of the audio that is made [events-mapped]
+TEST(TranslationTest, OnlyWhatTheOtherLegLacksIsMadeAnew) {
+  EXPECT_THAT(
+      translations({opus(), pcmu(), event(48000, 110)}, {pcmu(), pcma(), event(8000, 101)},
+                   Translation::where_needed),
+      ElementsAre(Translated(111, 0, true), Translated(0, 0, false), Translated(110, 101, false)));
+}
+
+TEST(TranslationTest, AllBecomesOpusWhereItIsAskedForAndSpokenFirst) {
+  EXPECT_THAT(translations({pcmu(), opus()}, {opus(96), pcmu()}, Translation::to_opus),
+              ElementsAre(Translated(0, 96, true), Translated(111, 96, false)));
+  EXPECT_THAT(translations({pcmu(), opus()}, {pcmu(), opus(96)}, Translation::to_opus),
+              ElementsAre(Translated(0, 0, false), Translated(111, 96, false)));
+}
+
 }  // namespace
 }  // namespace trunkline::sdp
