@@ -22,6 +22,8 @@ constexpr std::array<KnownCodec, 4> kKnownCodecs{{
     {"opus", 48000, 2, 111, "minptime=10;useinbandfec=1"},  // RFC 7587 §7: always 48000/2
 }};
 
+constexpr std::uint32_t kUsualEventClock = 8000;
+
 const KnownCodec* find_known(const Codec& codec) {
   const auto found =
       std::find_if(kKnownCodecs.begin(), kKnownCodecs.end(), [&](const KnownCodec& known) {
@@ -45,8 +47,7 @@ bool any_telephone_event(const std::vector<Codec>& codecs) {
 
 /// The telephone-event with this clock, else with the fallback's, else the first; null if absent.
 const Codec* pick_telephone_event(const std::vector<Codec>& codecs, std::uint32_t clock_rate) {
-  constexpr std::uint32_t kUsualClock = 8000;
-  for (const std::uint32_t wanted : {clock_rate, kUsualClock}) {
+  for (const std::uint32_t wanted : {clock_rate, kUsualEventClock}) {
     const auto found = std::find_if(codecs.begin(), codecs.end(), [&](const Codec& codec) {
       return is_telephone_event(codec) && codec.clock_rate == wanted;
     });
@@ -58,10 +59,14 @@ const Codec* pick_telephone_event(const std::vector<Codec>& codecs, std::uint32_
 
 void add_telephone_events(std::vector<Codec>& codecs, Profile profile) {
   const std::size_t audio_codecs = codecs.size();
-  for (std::size_t at = 0; at < audio_codecs; ++at) {
-    const Codec event = telephone_event(codecs[at].clock_rate, profile);
+  const auto add = [&](std::uint32_t clock_rate) {
+    const Codec event = telephone_event(clock_rate, profile);
     if (find_codec(codecs, event) == nullptr) codecs.push_back(event);
-  }
+  };
+  for (std::size_t at = 0; at < audio_codecs; ++at)
+    add(codecs[at].clock_rate);
+  // There are peers that have Opus, and events of this clock alone.
+  if (audio_codecs > 0) add(kUsualEventClock);
 }
 
 }  // namespace

@@ -25,10 +25,10 @@ enum class Translation : std::uint8_t {
 };
 
 /// What to offer on a leg of `profile` when the far leg's peer offered `far`: its audio codecs that
-/// are `allowed`, in the order of `allowed`, then telephone-event at each clock of those if the far
-/// side offered any telephone-event. No two get the same payload type. Empty when there is no audio
-/// codec in common. With translation the other `allowed` codecs follow those in common, as long as
-/// the far side has one that we know; `to_opus` puts Opus before them all.
+/// are `allowed`, in the order of `allowed`, then telephone-event at each clock of those, and at
+/// 8000, if the far side offered any telephone-event. No two get the same payload type. Empty when
+/// there is no audio codec in common. With translation the other `allowed` codecs follow those in
+/// common, as long as the far side has one that we know; `to_opus` puts Opus before them all.
 std::vector<Codec> codecs_to_offer(const std::vector<Codec>& far,
                                    const std::vector<std::string>& allowed, Profile profile,
                                    Translation translation = Translation::never);

@@ -308,5 +308,20 @@ TEST(ConfigMedia, EnginesAreChosenOrRefused) {
   }
 }
 
+TEST(ConfigMedia, TranscodingIsOnUnlessItIsTurnedOff) {
+  EXPECT_EQ(good("").gateway.call.translation, sdp::Translation::where_needed);
+  EXPECT_EQ(good("media: { transcoding: false }").gateway.call.translation,
+            sdp::Translation::never);
+  EXPECT_EQ(good("media: { max_transcoded_calls: 7 }").gateway.call.max_transcoded_calls, 7U);
+  const auto trunk = [](const std::string& wish) {
+    return good("trunks: [{ name: a, uri: \"sip:192.0.2.9\"" + wish + " }]")
+        .gateway.call.trunks[0]
+        .translation;
+  };
+  EXPECT_EQ(trunk(""), sdp::Translation::where_needed);
+  EXPECT_EQ(trunk(", transcoding: never"), sdp::Translation::never);
+  EXPECT_EQ(trunk(", transcoding: opus"), sdp::Translation::to_opus);
+}
+
 }  // namespace
 }  // namespace trunkline::config

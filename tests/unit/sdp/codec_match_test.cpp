@@ -66,6 +66,10 @@ TEST(CodecMatchTest, OffersNothingWithoutACommonCodec) {
       IsEmpty());
 }
 
+TEST(CodecMatchTest, OffersEventsOfTheUsualClockBesideOpusToo) {
+  EXPECT_THAT(payload_types(codecs_to_offer({"opus"}, Profile::avp)), ElementsAre(111, 110, 101));
+}
+
 TEST(CodecMatchTest, ARepeatedOrUnknownNameInThePolicyIsPassedOver) {
   EXPECT_THAT(codecs_to_offer({pcmu()}, {"PCMU", "iLBC", "pcmu"}, Profile::avp), SizeIs(1));
 }
