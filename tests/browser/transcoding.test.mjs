@@ -37,7 +37,7 @@ async function talk(page, call) {
   await page.hears(TRUNK);
   await until(() => call.rtp.hears(MICROPHONE) > 0.8, 'the trunk to hear the microphone');
   assert.deepEqual([...call.rtp.payloadTypes], [0]);
-  assert.equal(await gateway.metric('trunkline_transcoded_streams'), 2);
+  assert.ok((await gateway.metric('trunkline_transcoded_streams')) >= 2);
 }
 
 it('Chromium calls by Opus, and both hear each other', async () => {
