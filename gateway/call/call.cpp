@@ -18,6 +18,7 @@ namespace {
 
 /// For an offer of ours: 64*T1, as long as a silent peer takes.
 constexpr Duration kAnswerPatience = seconds{32};
+constexpr Duration kClosedPatience = seconds{10};  // from close_notify to BYE, or to new media
 
 Direction direction_of(const Caller& caller, const Destination& destination) {
   if (caller.kind == Caller::Kind::trunk) return Direction::inbound;
@@ -395,7 +396,10 @@ void Call::receive(Turn& turn, const media::Event& event) {
           true;  // a page that changed its network loses both, and restarts ICE when it is back
       return;
     case media::MediaFailure::dtls_closed:
-      return;  // the BYE, or the loss of the flow, follows
+      // The BYE follows. Of a page that is gone, or closes its media alone, nothing is left to
+      // hear.
+      leg->media_by = std::min(leg->media_by, turn.at.now + kClosedPatience);
+      return;
     case media::MediaFailure::dtls_timeout:
     case media::MediaFailure::dtls_fingerprint:
     case media::MediaFailure::dtls_alert:

@@ -229,7 +229,7 @@ void Call::answer_reoffer(Turn& turn, Leg& leg, sip::TransactionId transaction,
                                          : sdp::Direction::sendrecv;
   leg.answer_sdp = leg.answer(codecs, wanted);
   leg.media->update(turn, offer);
-  if (offer.ice_restart) {
+  if (offer.ice_restart || offer.new_association) {
     leg.media_gone = false;
     leg.media_by = kNever;
   }

@@ -102,6 +102,10 @@ void Engine::trunk_located(const std::string& trunk, const std::vector<ServerTar
   impl_->trunks_at = {};
 }
 
+void Engine::certificate_renewed(std::size_t worker, const media::Fingerprint& fingerprint) {
+  impl_->node.media.workers.at(worker).fingerprint = fingerprint;
+}
+
 std::vector<LocatedName> Engine::names_to_locate() const {
   std::vector<LocatedName> names;
   for (const TrunkSettings& trunk : impl_->node.settings.trunks) {

@@ -76,6 +76,8 @@ class Engine {
 
   /// New targets of a trunk, from the resolver. A trunk whose URI holds an address needs none.
   void trunk_located(const std::string& trunk, const std::vector<ServerTarget>& targets);
+  /// Browser legs that begin on this worker from now on show the certificate with that fingerprint.
+  void certificate_renewed(std::size_t worker, const media::Fingerprint& fingerprint);
   /// The trunks that the resolver has to keep located.
   std::vector<LocatedName> names_to_locate() const;
 

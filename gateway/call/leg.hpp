@@ -177,7 +177,8 @@ class Leg {
 
   bool media_gone =
       false;  ///< its consent ran out while the flow was gone: only an ICE restart helps
-  TimePoint media_by = kNever;   ///< until when that restart must have come
+  TimePoint media_by =
+      kNever;  ///< until when that restart, or new media after close_notify, must have come
   bool flowing = false;          ///< the first packet of its peer has come
   TimePoint silent_at = kNever;  ///< from when on it is told that none has
 

@@ -77,6 +77,7 @@ LegMedia LegMedia::browser(Turn& turn, LegId leg, std::size_t worker, const IpAd
   sdp::LocalMedia local;
   local.profile = sdp::Profile::webrtc;
   local.candidates = resources.workers[worker].candidates;
+  local.ice_tcp = resources.workers[worker].ice_tcp;
   const auto fits = std::ranges::find_if(
       local.candidates, [&](const SocketAddress& own) { return same_family(own.ip, peer); });
   const SocketAddress& first = fits == local.candidates.end() ? local.candidates.front() : *fits;
@@ -130,6 +131,7 @@ void LegMedia::open(Turn& turn) {
   turn.node.count_leg(place_.worker, 1);
   if (profile_ == sdp::Profile::webrtc) {
     media::AddBrowserLeg add{leg_, {local.ice_ufrag, local.ice_pwd}, {}, local.ssrc, local.cname};
+    add.certificate = local.fingerprint.substr(local.fingerprint.find(' ') + 1);
     turn.media(place_.worker, std::move(add));
     return;
   }
@@ -142,6 +144,7 @@ media::BrowserRemote LegMedia::browser_remote(const sdp::RemoteMedia& remote) co
   told.ice = media::IceCredentials{remote.ice_ufrag, remote.ice_pwd};
   for (const auto& [hash, value] : remote.fingerprints)
     told.fingerprints.push_back({hash, value});
+  told.tls_id = remote.tls_id;
   // While our offer waits for its answer the peer decides the role; a ClientHello that comes early
   // makes us the server.
   const bool decided = sdp_->state() == sdp::OfferAnswer::State::stable && sdp_->established();

@@ -159,6 +159,7 @@ struct Settings {
 struct MediaResources {
   struct Worker {
     std::vector<SocketAddress> candidates;  ///< advertised addresses of the browser port
+    bool ice_tcp = false;                   ///< that port takes TCP too
     std::map<IpAddress, std::vector<std::uint16_t>>
         trunk_ports;  ///< by bind address: even ports that are open
     /// Its own certificate's, if it has one: a page whose media moves to another worker learns by

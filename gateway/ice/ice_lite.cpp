@@ -166,7 +166,8 @@ void IceLite::accept(const StunMessage& message, bool newest, const Tuple& tuple
   if (repeated) return;
   transactions_[next_transaction_] = {message.transaction_id(), pairs_[pair].serial};
   next_transaction_ = (next_transaction_ + 1) % transactions_.size();
-  if (message.use_candidate()) nominate(pair, now, outcome);
+  const auto& number = message.nomination();
+  if (message.use_candidate() || number.value_or(0) > 0) nominate(pair, number, now, outcome);
 }
 
 void IceLite::end_previous() {
@@ -174,10 +175,15 @@ void IceLite::end_previous() {
   // What was nominated in the old generation says nothing about the new one.
   for (Pair& pair : pairs_)
     pair.nomination = pair.nominations = 0;
+  highest_number_ = 0;
   pending_ = kNone;
 }
 
-void IceLite::nominate(std::size_t pair, TimePoint now, CheckOutcome& outcome) {
+void IceLite::nominate(std::size_t pair, std::optional<std::uint32_t> number, TimePoint now,
+                       CheckOutcome& outcome) {
+  if (number && *number < highest_number_) return;  // overtaken by a later one
+  const bool renominated = number && *number > highest_number_;
+  if (renominated) highest_number_ = *number;
   Pair& candidate = pairs_[pair];
   const bool first = candidate.nomination == 0;
   candidate.nomination = ++last_nomination_;
@@ -188,7 +194,7 @@ void IceLite::nominate(std::size_t pair, TimePoint now, CheckOutcome& outcome) {
     pending_ = kNone;
     return;
   }
-  if (!first && candidate.nominations < 2) return;
+  if (!first && !renominated && candidate.nominations < 2) return;
   if (selected_ == kNone || silent(pairs_[selected_], now) ||
       candidate.last_traffic > pairs_[selected_].last_traffic) {
     select(pair);
@@ -225,6 +231,23 @@ bool IceLite::on_traffic(const Tuple& tuple, TimePoint now) {
   return true;
 }
 
+bool IceLite::forget(std::uint32_t local_socket, TimePoint now) {
+  bool was_selected = false;
+  for (std::size_t i = 0; i < pairs_.size(); ++i) {
+    Pair& pair = pairs_[i];
+    if (pair.serial == 0 || pair.tuple.local_socket != local_socket) continue;
+    last_consent_ = std::max(last_consent_, pair.last_check);
+    was_selected = was_selected || i == selected_;
+    if (i == selected_) selected_ = kNone;
+    if (i == pending_) pending_ = kNone;
+    pair = {};
+  }
+  if (!was_selected) return false;
+  pending_ = kNone;
+  select_nominated_alive(now);
+  return true;
+}
+
 TimeOutcome IceLite::on_deadline(TimePoint now) {
   TimeOutcome outcome;
   if (failed_) return outcome;
@@ -233,7 +256,7 @@ TimeOutcome IceLite::on_deadline(TimePoint now) {
     outcome.failure = IceFailure::connect_timeout;
   } else {
     outcome.selected_changed = select_pending(now);
-    if (now < pairs_[destination_index()].last_check + settings_.consent_timeout) return outcome;
+    if (now < consent_until()) return outcome;
     if (select_nominated_alive(now)) {
       outcome.selected_changed = true;
       return outcome;
@@ -267,9 +290,13 @@ bool IceLite::select_nominated_alive(TimePoint now) {
 TimePoint IceLite::deadline() const {
   if (failed_) return kNever;
   if (!connected_) return began_ == kNever ? kNever : began_ + settings_.connect_timeout;
-  const TimePoint consent = pairs_[destination_index()].last_check + settings_.consent_timeout;
-  if (pending_ == kNone) return consent;
-  return std::min(consent, pairs_[selected_].last_traffic + kSilence);
+  if (pending_ == kNone) return consent_until();
+  return std::min(consent_until(), pairs_[selected_].last_traffic + kSilence);
+}
+
+TimePoint IceLite::consent_until() const {
+  const std::size_t pair = destination_index();
+  return (pair == kNone ? last_consent_ : pairs_[pair].last_check) + settings_.consent_timeout;
 }
 
 std::optional<Tuple> IceLite::selected() const {

@@ -85,7 +85,9 @@ struct TimeOutcome {
 /// 8445 §7.3.1.5), with two guards. While authentic media flows on the selected pair, another is
 /// taken only when authentic media comes from it too, or the selected one has been silent for
 /// `kSilence`: a replayed or stolen check moves nothing. And a peer that nominates all its pairs
-/// again and again (aggressive nomination) moves it only by nominating one twice in a row.
+/// again and again (aggressive nomination) moves it only by nominating one twice in a row. A peer
+/// that numbers its nominations (renomination) moves it by a higher number alone, in whatever order
+/// the checks come.
 class IceLite {
  public:
   static constexpr std::size_t kMaxPairs = 8;
@@ -122,6 +124,11 @@ class IceLite {
   /// Authentic media (opened SRTP, or DTLS application of a finished handshake) came from a
   /// validated tuple. Per packet. True if the selected pair changed by that.
   bool on_traffic(const Tuple& tuple, TimePoint now);
+
+  /// A connection is closed: no pair over that socket is validated any more. What was selected
+  /// gives way to the pair nominated last of those alive, if there is one; else consent runs on
+  /// from its last check. True if the selected pair changed.
+  bool forget(std::uint32_t local_socket, TimePoint now);
 
   TimeOutcome on_deadline(TimePoint now);
   TimePoint deadline() const;
@@ -176,7 +183,9 @@ class IceLite {
               CheckOutcome& outcome);
   std::size_t add_pair(const Tuple& tuple, CheckOutcome& outcome);
   Seen seen(const StunTransactionId& id, std::size_t pair) const;
-  void nominate(std::size_t pair, TimePoint now, CheckOutcome& outcome);
+  void nominate(std::size_t pair, std::optional<std::uint32_t> number, TimePoint now,
+                CheckOutcome& outcome);
+  TimePoint consent_until() const;
   bool silent(const Pair& pair, TimePoint now) const;
   void select(std::size_t pair);
   bool select_pending(TimePoint now);
@@ -191,10 +200,12 @@ class IceLite {
   std::size_t next_transaction_ = 0;
   std::uint32_t last_serial_ = 0;
   std::uint64_t last_nomination_ = 0;
+  std::uint32_t highest_number_ = 0;  ///< of the peer's numbered nominations
   std::size_t selected_ = kNone;
   std::size_t pending_ = kNone;  ///< nominated, waits for the silence of the selected one
   RateLimit strangers_{kCheckRate, kCheckBurst};
   TimePoint began_;
+  TimePoint last_consent_{};  ///< over pairs that are gone
   bool connected_ = false;
   bool failed_ = false;
 };

@@ -23,6 +23,7 @@ constexpr std::uint16_t kMessageIntegritySha256 = 0x001C;
 constexpr std::uint16_t kXorMappedAddress = 0x0020;
 constexpr std::uint16_t kPriority = 0x0024;
 constexpr std::uint16_t kUseCandidate = 0x0025;
+constexpr std::uint16_t kNomination = 0xC001;
 constexpr std::uint16_t kFingerprint = 0x8028;
 constexpr std::uint16_t kIceControlled = 0x8029;
 constexpr std::uint16_t kIceControlling = 0x802A;
@@ -220,6 +221,10 @@ bool StunMessage::take(std::uint16_t type, std::size_t at, ByteView value) {
     case kUseCandidate:
       use_candidate_ = true;
       return value.empty();
+    case kNomination:
+      // Nobody has registered the number: of another length it is something else.
+      if (!nomination_ && value.size() == 4) nomination_ = load32(value, 0);
+      return true;
     case kIceControlling:
       if (value.size() != 8) return false;
       if (!ice_controlling_) ice_controlling_ = load64(value, 0);
@@ -337,6 +342,11 @@ StunWriter& StunWriter::priority(std::uint32_t value) {
 
 StunWriter& StunWriter::use_candidate() {
   grow(kUseCandidate, 0);
+  return *this;
+}
+
+StunWriter& StunWriter::nomination(std::uint32_t value) {
+  if (const MutableBytes room = grow(kNomination, 4); !room.empty()) store32(room, 0, value);
   return *this;
 }
 

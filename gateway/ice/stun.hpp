@@ -88,6 +88,8 @@ class StunMessage {
   std::string_view sender_ufrag() const;
   const std::optional<std::uint32_t>& priority() const { return priority_; }
   bool use_candidate() const { return use_candidate_; }
+  /// NOMINATION of draft-thatcher-ice-renomination: the highest of a generation counts.
+  const std::optional<std::uint32_t>& nomination() const { return nomination_; }
   const std::optional<std::uint64_t>& ice_controlling() const { return ice_controlling_; }
   const std::optional<std::uint64_t>& ice_controlled() const { return ice_controlled_; }
   const std::optional<SocketAddress>& xor_mapped_address() const { return xor_mapped_address_; }
@@ -111,7 +113,7 @@ class StunMessage {
   bool use_candidate_ = false;
   std::size_t integrity_at_ = 0;
   std::optional<std::string_view> username_;
-  std::optional<std::uint32_t> priority_;
+  std::optional<std::uint32_t> priority_, nomination_;
   std::optional<std::uint64_t> ice_controlling_, ice_controlled_;
   std::optional<SocketAddress> xor_mapped_address_;
   std::optional<std::uint16_t> error_code_;
@@ -128,6 +130,7 @@ class StunWriter {
   StunWriter& username(std::string_view receiver_ufrag, std::string_view sender_ufrag);
   StunWriter& priority(std::uint32_t value);
   StunWriter& use_candidate();
+  StunWriter& nomination(std::uint32_t value);
   StunWriter& ice_controlling(std::uint64_t tie_breaker);
   StunWriter& ice_controlled(std::uint64_t tie_breaker);
   StunWriter& xor_mapped_address(const SocketAddress& address);

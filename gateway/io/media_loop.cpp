@@ -40,6 +40,7 @@ MediaLoop::MediaLoop(const MediaSockets& sockets, media::Plane& plane,
       commands_(commands),
       counters_(counters),
       epoll_(::epoll_create1(EPOLL_CLOEXEC)),
+      connections_(sockets.listeners, epoll_.get(), {}, counters.connections),
       now_(Clock::now()),
       buffers_(std::make_unique<std::array<Buffer, kBuffers>>()) {
   epoll_event event{};
@@ -80,12 +81,21 @@ bool MediaLoop::turn(std::vector<media::Event>& events) {
     if (which == kCommands) {
       commands_.clear();
       commanded = true;
+    } else if (which >= MediaConnections::kListener) {
+      connections_.accept(which, now_);
+    } else if (media::is_connection(static_cast<media::SocketIndex>(which))) {
+      receive_frames(static_cast<media::SocketIndex>(which), events);
     } else {
       receive(static_cast<media::SocketIndex>(which), events);
     }
   }
   if (outbox_.nearly_full()) flush();
   if (plane_.deadline() <= now_) plane_.on_deadline(now_, outbox_, events);
+  if (connections_.next_sweep() <= now_) {
+    connections_.sweep(
+        now_, [this](media::SocketIndex connection) { return plane_.serves(connection); },
+        [this](media::SocketIndex connection) { plane_.close_connection(connection, now_); });
+  }
   return commanded;
 }
 
@@ -133,6 +143,23 @@ void MediaLoop::receive(media::SocketIndex socket, std::vector<media::Event>& ev
   }
 }
 
+void MediaLoop::receive_frames(media::SocketIndex connection, std::vector<media::Event>& events) {
+  if (!connections_.advance(connection, now_)) return close(connection);
+  while (const auto frame = connections_.next_frame(connection)) {
+    if (used_ == kBuffers || outbox_.nearly_full()) flush();
+    auto* place = static_cast<std::uint8_t*>(in_parts_[used_++].iov_base);
+    std::copy(frame->begin(), frame->end(), place);
+    plane_.receive(connection, connections_.remote(connection), {place, frame->size()}, now_,
+                   outbox_, events);
+  }
+  if (connections_.is_broken(connection)) close(connection);
+}
+
+void MediaLoop::close(media::SocketIndex connection) {
+  connections_.close(connection);
+  plane_.close_connection(connection, now_);
+}
+
 // ------------------------------------------------------------------------------------ sending
 
 void MediaLoop::flush() {
@@ -154,10 +181,18 @@ void MediaLoop::flush() {
   }
   transcoding_.give(outbox_.coded(), now_);
   outbox_.clear();
+  connections_.release();
   used_ = 0;
 }
 
 void MediaLoop::send_run(media::SocketIndex socket, std::size_t first, std::size_t last) {
+  if (media::is_connection(socket)) {
+    for (; first < last; ++first) {
+      const iovec& part = out_parts_[first];
+      connections_.send(socket, {static_cast<const std::uint8_t*>(part.iov_base), part.iov_len});
+    }
+    return;
+  }
   if (socket >= sockets_.sockets.size()) return;
   const int fd = sockets_.sockets[socket].fd.get();
   while (first < last) {

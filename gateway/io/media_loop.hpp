@@ -1,5 +1,6 @@
 #pragma once
 #include "base/metrics.hpp"
+#include "io/media_connections.hpp"
 #include "io/media_sockets.hpp"
 #include "io/transcoding_thread.hpp"
 #include "io/wakeup.hpp"
@@ -26,6 +27,7 @@ class MediaLoop {
     Cell dropped_error;  ///< no route, not permitted
     Cell busy_microseconds;
     Cell last_turn;  ///< nanoseconds of `Clock`
+    MediaConnections::Counters connections;
   };
 
   /// `sockets`, `plane` and `transcoding` outlive the loop; `commands` wakes it.
@@ -53,6 +55,8 @@ class MediaLoop {
 
   int timeout(TimePoint now) const;
   void receive(media::SocketIndex socket, std::vector<media::Event>& events);
+  void receive_frames(media::SocketIndex connection, std::vector<media::Event>& events);
+  void close(media::SocketIndex connection);
   void send_run(media::SocketIndex socket, std::size_t first, std::size_t last);
 
   const MediaSockets& sockets_;
@@ -61,6 +65,7 @@ class MediaLoop {
   const Wakeup& commands_;
   Counters& counters_;
   UniqueFd epoll_;
+  MediaConnections connections_;
   media::Outbox outbox_;
   TimePoint now_;
   std::unique_ptr<std::array<Buffer, kBuffers>> buffers_;

@@ -17,6 +17,7 @@ using Use = media::SocketSpec::Use;
 
 constexpr int kBrowserBuffer = 4 << 20, kTrunkBuffer = 256 << 10;  // octets of the kernel
 constexpr int kExpeditedForwarding = 46 << 2;                      // RFC 8837
+constexpr int kBacklog = 256;
 
 void set_option(int fd, int level, int name, int value) {
   ::setsockopt(fd, level, name, &value, sizeof(value));
@@ -44,6 +45,22 @@ UniqueFd bind_socket(const SocketAddress& local, Use use) {
   return fd;
 }
 
+/// Listens by TCP; else as `bind_socket`.
+UniqueFd listen_at(const SocketAddress& local) {
+  const bool v6 = local.ip.is_v6();
+  UniqueFd fd(::socket(v6 ? AF_INET6 : AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+  if (!fd) return fd;
+  set_option(fd.get(), SOL_SOCKET, SO_REUSEADDR, 1);
+  if (v6) set_option(fd.get(), IPPROTO_IPV6, IPV6_V6ONLY, 1);
+  const NativeAddress native(local);
+  if (::bind(fd.get(), native.get(), native.size) == 0 && ::listen(fd.get(), kBacklog) == 0)
+    return fd;
+  const int error = errno;
+  fd = UniqueFd();
+  errno = error;
+  return fd;
+}
+
 SocketAddress bound_to(int fd) {
   NativeAddress native;
   if (::getsockname(fd, native.get(), &native.size) != 0) return {};
@@ -59,20 +76,40 @@ std::vector<IpAddress> trunk_addresses(const MediaSettings& settings) {
   return addresses;
 }
 
+/// A UDP socket and, if wanted, a TCP listener of the same number. Of a port that the system
+/// chooses, the number may be taken by TCP: then it chooses again.
+Result<void> bind_browser_port(SocketAddress local, bool tcp, MediaSockets& out) {
+  constexpr int kChoices = 16;
+  const bool chosen = local.port == 0;
+  for (int choice = 1;; ++choice) {
+    UniqueFd fd = bind_socket(local, Use::browser);
+    if (!fd)
+      return fail("can't bind " + local.text() +
+                  "/udp (media.webrtc_port): " + std::generic_category().message(errno));
+    const SocketAddress bound = bound_to(fd.get());
+    UniqueFd listener = tcp ? listen_at(bound) : UniqueFd();
+    if (tcp && !listener) {
+      if (chosen && errno == EADDRINUSE && choice < kChoices) continue;
+      return fail("can't bind " + bound.text() + "/tcp (media.webrtc_port, media.ice_tcp): " +
+                  std::generic_category().message(errno));
+    }
+    if (listener) out.listeners.push_back({std::move(listener), bound});
+    out.sockets.push_back({std::move(fd), {Use::browser, bound}});
+    return {};
+  }
+}
+
 Result<void> bind_browser_ports(const MediaSettings& settings, std::size_t worker,
                                 MediaSockets& out) {
   for (std::size_t i = 0; i < settings.bind.size(); ++i) {
     SocketAddress local{settings.bind[i], settings.webrtc_port};
     if (local.port != 0) local.port = static_cast<std::uint16_t>(local.port + worker);
-    UniqueFd fd = bind_socket(local, Use::browser);
-    if (!fd)
-      return fail("can't bind " + local.text() +
-                  "/udp (media.webrtc_port): " + std::generic_category().message(errno));
-    local = bound_to(fd.get());
+    if (auto bound = bind_browser_port(local, settings.ice_tcp, out); !bound) return bound;
+    local = out.sockets.back().spec.local;
     const IpAddress told = i < settings.advertise.size() ? settings.advertise[i] : settings.bind[i];
     out.resources.candidates.push_back({told, local.port});
-    out.sockets.push_back({std::move(fd), {Use::browser, local}});
   }
+  out.resources.ice_tcp = settings.ice_tcp;
   // RFC 8421 §4: IPv6 before IPv4, as in the order of RFC 6724.
   std::ranges::stable_partition(out.resources.candidates, [](const SocketAddress& candidate) {
     return candidate.ip.is_v6();

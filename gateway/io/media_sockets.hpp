@@ -10,14 +10,20 @@
 
 namespace trunkline::io {
 
-/// The UDP sockets of one media worker: a browser port for each bind address, and its share of the
-/// RTP port pairs on each bind address and each trunk bind address.
+/// The sockets of one media worker: a browser port for each bind address, by UDP and TCP, and its
+/// share of the RTP port pairs on each bind address and each trunk bind address.
 struct MediaSockets {
   struct Socket {
     UniqueFd fd;
     media::SocketSpec spec;
   };
+  /// Takes browsers' TCP connections, on the number of a browser port.
+  struct Listener {
+    UniqueFd fd;
+    SocketAddress local;
+  };
   std::vector<Socket> sockets;
+  std::vector<Listener> listeners;
   call::MediaResources::Worker resources;
   std::size_t pairs_missing = 0;  ///< pairs that something else holds
 };

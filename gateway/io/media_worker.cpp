@@ -18,6 +18,24 @@ std::vector<media::SocketSpec> specs(const MediaSockets& sockets) {
   return all;
 }
 
+void collect_connections(const MediaConnections::Counters& counters, MetricSink& sink) {
+  sink.gauge("trunkline_ice_tcp_connections", "Browsers' TCP connections for media.", {},
+             static_cast<double>(counters.open.get()));
+  const auto count = [&sink](std::string_view result, const Cell& cell) {
+    sink.counter("trunkline_ice_tcp_connections_total",
+                 "Browsers' TCP connections for media by what became of them.",
+                 {{"result", result}}, static_cast<double>(cell.get()));
+  };
+  count("accepted", counters.accepted);
+  count("refused", counters.refused);
+  count("closed", counters.closed);
+  count("framing", counters.framing);
+  count("stranger", counters.stranger);
+  count("idle", counters.idle);
+  sink.counter("trunkline_io_drops_total", "What could not be queued or sent.",
+               {{"reason", "media_connection"}}, static_cast<double>(counters.dropped.get()));
+}
+
 }  // namespace
 
 Result<std::unique_ptr<MediaWorker>> MediaWorker::make(std::size_t index,
@@ -113,6 +131,7 @@ bool MediaWorker::healthy(TimePoint now) const {
 void MediaWorker::collect(MetricSink& sink) const {
   plane_.metrics().collect(sink);
   transcoding_.collect(sink);
+  collect_connections(counters_.connections, sink);
   sink.counter("trunkline_worker_busy_seconds_total",
                "Time that a thread spent working, not waiting.", {{"thread", name_}},
                static_cast<double>(counters_.busy_microseconds.get()) / 1e6);

@@ -48,6 +48,15 @@ call::MediaResources MediaWorkers::resources() const {
   return resources;
 }
 
+Result<media::Fingerprint> MediaWorkers::renew_certificate(std::size_t worker) {
+  auto identity = media::DtlsIdentity::make();
+  if (!identity) return fail(identity.error());
+  identities_.at(worker) = *identity;
+  post({worker,
+        media::AddIdentity{std::make_shared<const media::DtlsIdentity>(std::move(*identity))}});
+  return identities_[worker].fingerprint();
+}
+
 void MediaWorkers::post(call::MediaCommand command) {
   if (command.worker >= workers_.size()) return;
   posted_[command.worker] = true;

@@ -25,6 +25,10 @@ class MediaWorkers final : public MetricSource {
   /// Readable when `take` or `retry` has something to do.
   const Wakeup& wakeup() const { return wakeup_; }
 
+  /// A new certificate for the legs that begin on this worker from now on. The old one stays with
+  /// those that have it.
+  Result<media::Fingerprint> renew_certificate(std::size_t worker);
+
   void post(call::MediaCommand command);
   /// After some `post`s: wakes the workers concerned.
   void notify();
@@ -41,7 +45,7 @@ class MediaWorkers final : public MetricSource {
 
   MediaSettings settings_;
   /// One a worker: a page whose media moves to another worker tells by the certificate that its
-  /// DTLS association is a new one (RFC 8842 §5.1).
+  /// DTLS association is a new one (RFC 8842 §5.1). The newest.
   std::vector<media::DtlsIdentity> identities_;
   Counters& counters_;
   Wakeup wakeup_;

@@ -79,6 +79,7 @@ struct Runtime::Impl final : SignallingOutput, MetricSource {
   void wait_for_media();
   void take_media();
   void beat();
+  void renew_certificates();
   void arm();
   void follow_state();
   void begin_end();
@@ -104,6 +105,7 @@ struct Runtime::Impl final : SignallingOutput, MetricSource {
   std::unique_ptr<TlsReloader> reloader;
 
   TimePoint armed_for = kNever;
+  TimePoint certificates_until = kNever;
   bool draining = false;
   bool ending = false;
   call::Policy* policy = nullptr;
@@ -187,6 +189,7 @@ void Runtime::Impl::start() {
   sockets.start();
   resolve();
   watch_certificates();
+  certificates_until = Clock::now() + settings.io.media.certificate_lifetime;
   beat();
   arm();
   state = NodeState::ready;
@@ -308,10 +311,26 @@ void Runtime::Impl::beat() {
   timespec used{};
   ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &used);
   busy_microseconds.set(used.tv_sec * 1'000'000 + used.tv_nsec / 1000);
+  if (Clock::now() >= certificates_until) renew_certificates();
   beat_timer.expires_after(kBeat);
   beat_timer.async_wait([this](error_code error) {
     if (!error) beat();
   });
+}
+
+void Runtime::Impl::renew_certificates() {
+  certificates_until = Clock::now() + settings.io.media.certificate_lifetime;
+  for (std::size_t worker = 0; worker < settings.io.media.workers; ++worker) {
+    const auto fingerprint = workers->renew_certificate(worker);
+    if (!fingerprint) {
+      log::error("DTLS certificate not renewed", {{"why", fingerprint.error().message}});
+      continue;
+    }
+    // The worker has its command before that of any leg which shows it.
+    engine->certificate_renewed(worker, *fingerprint);
+    log::info("DTLS certificate renewed", {{"worker", worker}});
+  }
+  workers->notify();
 }
 
 void Runtime::Impl::follow_state() {

@@ -66,8 +66,10 @@ struct MediaSettings {
   std::vector<IpAddress> advertise;  ///< same order; default: bind
   std::size_t workers = 1;
   std::uint16_t webrtc_port = 19000;  ///< of worker 0; worker i uses webrtc_port + i
+  bool ice_tcp = true;                ///< browsers may come by TCP to the same number
   std::uint16_t rtp_port_first = 20000, rtp_port_last = 20999;
   media::SrtpEngineKind srtp_engine = media::SrtpEngineKind::automatic;
+  Duration certificate_lifetime = std::chrono::hours{30 * 24};  ///< then new legs show a new one
   std::vector<IpAddress> trunk_binds;  ///< further addresses on which trunk legs live
 };
 

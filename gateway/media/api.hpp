@@ -5,6 +5,7 @@
 #include "base/time.hpp"
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -89,6 +90,9 @@ struct BrowserRemote {
   std::optional<IceCredentials> local_ice;  ///< ours after an ICE restart
   std::vector<Fingerprint> fingerprints;    ///< empty: not yet known
   DtlsRole role = DtlsRole::undecided;
+  /// Of the peer's DTLS association (RFC 8842 §4); empty: none. Another one, other fingerprints or
+  /// another role begin a new association; the keys of the old one serve until it is verified.
+  std::string tls_id{};
 };
 struct TrunkRemote {
   SocketAddress
@@ -109,6 +113,8 @@ struct AddBrowserLeg {
   BrowserRemote remote;
   std::uint32_t ssrc = 0;  ///< the one SSRC that this leg sends with, for its whole life
   std::string cname;       ///< RTCP SDES CNAME (RFC 7022)
+  /// Value of the fingerprint of ours that the peer is shown; empty: of the newest certificate.
+  std::string certificate{};
 };
 struct UpdateBrowserLeg {
   LegId leg;
@@ -173,9 +179,16 @@ struct QueryStatistics {
   std::uint64_t query = 0;  ///< repeated in the report
 };
 
+class DtlsIdentity;
+/// One more certificate of ours: for the legs whose `AddBrowserLeg` names it. Those that have the
+/// old one keep it.
+struct AddIdentity {
+  std::shared_ptr<const DtlsIdentity> identity;
+};
+
 using Command =
     std::variant<AddBrowserLeg, UpdateBrowserLeg, AddTrunkLeg, UpdateTrunkLeg, RemoveLeg, SetRoute,
-                 ClearRoute, StartTone, StopTone, SendDigit, QueryStatistics>;
+                 ClearRoute, StartTone, StopTone, SendDigit, QueryStatistics, AddIdentity>;
 
 // ---------------------------------------------------------------- events from a worker
 

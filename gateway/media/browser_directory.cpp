@@ -13,7 +13,8 @@ constexpr Duration kOwnerSilence = seconds{3};
 }  // namespace
 
 BrowserDirectory::BrowserDirectory(std::size_t max_legs, Random& random)
-    : addresses_(max_legs * ice::IceLite::kMaxPairs, random) {
+    : addresses_(max_legs * ice::IceLite::kMaxPairs, random),
+      connections_(kMaxConnections, kNobody) {
   ufrags_.reserve(2 * max_legs);
   slots_.reserve(max_legs);
 }
@@ -37,7 +38,7 @@ bool BrowserDirectory::add(BrowserLeg& leg) {
     free_.pop_back();
   }
   records_[slot].leg = &leg;
-  records_[slot].addresses.reserve(ice::IceLite::kMaxPairs + 1);
+  records_[slot].sources.reserve(ice::IceLite::kMaxPairs + 1);
   slots_.emplace(&leg, slot);
   refresh(leg);
   return true;
@@ -49,8 +50,8 @@ void BrowserDirectory::remove(BrowserLeg& leg) {
   Record& record = records_[found->second];
   for (const Ufrag& ufrag : record.ufrags)
     ufrags_.erase(ufrag);
-  for (const SocketAddress& address : record.addresses) {
-    if (addresses_.find(address) == found->second) addresses_.erase(address);
+  for (const ice::Tuple& source : record.sources) {
+    if (owner_of(source) == found->second) clear(source);
   }
   record = {};
   free_.push_back(found->second);
@@ -69,25 +70,52 @@ void BrowserDirectory::refresh(BrowserLeg& leg) {
   }
 }
 
-void BrowserDirectory::on_check(BrowserLeg& leg, const SocketAddress& from,
+void BrowserDirectory::on_check(BrowserLeg& leg, const ice::Tuple& from,
                                 const ice::CheckOutcome& outcome, TimePoint now) {
   if (outcome.restarted) refresh(leg);
   const std::uint32_t slot = slot_of(leg);
   Record& record = records_[slot];
-  if (outcome.evicted) forget_address(record, outcome.evicted->remote);
+  if (outcome.evicted && std::erase(record.sources, *outcome.evicted) > 0) clear(*outcome.evicted);
   if (outcome.verdict != ice::CheckVerdict::valid) return;
-  const auto owner = addresses_.find(from);
+  const auto owner = owner_of(from);
   if (owner == slot || (owner && !may_take(*owner, now))) return;
-  if (owner) std::erase(records_[*owner].addresses, from);
-  if (addresses_.insert(from, slot)) record.addresses.push_back(from);
+  if (owner) std::erase(records_[*owner].sources, from);
+  if (give(from, slot)) record.sources.push_back(from);
+}
+
+BrowserLeg* BrowserDirectory::forget_connection(SocketIndex connection) {
+  const auto owner = owner_of({{}, connection});
+  if (!owner) return nullptr;
+  Record& record = records_[*owner];
+  clear({{}, connection});
+  std::erase_if(record.sources,
+                [&](const ice::Tuple& source) { return source.local_socket == connection; });
+  return record.leg;
+}
+
+std::optional<std::uint32_t> BrowserDirectory::owner_of(const ice::Tuple& source) const {
+  if (!is_connection(source.local_socket)) return addresses_.find(source.remote);
+  const std::size_t number = source.local_socket - kFirstConnection;
+  if (number >= connections_.size() || connections_[number] == kNobody) return std::nullopt;
+  return connections_[number];
+}
+
+bool BrowserDirectory::give(const ice::Tuple& source, std::uint32_t slot) {
+  if (!is_connection(source.local_socket)) return addresses_.insert(source.remote, slot);
+  const std::size_t number = source.local_socket - kFirstConnection;
+  if (number >= connections_.size()) return false;
+  connections_[number] = slot;
+  return true;
+}
+
+void BrowserDirectory::clear(const ice::Tuple& source) {
+  if (!is_connection(source.local_socket)) return addresses_.erase(source.remote);
+  const std::size_t number = source.local_socket - kFirstConnection;
+  if (number < connections_.size()) connections_[number] = kNobody;
 }
 
 bool BrowserDirectory::may_take(std::uint32_t owner, TimePoint now) const {
   return now - records_[owner].leg->last_heard() > kOwnerSilence;
-}
-
-void BrowserDirectory::forget_address(Record& record, const SocketAddress& address) {
-  if (std::erase(record.addresses, address) > 0) addresses_.erase(address);
 }
 
 std::uint32_t BrowserDirectory::slot_of(const BrowserLeg& leg) const {
@@ -101,8 +129,8 @@ BrowserLeg* BrowserDirectory::by_ufrag(std::string_view ufrag) const {
   return found == ufrags_.end() ? nullptr : records_[found->second].leg;
 }
 
-BrowserLeg* BrowserDirectory::by_address(const SocketAddress& address) const {
-  const auto slot = addresses_.find(address);
+BrowserLeg* BrowserDirectory::by_source(const ice::Tuple& source) const {
+  const auto slot = owner_of(source);
   return slot ? records_[*slot].leg : nullptr;
 }
 

@@ -35,39 +35,41 @@ bool is_ice_failure(MediaFailure failure) {
 
 }  // namespace
 
-BrowserLeg::BrowserLeg(const AddBrowserLeg& order, WorkerContext& context, Turn& turn)
+BrowserLeg::BrowserLeg(const AddBrowserLeg& order, const DtlsIdentity& identity,
+                       WorkerContext& context, Turn& turn)
     : Leg(order.leg, LegKind::webrtc, order.ssrc, order.cname, context),
       ice_({.connect_timeout = context.settings.ice_connect_timeout,
             .consent_timeout = context.settings.consent_timeout},
            {order.local_ice.ufrag, order.local_ice.pwd}, ufrag_of(order.remote.ice), turn.now),
-      dtls_(context.identity, context.handshakes, context.settings.dtls_timeout) {
+      dtls_(identity, context.handshakes, context.settings.dtls_timeout) {
   // A call may ring for minutes; the DTLS role is settled when offer and answer are both known.
   if (order.remote.role == DtlsRole::undecided) ice_.await_descriptions();
-  dtls_.describe(order.remote.role, order.remote.fingerprints, turn.now);
+  dtls_.describe(order.remote, turn.now);
 }
 
 void BrowserLeg::update(const BrowserRemote& remote, Turn& turn) {
   if (remote.local_ice && remote.local_ice->ufrag != ice_.local_ufrag()) {
     ice_.restart({remote.local_ice->ufrag, remote.local_ice->pwd}, ufrag_of(remote.ice), turn.now);
-    // ICE can come back with new credentials; a broken DTLS association cannot.
     if (failed_ && is_ice_failure(*failed_)) failed_.reset();
   } else if (remote.ice) {
     ice_.set_remote_ufrag(remote.ice->ufrag);
   }
+  // ICE comes back with new credentials, DTLS with a new association.
+  if (failed_ && !is_ice_failure(*failed_) && dtls_.is_new_association(remote)) failed_.reset();
   if (failed_) return;
   if (remote.role != DtlsRole::undecided) ice_.begin_connecting(turn.now);
-  handle(dtls_.describe(remote.role, remote.fingerprints, turn.now), turn);
+  handle(dtls_.describe(remote, turn.now), turn);
 }
 
-ice::CheckOutcome BrowserLeg::receive_stun(const ice::StunMessage& message,
-                                           const SocketAddress& from, SocketIndex socket,
+ice::CheckOutcome BrowserLeg::receive_stun(const ice::StunMessage& message, const ice::Tuple& from,
                                            Turn& turn) {
   if (failed_) {
     drop(DropReason::stun);
     return {};
   }
   ice::IceLite::Reply reply;
-  const ice::CheckOutcome outcome = ice_.receive(message, from, socket, turn.now, reply);
+  const ice::CheckOutcome outcome =
+      ice_.receive(message, from.remote, from.local_socket, turn.now, reply);
   if (outcome.reply_size > 0) {
     Packet packet = turn.out.scratch();
     if (!packet.data) {
@@ -75,7 +77,7 @@ ice::CheckOutcome BrowserLeg::receive_stun(const ice::StunMessage& message,
     } else {
       packet.size = outcome.reply_size;
       std::copy_n(reply.begin(), outcome.reply_size, packet.data);
-      if (!turn.out.push(socket, from, packet)) drop(DropReason::queue);
+      if (!turn.out.push(from.local_socket, from.remote, packet)) drop(DropReason::queue);
     }
   }
   if (outcome.verdict != ice::CheckVerdict::valid) {
@@ -85,21 +87,48 @@ ice::CheckOutcome BrowserLeg::receive_stun(const ice::StunMessage& message,
   last_heard_ = turn.now;
   if (outcome.connected) {
     worker().counters.ice[IceResult::connected].add();
-    turn.events.emplace_back(IceConnected{id(), from});
+    turn.events.emplace_back(IceConnected{id(), from.remote});
     handle(dtls_.begin(turn.now), turn);
   }
   return outcome;
 }
 
-void BrowserLeg::receive(Packet packet, const SocketAddress& from, SocketIndex socket, Turn& turn) {
-  const ice::Tuple tuple{from, socket};
-  if (failed_ || !ice_.is_validated(tuple)) return drop(DropReason::unknown_source);
-  if (!within_rate(turn.now)) return;
-  if (rtp::classify(packet.bytes()) == rtp::DatagramKind::dtls) {
-    dtls_peer_ = tuple;
-    return handle(dtls_.receive(packet.bytes(), turn.now), turn);
+bool BrowserLeg::receive(Packet packet, const ice::Tuple& from, Turn& turn) {
+  if (failed_ || !ice_.is_validated(from)) {
+    drop(DropReason::unknown_source);
+    return false;
   }
-  receive_srtp(packet, tuple, rtp::is_rtcp(packet.bytes()), turn);
+  if (!within_rate(turn.now)) return false;
+  if (rtp::classify(packet.bytes()) == rtp::DatagramKind::dtls)
+    return receive_dtls(packet, from, turn);
+  receive_srtp(packet, from, rtp::is_rtcp(packet.bytes()), turn);
+  return false;
+}
+
+bool BrowserLeg::receive_dtls(Packet packet, const ice::Tuple& from, Turn& turn) {
+  // What is cheap has its turn at once, unless it would overtake what waits.
+  if (waiting_.empty() && !dtls_.is_costly(packet.bytes())) {
+    dtls_peer_ = from;
+    handle(dtls_.receive(packet.bytes(), turn.now), turn);
+    return false;
+  }
+  if (waiting_.size() >= kWaiting) {
+    drop(DropReason::dtls_limit);
+    return false;
+  }
+  waiting_.push_back({from, {packet.data, packet.data + packet.size}});
+  return waiting_.size() == 1;
+}
+
+bool BrowserLeg::shake_hands(Turn& turn) {
+  if (waiting_.empty()) return false;
+  const Waiting next = std::move(waiting_.front());
+  waiting_.pop_front();
+  if (!failed_ && ice_.is_validated(next.from)) {
+    dtls_peer_ = next.from;
+    handle(dtls_.receive(next.datagram, turn.now), turn);
+  }
+  return !waiting_.empty();
 }
 
 void BrowserLeg::receive_srtp(Packet packet, const ice::Tuple& tuple, bool rtcp, Turn& turn) {

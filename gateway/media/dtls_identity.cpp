@@ -88,11 +88,6 @@ std::string certificate_fingerprint(const X509* certificate, std::string_view ha
   return text;
 }
 
-DtlsIdentity::DtlsIdentity(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
-DtlsIdentity::~DtlsIdentity() = default;
-DtlsIdentity::DtlsIdentity(DtlsIdentity&&) noexcept = default;
-DtlsIdentity& DtlsIdentity::operator=(DtlsIdentity&&) noexcept = default;
-
 const Fingerprint& DtlsIdentity::fingerprint() const {
   return impl_->fingerprint;
 }
@@ -102,13 +97,13 @@ Result<DtlsIdentity> DtlsIdentity::make() {
   if (!key) return fail("OpenSSL can't make a P-256 key");
   const Certificate certificate = self_signed(key.get());
   if (!certificate) return fail("OpenSSL can't sign a certificate");
-  auto impl = std::make_unique<Impl>();
+  const auto impl = std::make_shared<Impl>();
   impl->context.reset(SSL_CTX_new(DTLS_method()));
   if (!impl->context || !configure(impl->context.get(), certificate.get(), key.get())) {
     return fail("OpenSSL can't make a DTLS 1.2 context with use_srtp");
   }
   impl->fingerprint = {"sha-256", certificate_fingerprint(certificate.get(), "sha-256")};
-  return DtlsIdentity(std::move(impl));
+  return DtlsIdentity(impl);
 }
 
 }  // namespace trunkline::media

@@ -17,36 +17,49 @@ bool is_client_hello(ByteView datagram) {
          datagram[kRecordHeader] == kClientHello;
 }
 
+bool same_set(const std::vector<Fingerprint>& one, const std::vector<Fingerprint>& other) {
+  return std::is_permutation(one.begin(), one.end(), other.begin(), other.end());
+}
+
 }  // namespace
 
-DtlsTransport::DtlsTransport(const DtlsIdentity& identity, HandshakeBudget& budget,
-                             Duration timeout)
-    : identity_(identity), budget_(budget), timeout_(timeout) {}
+DtlsTransport::DtlsTransport(DtlsIdentity identity, HandshakeBudget& budget, Duration timeout)
+    : identity_(std::move(identity)), budget_(budget), timeout_(timeout) {}
 
 DtlsTransport::~DtlsTransport() {
   release_budget();
 }
 
-DtlsTransport::Outcome DtlsTransport::describe(DtlsRole role,
-                                               const std::vector<Fingerprint>& fingerprints,
-                                               TimePoint now) {
-  if (role != DtlsRole::undecided && !connected_) {
+bool DtlsTransport::is_new_association(const BrowserRemote& remote) const {
+  if (fingerprints_.empty() || remote.fingerprints.empty()) return false;
+  const bool turned = remote.role != DtlsRole::undecided && role_ != DtlsRole::undecided &&
+                      (remote.role == DtlsRole::client) != is_client();
+  return turned || remote.tls_id != tls_id_ || !same_set(remote.fingerprints, fingerprints_);
+}
+
+DtlsTransport::Outcome DtlsTransport::describe(const BrowserRemote& remote, TimePoint now) {
+  // A handshake under way goes on: it may be the new peer's already, and if not, its certificate is
+  // the wrong one.
+  const bool over = !association_ || association_->state() != DtlsAssociation::State::handshaking;
+  if (over && is_new_association(remote)) {
+    connected_ = false;
+    retry_at_ = kNever;
+    drop_association();
+    restart_clock(now);
+  }
+  if (remote.role != DtlsRole::undecided && !connected_) {
     const bool was_client = is_client();
-    role_ = role;
+    role_ = remote.role;
     // An association in the wrong role leads nowhere. One that an early ClientHello began while the
     // role was open stays.
     if (is_client() != was_client) drop_association();
   }
-  if (!fingerprints.empty() && fingerprints != fingerprints_) {
-    fingerprints_ = fingerprints;
-    restart_clock(now);
-    if (association_) association_->expect(fingerprints_);
-    if (connected_ && association_ && association_->mismatch()) {
-      connected_ = false;
-      if (role != DtlsRole::undecided) role_ = role;
-      drop_association();
-      restart_clock(now);
-    }
+  if (!remote.fingerprints.empty()) {
+    const bool known = same_set(remote.fingerprints, fingerprints_);
+    fingerprints_ = remote.fingerprints;
+    tls_id_ = remote.tls_id;
+    if (!known) restart_clock(now);
+    if (!known && association_) association_->expect(fingerprints_);
   }
   if (begun_ && !association_ && !connected_ && is_client()) start_client(now);
   return judge(now);
@@ -67,6 +80,11 @@ DtlsTransport::Outcome DtlsTransport::receive(ByteView datagram, TimePoint now) 
   }
   association_->receive(datagram, now);
   return judge(now);
+}
+
+bool DtlsTransport::is_costly(ByteView datagram) const {
+  if (association_) return association_->state() == DtlsAssociation::State::handshaking;
+  return !is_client() && is_client_hello(datagram) && budget_.active < budget_.limit;
 }
 
 DtlsTransport::Outcome DtlsTransport::on_deadline(TimePoint now) {

@@ -5,6 +5,7 @@
 
 #include <memory>
 #include <optional>
+#include <string>
 #include <vector>
 
 namespace trunkline::media {
@@ -25,17 +26,21 @@ class DtlsTransport {
     bool refused = false;                 ///< a ClientHello beyond the worker's budget
   };
 
-  DtlsTransport(const DtlsIdentity& identity, HandshakeBudget& budget, Duration timeout);
+  DtlsTransport(DtlsIdentity identity, HandshakeBudget& budget, Duration timeout);
   ~DtlsTransport();
   DtlsTransport(const DtlsTransport&) = delete;
   DtlsTransport& operator=(const DtlsTransport&) = delete;
 
-  /// What the peer's SDP says. Fingerprints that the peer's certificate has not begin a new
-  /// association; the keys of the old one serve until the new one is verified.
-  Outcome describe(DtlsRole role, const std::vector<Fingerprint>& fingerprints, TimePoint now);
+  /// What the peer's SDP says. One that `is_new_association` begins it; the keys of the old one
+  /// serve until it is verified.
+  Outcome describe(const BrowserRemote& remote, TimePoint now);
+  /// RFC 8842 §5.1: other fingerprints, another tls-id or another role than those that are agreed.
+  bool is_new_association(const BrowserRemote& remote) const;
   /// ICE is up: as client we begin, as server the time for the peer begins.
   Outcome begin(TimePoint now);
   Outcome receive(ByteView datagram, TimePoint now);
+  /// Whether this datagram would take a handshake further, which may cost public-key work.
+  bool is_costly(ByteView datagram) const;
   Outcome on_deadline(TimePoint now);
   TimePoint deadline() const;
   /// close_notify.
@@ -54,11 +59,12 @@ class DtlsTransport {
   void restart_clock(TimePoint now);
   Outcome judge(TimePoint now);
 
-  const DtlsIdentity& identity_;
+  DtlsIdentity identity_;
   HandshakeBudget& budget_;
   Duration timeout_;
   DtlsRole role_ = DtlsRole::undecided;
   std::vector<Fingerprint> fingerprints_;
+  std::string tls_id_;
   std::unique_ptr<DtlsAssociation> association_;
   std::vector<std::vector<std::uint8_t>> last_words_;  ///< of an association that is gone
   bool holds_budget_ = false;

@@ -26,6 +26,14 @@ struct Packet {
 /// A worker's sockets by their place in the list given to `Plane`.
 using SocketIndex = std::uint32_t;
 
+/// TCP connections of browsers (RFC 6544) are numbered from here on, behind all sockets; a number
+/// is another connection's only after `Plane::close_connection`.
+inline constexpr SocketIndex kFirstConnection = 1u << 24;
+inline constexpr std::size_t kMaxConnections = 2000;
+inline constexpr bool is_connection(SocketIndex socket) {
+  return socket >= kFirstConnection;
+}
+
 /// What one turn of a worker wants to send: a fixed array that the worker flushes with `sendmmsg`.
 /// Entries point into the worker's receive buffers or into scratch buffers of the outbox; both stay
 /// valid until `clear()`. No allocation.

@@ -9,18 +9,30 @@
 #include "media/trunk_leg.hpp"
 
 #include <algorithm>
+#include <deque>
 #include <type_traits>
 #include <unordered_map>
 
 namespace trunkline::media {
+
+namespace {
+
+/// Steps of DTLS handshakes in one turn: each may cost what a hundred packets do, and audio goes
+/// before.
+constexpr int kHandshakeSteps = 2;
+/// Certificates that new legs may name: a description may be older than the newest.
+constexpr std::size_t kIdentities = 3;
+
+}  // namespace
 
 struct Plane::Impl {
   Impl(PlaneSettings chosen, const DtlsIdentity& identity, std::vector<SocketSpec> bound,
        Random& random)
       : settings(chosen),
         sockets(std::move(bound)),
+        identities{identity},
         handshakes{.limit = settings.dtls_handshakes, .active = 0},
-        context{settings, identity, random, counters, handshakes},
+        context{settings, random, counters, handshakes},
         browsers(settings.max_legs, random),
         trunk_by_socket(sockets.size(), nullptr) {
     legs.reserve(settings.max_legs);
@@ -31,6 +43,7 @@ struct Plane::Impl {
     }
   }
 
+  void execute(const AddIdentity& order, Turn& turn);
   void execute(const AddBrowserLeg& order, Turn& turn);
   void execute(const UpdateBrowserLeg& order, Turn& turn);
   void execute(const AddTrunkLeg& order, Turn& turn);
@@ -43,8 +56,9 @@ struct Plane::Impl {
   void execute(const SendDigit& order, Turn& turn);
   void execute(const QueryStatistics& order, Turn& turn) const;
 
-  void receive_browser(SocketIndex socket, const SocketAddress& from, Packet packet, Turn& turn);
-  void receive_stun(SocketIndex socket, const SocketAddress& from, Packet packet, Turn& turn);
+  void receive_browser(const ice::Tuple& source, Packet packet, Turn& turn);
+  void receive_stun(const ice::Tuple& source, Packet packet, Turn& turn);
+  void shake_hands(Turn& turn);
   void receive_trunk(SocketIndex socket, const SocketAddress& from, Packet packet, Turn& turn);
 
   bool room_for(LegId id) const { return legs.size() < settings.max_legs && !legs.contains(id); }
@@ -52,14 +66,18 @@ struct Plane::Impl {
     const auto found = legs.find(id);
     return found == legs.end() ? nullptr : found->second.get();
   }
+  const DtlsIdentity& identity_of(const AddBrowserLeg& order) const;
   std::optional<SocketIndex> socket_at(SocketSpec::Use use, const SocketAddress& local) const;
   std::optional<TrunkSockets> free_pair(const SocketAddress& local) const;
   void listen(TrunkLeg& leg);
   void leave_sockets(const TrunkLeg& leg);
   bool move(TrunkLeg& leg, const SocketAddress& local);
   void adopt(std::unique_ptr<Leg> leg);
+  bool is_browser(SocketIndex socket) const {
+    return is_connection(socket) || sockets[socket].use == SocketSpec::Use::browser;
+  }
   LegKind kind_of(SocketIndex socket) const {
-    return sockets[socket].use == SocketSpec::Use::browser ? LegKind::webrtc : LegKind::sip;
+    return is_browser(socket) ? LegKind::webrtc : LegKind::sip;
   }
   void drop(SocketIndex socket, DropReason reason) {
     counters.dropped[kind_of(socket)][reason].add();
@@ -68,6 +86,7 @@ struct Plane::Impl {
   PlaneSettings settings;
   std::vector<SocketSpec> sockets;
   MediaCounters counters;
+  std::vector<DtlsIdentity> identities;  ///< the newest is the last
   HandshakeBudget handshakes;
   WorkerContext context;
   BrowserDirectory browsers;
@@ -75,6 +94,7 @@ struct Plane::Impl {
   std::vector<TrunkLeg*> trunk_by_socket;
   std::unordered_map<LegId, std::unique_ptr<Leg>> legs;
   DeadlineHeap deadlines;
+  std::deque<BrowserLeg*> handshaking;  ///< each once: one step, then to the end again
 };
 
 // ------------------------------------------------------------------------------------- commands
@@ -86,9 +106,21 @@ void Plane::Impl::adopt(std::unique_ptr<Leg> leg) {
   legs.emplace(id, std::move(leg));
 }
 
+void Plane::Impl::execute(const AddIdentity& order, Turn&) {
+  identities.push_back(*order.identity);
+  if (identities.size() > kIdentities) identities.erase(identities.begin());
+}
+
+const DtlsIdentity& Plane::Impl::identity_of(const AddBrowserLeg& order) const {
+  const auto named = std::ranges::find_if(identities, [&](const DtlsIdentity& identity) {
+    return identity.fingerprint().value == order.certificate;
+  });
+  return named == identities.end() ? identities.back() : *named;
+}
+
 void Plane::Impl::execute(const AddBrowserLeg& order, Turn& turn) {
   if (!room_for(order.leg)) return log::warn("browser leg refused", {{"leg", order.leg.value}});
-  auto leg = std::make_unique<BrowserLeg>(order, context, turn);
+  auto leg = std::make_unique<BrowserLeg>(order, identity_of(order), context, turn);
   if (!browsers.add(*leg)) return log::warn("ufrag refused", {{"leg", order.leg.value}});
   adopt(std::move(leg));
 }
@@ -165,6 +197,7 @@ void Plane::Impl::execute(const RemoveLeg& order, Turn& turn) {
   deadlines.remove(leg);
   counters.sessions[leg.kind()].add(-1);
   if (leg.kind() == LegKind::webrtc) {
+    std::erase(handshaking, &leg);
     browsers.remove(static_cast<BrowserLeg&>(leg));
   } else {
     leave_sockets(static_cast<TrunkLeg&>(leg));
@@ -221,16 +254,16 @@ std::optional<SocketIndex> Plane::Impl::socket_at(SocketSpec::Use use,
 
 // -------------------------------------------------------------------------------------- packets
 
-void Plane::Impl::receive_browser(SocketIndex socket, const SocketAddress& from, Packet packet,
-                                  Turn& turn) {
+void Plane::Impl::receive_browser(const ice::Tuple& source, Packet packet, Turn& turn) {
+  const SocketIndex socket = source.local_socket;
   switch (rtp::classify(packet.bytes())) {
     case rtp::DatagramKind::stun:
-      return receive_stun(socket, from, packet, turn);
+      return receive_stun(source, packet, turn);
     case rtp::DatagramKind::dtls:
     case rtp::DatagramKind::rtp: {
-      BrowserLeg* leg = browsers.by_address(from);
+      BrowserLeg* leg = browsers.by_source(source);
       if (!leg) return drop(socket, DropReason::unknown_source);
-      leg->receive(packet, from, socket, turn);
+      if (leg->receive(packet, source, turn)) handshaking.push_back(leg);
       deadlines.hasten(*leg);
       return;
     }
@@ -242,14 +275,27 @@ void Plane::Impl::receive_browser(SocketIndex socket, const SocketAddress& from,
   }
 }
 
-void Plane::Impl::receive_stun(SocketIndex socket, const SocketAddress& from, Packet packet,
-                               Turn& turn) {
+void Plane::Impl::receive_stun(const ice::Tuple& source, Packet packet, Turn& turn) {
   const auto message = ice::StunMessage::parse(packet.bytes());
   BrowserLeg* leg = message ? browsers.by_ufrag(message->receiver_ufrag()) : nullptr;
-  if (!leg) return drop(socket, DropReason::stun);
-  const ice::CheckOutcome outcome = leg->receive_stun(*message, from, socket, turn);
-  browsers.on_check(*leg, from, outcome, turn.now);
+  if (!leg) return drop(source.local_socket, DropReason::stun);
+  if (is_connection(source.local_socket)) {
+    // One connection serves one session: what stays of it elsewhere would outlive it.
+    const BrowserLeg* owner = browsers.by_source(source);
+    if (owner && owner != leg) return drop(source.local_socket, DropReason::stun);
+  }
+  const ice::CheckOutcome outcome = leg->receive_stun(*message, source, turn);
+  browsers.on_check(*leg, source, outcome, turn.now);
   deadlines.hasten(*leg);
+}
+
+void Plane::Impl::shake_hands(Turn& turn) {
+  for (int step = 0; step < kHandshakeSteps && !handshaking.empty(); ++step) {
+    BrowserLeg* leg = handshaking.front();
+    handshaking.pop_front();
+    if (leg->shake_hands(turn)) handshaking.push_back(leg);
+    deadlines.hasten(*leg);
+  }
 }
 
 void Plane::Impl::receive_trunk(SocketIndex socket, const SocketAddress& from, Packet packet,
@@ -276,11 +322,11 @@ void Plane::execute(const Command& command, TimePoint now, Outbox& out,
 
 void Plane::receive(SocketIndex socket, const SocketAddress& from, Packet packet, TimePoint now,
                     Outbox& out, std::vector<Event>& events) {
-  if (socket >= impl_->sockets.size()) return;
+  if (!is_connection(socket) && socket >= impl_->sockets.size()) return;
   if (packet.size == 0 || packet.size > kMaxDatagram) return impl_->drop(socket, DropReason::size);
   Turn turn{now, out, events};
-  if (impl_->sockets[socket].use == SocketSpec::Use::browser) {
-    impl_->receive_browser(socket, from, packet, turn);
+  if (impl_->is_browser(socket)) {
+    impl_->receive_browser({from, socket}, packet, turn);
   } else {
     impl_->receive_trunk(socket, from, packet, turn);
   }
@@ -300,6 +346,7 @@ void Plane::receive(const TranscodedFrame& frame, TimePoint now, Outbox& out,
 
 void Plane::on_deadline(TimePoint now, Outbox& out, std::vector<Event>& events) {
   Turn turn{now, out, events};
+  impl_->shake_hands(turn);
   // Each leg has one turn at most: what is due again at once waits for the next call.
   for (std::size_t turns = impl_->legs.size(); turns > 0; --turns) {
     if (impl_->deadlines.deadline() > now || out.nearly_full()) return;
@@ -310,7 +357,18 @@ void Plane::on_deadline(TimePoint now, Outbox& out, std::vector<Event>& events) 
 }
 
 TimePoint Plane::deadline() const {
-  return impl_->deadlines.deadline();
+  return impl_->handshaking.empty() ? impl_->deadlines.deadline() : TimePoint{};
+}
+
+void Plane::close_connection(SocketIndex connection, TimePoint now) {
+  BrowserLeg* leg = impl_->browsers.forget_connection(connection);
+  if (!leg) return;
+  leg->close_connection(connection, now);
+  impl_->deadlines.settle(*leg);
+}
+
+bool Plane::serves(SocketIndex connection) const {
+  return impl_->browsers.by_source({{}, connection}) != nullptr;
 }
 
 std::size_t Plane::legs() const {

@@ -14,21 +14,18 @@
 
 namespace trunkline::media {
 
-/// Our DTLS identity: a key and a self-signed certificate made at start, shared by all workers
-/// (ECDSA P-256, RFC 8827).
+/// A DTLS identity of ours: a key and a self-signed certificate (ECDSA P-256, RFC 8827). Copies are
+/// the same identity; any thread.
 class DtlsIdentity {
  public:
   static Result<DtlsIdentity> make();
-  ~DtlsIdentity();
-  DtlsIdentity(DtlsIdentity&&) noexcept;
-  DtlsIdentity& operator=(DtlsIdentity&&) noexcept;
   const Fingerprint& fingerprint() const;  ///< sha-256
   struct Impl;
-  Impl& impl() const { return *impl_; }
+  const Impl& impl() const { return *impl_; }
 
  private:
-  explicit DtlsIdentity(std::unique_ptr<Impl> impl);
-  std::unique_ptr<Impl> impl_;
+  explicit DtlsIdentity(std::shared_ptr<const Impl> impl) : impl_(std::move(impl)) {}
+  std::shared_ptr<const Impl> impl_;
 };
 
 struct PlaneSettings {
@@ -56,7 +53,7 @@ struct TranscodedFrame;
 class Plane {
  public:
   /// `sockets`: what the worker has bound; their places in this list are the `SocketIndex` values.
-  /// `identity` must outlive the plane.
+  /// `identity`: the first; `AddIdentity` brings others.
   Plane(PlaneSettings settings, const DtlsIdentity& identity, std::vector<SocketSpec> sockets,
         Random& random);
   ~Plane();
@@ -72,8 +69,15 @@ class Plane {
   /// dropped.
   void receive(const TranscodedFrame& frame, TimePoint now, Outbox& out,
                std::vector<Event>& events);
+  /// Once a turn, after the packets. What is left of a burst of handshakes is due at once again.
   void on_deadline(TimePoint now, Outbox& out, std::vector<Event>& events);
   TimePoint deadline() const;
+
+  /// A browser's TCP connection is closed. Frames that came over it were given to `receive` with
+  /// its number.
+  void close_connection(SocketIndex connection, TimePoint now);
+  /// Whether a leg has had a valid check over this connection, and still lives.
+  bool serves(SocketIndex connection) const;
 
   std::size_t legs() const;
   /// Cells written by the worker's thread only; `collect` may run on any thread.

@@ -21,7 +21,6 @@ struct Turn {
 /// What all legs of one worker share.
 struct WorkerContext {
   const PlaneSettings& settings;
-  const DtlsIdentity& identity;
   Random& random;
   MediaCounters& counters;
   HandshakeBudget& handshakes;

@@ -104,6 +104,9 @@ bool AttributeReader::read_transport(std::string_view name, std::string_view val
     media_.ice_ufrag = is_ice_text(value, 4) ? value : std::string_view{};
   } else if (name == "ice-pwd") {
     media_.ice_pwd = is_ice_text(value, 22) ? value : std::string_view{};
+  } else if (name == "ice-options") {
+    for (std::string_view option = next_word(value); !option.empty(); option = next_word(value))
+      media_.renomination = media_.renomination || option == "renomination";
   } else if (name == "candidate") {
     if (media_.candidates.size() < kMaxCandidates) media_.candidates.emplace_back(value);
   } else if (name == "fingerprint") {

@@ -35,25 +35,47 @@ std::string_view setup_text(Setup setup) {
   return "actpass";
 }
 
-/// RFC 8445 §5.1.2.1 for a host candidate of component 1.
-std::uint32_t candidate_priority(std::size_t index) {
-  constexpr std::uint32_t kHostPreference = 126;
+/// RFC 8445 §5.1.2.1, for component 1.
+std::uint32_t candidate_priority(std::uint32_t type_preference, std::uint32_t local_preference) {
   constexpr std::uint32_t kComponent = 1;
-  const auto local_preference =
-      static_cast<std::uint32_t>(65535 - std::min<std::size_t>(index, 65535));
-  return (kHostPreference << 24) | (local_preference << 8) | (256 - kComponent);
+  return (type_preference << 24) | (local_preference << 8) | (256 - kComponent);
 }
 
-void write_candidates(std::string& text, const std::vector<SocketAddress>& candidates) {
-  for (std::size_t index = 0; index < candidates.size(); ++index) {
-    // RFC 8445 §5.1.1.3: one foundation for one type, base address and protocol.
+/// `index`: 0 is the one that we like best.
+std::uint32_t udp_priority(std::size_t index) {
+  constexpr std::uint32_t kHost = 126;
+  return candidate_priority(
+      kHost, static_cast<std::uint32_t>(65535 - std::min<std::size_t>(index, 65535)));
+}
+
+/// RFC 6544 §4.2: the type preference stands below that of UDP, the local preference begins with
+/// the direction, 4 of 7 for a passive host candidate.
+std::uint32_t tcp_priority(std::size_t index) {
+  constexpr std::uint32_t kHost = 90, kPassive = 4, kOthers = 0x1fff;
+  const auto other = static_cast<std::uint32_t>(kOthers - std::min<std::size_t>(index, kOthers));
+  return candidate_priority(kHost, (kPassive << 13) | other);
+}
+
+void write_candidates(std::string& text, const LocalMedia& local) {
+  const auto& candidates = local.candidates;
+  // RFC 8445 §5.1.1.3: one foundation for one type, base address and protocol.
+  const auto foundation = [&](std::size_t index) {
     const auto same_base = std::find_if(
         candidates.begin(), candidates.end(),
         [&](const SocketAddress& candidate) { return candidate.ip == candidates[index].ip; });
-    line(text, {"a=candidate:", std::to_string(same_base - candidates.begin() + 1), " 1 UDP ",
-                std::to_string(candidate_priority(index)), " ", candidates[index].ip.text(), " ",
-                std::to_string(candidates[index].port), " typ host"});
-  }
+    return static_cast<std::size_t>(same_base - candidates.begin()) + 1;
+  };
+  const auto write = [&](std::size_t index, bool tcp) {
+    line(text, {"a=candidate:", std::to_string(foundation(index) + (tcp ? candidates.size() : 0)),
+                tcp ? " 1 TCP " : " 1 UDP ",
+                std::to_string(tcp ? tcp_priority(index) : udp_priority(index)), " ",
+                candidates[index].ip.text(), " ", std::to_string(candidates[index].port),
+                tcp ? " typ host tcptype passive" : " typ host"});
+  };
+  for (std::size_t index = 0; index < candidates.size(); ++index)
+    write(index, false);
+  for (std::size_t index = 0; local.ice_tcp && index < candidates.size(); ++index)
+    write(index, true);
   line(text, {"a=end-of-candidates"});
 }
 
@@ -81,9 +103,10 @@ void write_webrtc(std::string& text, const Description& description) {
   line(text, {"a=rtcp-mux"});
   line(text, {"a=ice-ufrag:", local.ice_ufrag});
   line(text, {"a=ice-pwd:", local.ice_pwd});
+  if (description.renomination) line(text, {"a=ice-options:renomination"});
   line(text, {"a=fingerprint:", local.fingerprint});
   line(text, {"a=setup:", setup_text(description.setup)});
-  write_candidates(text, local.candidates);
+  write_candidates(text, local);
   if (!local.msid.empty()) {
     // RFC 8830 §2: "stream track"; one word serves for both.
     const bool both = local.msid.find(' ') != std::string::npos;

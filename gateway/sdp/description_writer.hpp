@@ -18,6 +18,7 @@ struct Description {
   Setup setup = Setup::none;          ///< webrtc
   bool bundle = false;                ///< webrtc
   bool rtcp_mux = false;              ///< avp; webrtc always has it
+  bool renomination = false;          ///< webrtc: the peer has it
   const std::vector<Crypto>& crypto;  ///< avp
 };
 

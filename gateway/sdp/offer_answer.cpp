@@ -281,8 +281,9 @@ void OfferAnswer::complete(const RemoteMedia& remote) {
 
 void OfferAnswer::publish(const std::vector<Codec>& codecs) {
   next_.written = next_.direction;
-  next_.body = write_body({local_, next_.slots, codecs, next_.direction, next_.setup, next_.bundle,
-                           next_.rtcp_mux, next_.crypto});
+  next_.body =
+      write_body({local_, next_.slots, codecs, next_.direction, next_.setup, next_.bundle,
+                  next_.rtcp_mux, next_.remote && next_.remote->renomination, next_.crypto});
   local_text_ = numbered(next_.body);
 }
 

@@ -35,6 +35,7 @@ struct LocalMedia {
   std::uint16_t rtp_port =
       0;  ///< avp: RTP; RTCP is the next port. webrtc: port of the first candidate
   std::vector<SocketAddress> candidates;  ///< webrtc: host candidates, best first
+  bool ice_tcp = false;  ///< webrtc: their ports take TCP too, passively (RFC 6544)
   std::string ice_ufrag, ice_pwd;
   std::string fingerprint;  ///< webrtc: of our certificate, "sha-256 AB:CD…"
   std::uint32_t ssrc = 0;
@@ -59,6 +60,7 @@ struct RemoteMedia {
   bool ice_restart =
       false;  ///< both credentials differ from those agreed before (RFC 8839 §4.4.1.1.1)
   bool new_association = false;  ///< the fingerprint set or tls-id changed (RFC 8842 §5)
+  bool renomination = false;  ///< draft-thatcher-ice-renomination: our next description has it too
   std::optional<std::uint32_t> ptime_ms;
   std::string tls_id;  ///< RFC 8842 §4; empty: none
   /// avp: the a=crypto line by which the media is encrypted both ways, with the peer's key and, in

@@ -88,6 +88,7 @@ std::optional<Rejection> read_webrtc(const Media& media, RemoteMedia& remote) {
                [](const auto& fingerprint) { return strong_hash(fingerprint.first); });
   remote.setup = media.setup;
   remote.tls_id = media.tls_id;
+  remote.renomination = media.renomination;
   if (remote.ice_ufrag.empty() || remote.ice_pwd.empty()) {
     return Rejection{RejectionReason::transport, "ICE credentials required"};
   }

@@ -61,6 +61,7 @@ struct Media {
   std::optional<std::uint16_t> rtcp_port;
   std::string rtcp_address;
   std::string ice_ufrag, ice_pwd;
+  bool renomination = false;            ///< a=ice-options
   std::vector<std::string> candidates;  ///< as written, at most 40
   std::vector<std::pair<std::string, std::string>> fingerprints;
   Setup setup = Setup::none;

@@ -30,7 +30,7 @@ for (const [addresses, page, trunk] of [
 ]) {
   describe(`a gateway on ${addresses.join(' and ')}`, () => {
     for (const library of ['jssip', 'sipjs']) {
-      // RFC 8421 §4: candidates of both families lead to a connection
+      // RFC 8421 §4: candidates of both families lead to a connection [ice-families]
       it(`lets ${library}, connected to ${page}, and a trunk at ${trunk} hear each other`, async () => {
         gateway = await Gateway.start({
           addresses,

@@ -9,9 +9,9 @@ const HEARD_WINDOWS = 5; // of 100 ms each: half a second of the tone
 
 export class SyntheticBrowser {
   // Connected and, unless told otherwise, registered.
-  // `command`: another program that is driven alike. `options`: more of its command line, as --opus.
-  static async open(gateway, user = 'alice', { password = user === 'alice' ? 'secret-a' : 'secret-b', username, register = true, address = gateway.addresses[0], command, options } = {}) {
-    const browser = new SyntheticBrowser(gateway, user, password, username, address, command, options);
+  // `command`: another program that is driven alike. `options`: more of its command line, as --opus. `tcp`: in a network that blocks UDP.
+  static async open(gateway, user = 'alice', { password = user === 'alice' ? 'secret-a' : 'secret-b', username, register = true, address = gateway.addresses[0], command, options, tcp = false } = {}) {
+    const browser = new SyntheticBrowser(gateway, user, password, username, address, command, [...(options ?? []), ...(tcp ? ['--tcp'] : [])]);
     browser.do('connect');
     await browser.event('connected');
     if (register) await browser.register();

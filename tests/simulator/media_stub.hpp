@@ -38,6 +38,7 @@ class MediaStub {
   void run(std::size_t worker, const media::UpdateTrunkLeg& command);
   void run(std::size_t worker, const media::RemoveLeg& command);
   void run(std::size_t worker, const media::SetRoute& command);
+  void run(std::size_t, const media::AddIdentity&) {}
   void run(std::size_t, const media::ClearRoute&) {}
   void run(std::size_t, const media::StartTone&) {}
   void run(std::size_t, const media::StopTone&) {}

@@ -82,6 +82,7 @@ class PeerDtls {
 
   void start(bool client) {
     client_ = client;
+    finished_ = failed_ = closed_ = false;
     ssl_.reset(SSL_new(context_.get()));
     in_ = BIO_new(BIO_s_mem());
     out_ = BIO_new(BIO_s_mem());
@@ -289,6 +290,7 @@ struct BrowserMedia::Impl {
   Random& random;
   PeerDtls dtls;
   media::IceCredentials local, remote;
+  std::optional<media::IceCredentials> fresh;
   media::Fingerprint expected;
   bool connecting = false, ice_up = false, verified = false, mismatch = false, paused = false;
   TimePoint next_check = kNever, next_tone = kNever, next_report = kNever, dtls_timer = kNever;
@@ -467,7 +469,7 @@ BrowserMedia::BrowserMedia(BrowserMediaSettings settings, Random& random)
 BrowserMedia::~BrowserMedia() = default;
 
 const media::IceCredentials& BrowserMedia::ice() const {
-  return impl_->local;
+  return impl_->fresh ? *impl_->fresh : impl_->local;
 }
 const media::Fingerprint& BrowserMedia::fingerprint() const {
   return impl_->dtls.fingerprint();
@@ -478,11 +480,23 @@ std::uint32_t BrowserMedia::ssrc() const {
 
 void BrowserMedia::connect(const media::IceCredentials& remote,
                            const media::Fingerprint& fingerprint, bool dtls_client, TimePoint now) {
+  if (impl_->fresh) impl_->local = *std::exchange(impl_->fresh, std::nullopt);
   impl_->remote = remote;
   impl_->expected = fingerprint;
   impl_->settings.dtls_client = dtls_client;
   impl_->connecting = true;
   impl_->next_check = now;
+}
+
+void BrowserMedia::restart_ice() {
+  impl_->fresh = media::IceCredentials{impl_->random.token(4), impl_->random.token(24)};
+}
+
+void BrowserMedia::begin_association(bool dtls_client, TimePoint now) {
+  impl_->settings.dtls_client = dtls_client;
+  impl_->verified = impl_->mismatch = false;
+  impl_->dtls.start(dtls_client);
+  impl_->after_dtls(now);
 }
 
 void BrowserMedia::receive(ByteView datagram, TimePoint now) {

@@ -66,6 +66,7 @@ class BrowserMedia {
   BrowserMedia& operator=(const BrowserMedia&) = delete;
 
   // what goes into our SDP
+  /// Those of a `restart_ice` from then on.
   const media::IceCredentials& ice() const;
   const media::Fingerprint& fingerprint() const;
   std::uint32_t ssrc() const;
@@ -74,6 +75,12 @@ class BrowserMedia {
   /// a=setup).
   void connect(const media::IceCredentials& remote, const media::Fingerprint& fingerprint,
                bool dtls_client, TimePoint now);
+
+  /// New ICE credentials of ours, for an offer; they serve from the next `connect` on, with the
+  /// DTLS association that is there.
+  void restart_ice();
+  /// A new DTLS association with the same certificate (RFC 8842 §5.1), now.
+  void begin_association(bool dtls_client, TimePoint now);
 
   void receive(ByteView datagram, TimePoint now);
   void on_deadline(TimePoint now);

@@ -5,7 +5,9 @@
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/ip/udp.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
+#include <boost/asio/read.hpp>
 #include <boost/asio/steady_timer.hpp>
+#include <boost/asio/write.hpp>
 #include <boost/beast/core.hpp>
 #include <boost/beast/websocket.hpp>
 
@@ -24,13 +26,25 @@ struct Connection::Impl {
   Impl(std::string address, UserAgentSettings settings)
       : url(std::move(address)), agent(std::move(settings), random) {}
 
+  /// How the packets of a call go and come.
   struct Media {
-    Media(asio::io_context& context, bool ipv6)
-        : socket(context, ipv6 ? asio::ip::udp::endpoint(asio::ip::address_v6::loopback(), 0)
-                               : asio::ip::udp::endpoint(asio::ip::address_v4::loopback(), 0)) {}
-    asio::ip::udp::socket socket;
+    explicit Media(asio::io_context& context) : udp(context), tcp(context) {}
+    asio::ip::udp::socket udp;
     asio::ip::udp::endpoint from;
+    asio::ip::tcp::socket tcp;
+    bool ready = false;
     std::array<std::uint8_t, 2048> buffer{};
+
+    void close() {
+      beast::error_code ignored;
+      udp.close(ignored);
+      tcp.close(ignored);
+    }
+  };
+  struct Path {
+    int call, network;
+    bool by_tcp, ipv6;
+    auto operator<=>(const Path&) const = default;
   };
 
   std::string url;
@@ -41,7 +55,7 @@ struct Connection::Impl {
   beast::flat_buffer incoming;
   std::deque<std::string> outgoing;
   bool writing = false;
-  std::map<std::pair<int, bool>, std::unique_ptr<Media>> media;  ///< by call, and whether by IPv6
+  std::map<Path, std::unique_ptr<Media>> media;
   std::unique_ptr<asio::posix::stream_descriptor> watched;
   std::function<bool()> on_watched;
 
@@ -78,7 +92,7 @@ struct Connection::Impl {
   std::vector<std::unique_ptr<Socket>> graveyard;
 
   void listen(int call, Media& leg) {
-    leg.socket.async_receive_from(
+    leg.udp.async_receive_from(
         asio::buffer(leg.buffer), leg.from,
         [this, call, &leg](const beast::error_code& error, std::size_t size) {
           if (error == asio::error::operation_aborted) return;
@@ -87,29 +101,75 @@ struct Connection::Impl {
         });
   }
 
+  /// RFC 4571: the length in two octets, and the packet.
+  void read_frame(int call, Media& leg) {
+    asio::async_read(leg.tcp, asio::buffer(leg.buffer, 2),
+                     [this, call, &leg](const beast::error_code& error, std::size_t) {
+                       if (error) return;
+                       const std::size_t size = load16(leg.buffer, 0);
+                       if (size > leg.buffer.size()) return;
+                       asio::async_read(
+                           leg.tcp, asio::buffer(leg.buffer, size),
+                           [this, call, &leg](const beast::error_code& failure, std::size_t got) {
+                             if (failure) return;
+                             agent.datagram(call, {leg.buffer.data(), got}, Clock::now());
+                             read_frame(call, leg);
+                           });
+                     });
+  }
+
+  Media& open(const UserAgent::Datagram& datagram) {
+    auto& leg = media[{datagram.call, datagram.network, datagram.by_tcp, datagram.to.ip.is_v6()}];
+    if (leg) return *leg;
+    leg = std::make_unique<Media>(context);
+    const auto address = asio::ip::make_address(datagram.to.ip.text());
+    if (datagram.by_tcp) {
+      leg->tcp.async_connect(
+          {address, datagram.to.port},
+          [this, call = datagram.call, opened = leg.get()](const beast::error_code& error) {
+            opened->ready = !error;
+            if (!error) read_frame(call, *opened);
+          });
+      return *leg;
+    }
+    leg->udp = asio::ip::udp::socket(
+        context, datagram.to.ip.is_v6()
+                     ? asio::ip::udp::endpoint(asio::ip::address_v6::loopback(), 0)
+                     : asio::ip::udp::endpoint(asio::ip::address_v4::loopback(), 0));
+    leg->ready = true;
+    listen(datagram.call, *leg);
+    return *leg;
+  }
+
+  void send(const UserAgent::Datagram& datagram) {
+    Media& leg = open(datagram);
+    if (!leg.ready) return;  // as lost: checks come again
+    beast::error_code ignored;
+    if (datagram.by_tcp) {
+      std::array<std::uint8_t, 2> length{};
+      store16(length, 0, static_cast<std::uint16_t>(datagram.bytes.size()));
+      const std::array<asio::const_buffer, 2> frame{asio::buffer(length),
+                                                    asio::buffer(datagram.bytes)};
+      asio::write(leg.tcp, frame, ignored);
+      return;
+    }
+    const auto address = asio::ip::make_address(datagram.to.ip.text());
+    leg.udp.send_to(asio::buffer(datagram.bytes), {address, datagram.to.port}, 0, ignored);
+  }
+
   void flush() {
     for (auto& message : agent.take_messages())
       outgoing.push_back(std::move(message));
     write();
-    for (const auto& datagram : agent.take_datagrams()) {
-      const bool ipv6 = datagram.to.ip.is_v6();
-      auto& leg = media[{datagram.call, ipv6}];
-      if (!leg) {
-        leg = std::make_unique<Media>(context, ipv6);
-        listen(datagram.call, *leg);
-      }
-      const auto address = asio::ip::make_address(datagram.to.ip.text());
-      beast::error_code ignored;
-      leg->socket.send_to(asio::buffer(datagram.bytes), {address, datagram.to.port}, 0, ignored);
-    }
+    for (const auto& datagram : agent.take_datagrams())
+      send(datagram);
     for (auto entry = media.begin(); entry != media.end();) {
-      const WebCall* call = agent.find(entry->first.first);
-      if (call != nullptr && !call->over) {
+      const WebCall* call = agent.find(entry->first.call);
+      if (call != nullptr && !call->over && call->network == entry->first.network) {
         ++entry;
         continue;
       }
-      beast::error_code ignored;
-      entry->second->socket.close(ignored);
+      entry->second->close();
       context.poll();  // lets the aborted receive run before its buffer goes
       entry = media.erase(entry);
     }

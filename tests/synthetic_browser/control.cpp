@@ -33,6 +33,8 @@ std::string_view kind_text(AgentEvent::Kind kind) {
       return "held";
     case AgentEvent::Kind::resumed:
       return "resumed";
+    case AgentEvent::Kind::restarted:
+      return "restarted";
   }
   return {};
 }
@@ -121,6 +123,9 @@ class Control {
     if (verb == "hangup") agent.hang_up(call, now);
     if (verb == "hold") agent.hold(call, true, now);
     if (verb == "resume") agent.hold(call, false, now);
+    if (verb == "restart") agent.restart_ice(call, now);
+    if (verb == "network") agent.change_network(call, command.value("by", "udp") == "tcp");
+    if (verb == "checks") agent.pause_checks(call, !command.value("sent", true));
     if (verb == "digit")
       agent.send_digit(call, command.value("digit", "0").at(0), command.value("by", "") == "info",
                        now);

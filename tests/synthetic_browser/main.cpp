@@ -15,6 +15,7 @@ int main(int argc, char** argv) {
     command->add_option("--username", settings.username, "for the digest; --user by default");
     command->add_option("--domain", settings.domain)->required();
     command->add_option("--instance", settings.instance, "+sip.instance; none by default");
+    command->add_flag("--tcp", settings.by_tcp, "media by TCP, as where UDP is blocked");
     command->add_option("--expires", settings.expires, "seconds");
     command->add_flag("--opus", settings.media.opus, "instead of PCMU");
     command->add_option("--lose-every", settings.media.lose_every, "one of so many RTP packets");

@@ -153,6 +153,7 @@ int UserAgent::call(std::string_view to, double tone, double listen, TimePoint n
   const int number = next_call_++;
   auto made = std::make_unique<WebCall>(number, settings_.media, listen, random_);
   made->outgoing = true;
+  made->by_tcp = settings_.by_tcp;
   made->tone = tone;
   made->request = new_request(Method::invite, to);
   made->request.set_body("application/sdp", made->sdp("actpass"));
@@ -198,6 +199,7 @@ void UserAgent::request(const sip::RequestReceived& event, TimePoint now) {
   if (message.method() != Method::invite) return respond(event, 405, {}, now);
   const int number = next_call_++;
   auto made = std::make_unique<WebCall>(number, settings_.media, 440, random_);
+  made->by_tcp = settings_.by_tcp;
   made->invite = event.transaction;
   made->request = message;
   transactions_[event.transaction] = number;
@@ -285,6 +287,12 @@ void UserAgent::response(const sip::ResponseReceived& event, TimePoint now) {
     execute(sip::SendAck{event.transaction, call->dialog->ack(sip::cseq_of(event.response).number),
                          gateway_},
             now);
+  if (status < 300 && call->media->ice().ufrag != call->offered_ufrag) {
+    call->offered_ufrag = call->media->ice().ufrag;
+    if (call->take_restart(event.response.body(), now))
+      events_.push_back({AgentEvent::Kind::restarted, number, status, {}});
+    return;
+  }
   const bool held = call->direction != "sendrecv";
   if (status < 300)
     events_.push_back(
@@ -342,6 +350,29 @@ void UserAgent::hold(int number, bool held, TimePoint now) {
   transactions_[send(std::move(message), now)] = number;
 }
 
+void UserAgent::restart_ice(int number, TimePoint now) {
+  WebCall* call = find(number);
+  if (call == nullptr || !call->connected) return;
+  call->offered_ufrag = call->media->ice().ufrag;
+  call->media->restart_ice();
+  ++call->version;
+  auto message = call->dialog->request(Method::invite);
+  message.add(HeaderName::contact, contact());
+  message.set_body("application/sdp", call->sdp("actpass"));
+  transactions_[send(std::move(message), now)] = number;
+}
+
+void UserAgent::change_network(int number, bool by_tcp) {
+  WebCall* call = find(number);
+  if (call == nullptr) return;
+  call->by_tcp = by_tcp;
+  ++call->network;
+}
+
+void UserAgent::pause_checks(int number, bool paused) {
+  if (WebCall* call = find(number)) call->media->pause_checks(paused);
+}
+
 void UserAgent::send_digit(int number, char digit, bool by_info, TimePoint now) {
   WebCall* call = find(number);
   if (call == nullptr || !call->connected) return;
@@ -366,8 +397,10 @@ std::vector<std::string> UserAgent::take_messages() {
 std::vector<UserAgent::Datagram> UserAgent::take_datagrams() {
   std::vector<Datagram> out;
   for (auto& [number, call] : calls_) {
-    for (auto& bytes : call->media->take_datagrams())
-      out.push_back({number, call->remote, std::move(bytes)});
+    const auto to = call->by_tcp ? call->remote_tcp : std::optional(call->remote);
+    for (auto& bytes : call->media->take_datagrams()) {
+      if (to) out.push_back({number, *to, call->by_tcp, call->network, std::move(bytes)});
+    }
   }
   return out;
 }

@@ -19,6 +19,7 @@ struct UserAgentSettings {
   std::string instance;  ///< +sip.instance; empty: none, as SIP.js does
   int expires = 600;
   BrowserMediaSettings media;  ///< its codec and losses
+  bool by_tcp = false;  ///< the network blocks UDP: media by ICE-TCP
 };
 
 /// What happened, for whoever drives the user agent.
@@ -34,7 +35,8 @@ struct AgentEvent {
     failed,
     digit,
     held,
-    resumed
+    resumed,
+    restarted
   };
   Kind kind{};
   int call = 0, status = 0;
@@ -62,12 +64,20 @@ class UserAgent {
   /// Cancels, rejects or hangs up, as the call stands.
   void hang_up(int call, TimePoint now);
   void hold(int call, bool held, TimePoint now);
+  /// ICE begins anew, by a re-INVITE.
+  void restart_ice(int call, TimePoint now);
+  /// The call's media have other addresses from now on; nobody is told.
+  void change_network(int call, bool by_tcp);
+  /// As a browser whose network is gone: no checks, or checks again.
+  void pause_checks(int call, bool paused);
   void send_digit(int call, char digit, bool by_info, TimePoint now);
 
   std::vector<std::string> take_messages();
   struct Datagram {
     int call;
     SocketAddress to;
+    bool by_tcp;
+    int network;
     std::vector<std::uint8_t> bytes;
   };
   std::vector<Datagram> take_datagrams();

@@ -61,6 +61,9 @@ std::optional<GatewayMedia> read_gateway_media(std::string_view sdp) {
                       sdp.find("a=rtcp-mux\r\n") != std::string_view::npos;
   if (!usable) return std::nullopt;
   media.candidate = *candidate;
+  const std::string passive = candidate->ip.text() + " " + std::to_string(candidate->port) +
+                              " typ host tcptype passive\r\n";
+  if (sdp.find(passive) != std::string_view::npos) media.tcp_candidate = candidate;
   return media;
 }
 
@@ -101,6 +104,15 @@ bool WebCall::take(std::string_view sdp, TimePoint now) {
     media->connect(gateway->ice, gateway->fingerprint, gateway->setup != "active", now);
   }
   remote = gateway->candidate;
+  remote_tcp = gateway->tcp_candidate;
+  remote_ufrag = gateway->ice.ufrag;
+  return true;
+}
+
+bool WebCall::take_restart(std::string_view sdp, TimePoint now) {
+  const auto gateway = read_gateway_media(sdp);
+  if (!gateway || gateway->ice.ufrag == remote_ufrag) return false;
+  media->connect(gateway->ice, gateway->fingerprint, gateway->setup != "active", now);
   remote_ufrag = gateway->ice.ufrag;
   return true;
 }
@@ -111,6 +123,7 @@ void WebCall::move(const GatewayMedia& gateway, Random& random, TimePoint now) {
   media_reported = false;
   digits_reported.clear();
   remote = gateway.candidate;
+  remote_tcp = gateway.tcp_candidate;
   remote_ufrag = gateway.ice.ufrag;
 }
 

@@ -17,6 +17,7 @@ struct GatewayMedia {
   media::Fingerprint fingerprint;
   std::string setup, direction;
   SocketAddress candidate;
+  std::optional<SocketAddress> tcp_candidate;  ///< the passive one of the same address
 };
 std::optional<GatewayMedia> read_gateway_media(std::string_view sdp);
 
@@ -35,7 +36,11 @@ struct WebCall {
   std::optional<sip::Dialog> dialog;
   std::unique_ptr<BrowserMedia> media;
   SocketAddress remote;  ///< the gateway's candidate
+  std::optional<SocketAddress> remote_tcp;
+  bool by_tcp = false;  ///< the network blocks UDP
+  int network = 0;      ///< another number is another network, with other addresses
   std::string remote_ufrag;
+  std::string offered_ufrag;  ///< ours in the last description, while ICE begins anew
   double tone = 0, listens_to = 0;
   std::string direction = "sendrecv";
   int version = 1;
@@ -46,6 +51,8 @@ struct WebCall {
   std::string sdp(std::string_view setup) const;
   /// Takes the gateway's description. False if it is none that a browser would accept.
   bool take(std::string_view sdp, TimePoint now);
+  /// Takes the answer to our ICE restart.
+  bool take_restart(std::string_view sdp, TimePoint now);
   /// The gateway's media are elsewhere now, by a new ICE generation and a new DTLS association: so
   /// are ours.
   void move(const GatewayMedia& gateway, Random& random, TimePoint now);

@@ -226,10 +226,15 @@ constexpr std::array kMedia{
         .maximum = 64},
     Key{.name = "webrtc_port",
         .kind = integer,
-        .doc = "UDP port of all browser legs of worker 0; worker i uses webrtc_port + i.",
+        .doc =
+            "Port of all browser legs of worker 0, by UDP and TCP; worker i uses webrtc_port + i.",
         .standard = "19000",
         .minimum = 1,
         .maximum = 65535},
+    Key{.name = "ice_tcp",
+        .kind = boolean,
+        .doc = "Browsers whose network blocks UDP may send their media by TCP, to the same port.",
+        .standard = "true"},
     Key{.name = "rtp_ports",
         .kind = port_range,
         .doc = "UDP ports of trunk legs, in pairs.",
@@ -255,6 +260,13 @@ constexpr std::array kMedia{
         .standard = "30s",
         .minimum = 5 * kSecond,
         .maximum = 10 * kMinute},
+    Key{.name = "certificate_lifetime",
+        .kind = duration,
+        .doc =
+            "How long new browser legs show the same DTLS certificate; those that have it keep it.",
+        .standard = "30d",
+        .minimum = kHour,
+        .maximum = 365 * kDay},
 };
 constexpr std::array kUser{
     Key{.name = "name",

@@ -46,17 +46,32 @@ struct Span {
   bool overlaps(const Span& other) const { return first <= other.last && other.first <= last; }
 };
 
-void check_sip_ports(const Build& build, const Value& key, const Span& ports) {
-  const io::MediaSettings& media = build.config.gateway.io.media;
+/// Whether one of these ports of media is the one that a listener has.
+bool holds(const Build& build, const Span& ports, const SocketAddress& bind) {
+  const bool same_address =
+      std::ranges::any_of(build.config.gateway.io.media.bind, [&bind](const IpAddress& ip) {
+        return ip == bind.ip || ip.is_unspecified() || bind.ip.is_unspecified();
+      });
+  return same_address && ports.overlaps({bind.port, bind.port});
+}
+
+void check_sip_ports(const Build& build, const Value& key, const Span& ports, bool tcp) {
   for (const io::SipListener& listener : build.config.gateway.io.sip) {
-    const bool same_address = std::ranges::any_of(media.bind, [&listener](const IpAddress& ip) {
-      return ip == listener.bind.ip || ip.is_unspecified() || listener.bind.ip.is_unspecified();
-    });
-    const std::int64_t port = listener.bind.port;
-    if (listener.transport == sip::Transport::udp && same_address && ports.overlaps({port, port})) {
-      build.wrong(key, "holds port " + std::to_string(port) + " of a SIP listener over udp",
-                  "choose other ports");
-    }
+    const bool udp = listener.transport == sip::Transport::udp;
+    if (udp == tcp || !holds(build, ports, listener.bind)) continue;
+    build.wrong(key,
+                "holds port " + std::to_string(listener.bind.port) + " of a SIP listener over " +
+                    std::string(sip::transport_label(listener.transport)),
+                tcp ? "choose another port, or set media.ice_tcp to false" : "choose other ports");
+  }
+}
+
+void check_websocket_ports(const Build& build, const Value& key, const Span& ports) {
+  for (const io::WebSocketListener& listener : build.config.gateway.io.websocket) {
+    if (!holds(build, ports, listener.bind)) continue;
+    build.wrong(key,
+                "holds port " + std::to_string(listener.bind.port) + " of a WebSocket listener",
+                "choose another port, or set media.ice_tcp to false");
   }
 }
 
@@ -86,8 +101,13 @@ void media_ports(const Build& build) {
                     std::to_string(webrtc.last),
                 "move media.webrtc_port or media.rtp_ports");
   }
-  check_sip_ports(build, rtp_key, rtp);
-  check_sip_ports(build, media["webrtc_port"], webrtc);
+  settings.ice_tcp = media["ice_tcp"].is_true();
+  check_sip_ports(build, rtp_key, rtp, false);
+  check_sip_ports(build, media["webrtc_port"], webrtc, false);
+  if (settings.ice_tcp) {
+    check_sip_ports(build, media["webrtc_port"], webrtc, true);
+    check_websocket_ports(build, media["webrtc_port"], webrtc);
+  }
   settings.workers = static_cast<std::size_t>(workers);
   settings.webrtc_port = static_cast<std::uint16_t>(webrtc.first);
   settings.rtp_port_first = static_cast<std::uint16_t>(rtp.first);
@@ -143,6 +163,7 @@ void build_media(const Build& build) {
   const Value& media = build.file["media"];
   media::PlaneSettings& plane = build.config.gateway.media;
   plane.consent_timeout = media["consent_timeout"].duration();
+  build.config.gateway.io.media.certificate_lifetime = media["certificate_lifetime"].duration();
   const auto transcoded = static_cast<std::size_t>(media["max_transcoded_calls"].number);
   // Two directions of each, and twice as many for a time: a transcoder outlives its call by
   // seconds.

@@ -113,6 +113,52 @@ TEST_F(End, LostMediaOfTheBrowserEndsBothLegsWithAReason) {
   world.expect_nothing_left();
 }
 
+TEST_F(End, AfterCloseNotifyTheByeIsAwaitedForAWhile) {
+  const LegId leg = world.media_commands<media::AddBrowserLeg>().front().leg;
+  world.media(media::LegFailed{leg, media::MediaFailure::dtls_closed});
+  world.pass(seconds{9});
+  EXPECT_EQ(world.engine->calls(), 1U);
+  alice->send_in_dialog(Method::bye);
+  world.settle();
+  EXPECT_TRUE(ended(*trunk));
+  EXPECT_EQ(world.observed<CallEnded>()[0].end.reason, EndReason::hangup);
+  world.expect_nothing_left();
+}
+
+// RFC 5246 §7.2.1: taken [dtls-close]
+TEST_F(End, CloseNotifyWithoutAByeEndsBothLegs) {
+  const LegId leg = world.media_commands<media::AddBrowserLeg>().front().leg;
+  world.media(media::LegFailed{leg, media::MediaFailure::dtls_closed});
+  world.pass(seconds{11});
+  EXPECT_TRUE(ended(*trunk));
+  EXPECT_TRUE(ended(*alice));
+  EXPECT_EQ(world.observed<CallEnded>()[0].end.reason, EndReason::media_timeout);
+  world.expect_nothing_left();
+}
+
+TEST_F(End, CloseNotifyOfAPageThatIsGoneIsNotGivenTheGraceTime) {
+  const LegId leg = world.media_commands<media::AddBrowserLeg>().front().leg;
+  world.media(media::LegFailed{leg, media::MediaFailure::dtls_closed});
+  alice->close_flow();
+  world.pass(seconds{11});
+  EXPECT_TRUE(ended(*trunk));
+  world.expect_nothing_left();
+}
+
+// RFC 5246 §7.2.1: but new media go on [dtls-close]
+TEST_F(End, AfterCloseNotifyNewMediaKeepTheCall) {
+  const LegId leg = world.media_commands<media::AddBrowserLeg>().front().leg;
+  world.media(media::LegFailed{leg, media::MediaFailure::dtls_closed});
+  std::string anew = browser_offer("sendrecv", 4);
+  anew += "a=tls-id:another\r\n";
+  const auto offer = alice->send_in_dialog(Method::invite, "application/sdp", anew);
+  world.settle();
+  ASSERT_TRUE(alice->take_response(200, offer));
+  EXPECT_EQ(world.media_commands<media::UpdateBrowserLeg>().back().remote.tls_id, "another");
+  world.pass(seconds{11});
+  EXPECT_EQ(world.engine->calls(), 1U);
+}
+
 // RFC 7118 §5: a browser that stays away is given up [vanished-in-call]
 // RFC 7118 §5: a browser that is gone leaves nothing [race-websocket-gone]
 TEST_F(End, ABrowserThatStaysAwayIsGivenUpAfterTheGraceTime) {

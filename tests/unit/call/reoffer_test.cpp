@@ -89,6 +89,21 @@ TEST_F(Reoffer, AMovedTrunkPortIsAnsweredHereAndTheBrowserNeverNotices) {
   EXPECT_EQ(world.media_commands<media::UpdateTrunkLeg>().back().remote.rtp.port, 41234);
 }
 
+// RFC 8827 §6.5: a renewed certificate is for new legs, the others keep theirs [dtls-renewal]
+TEST_F(Reoffer, ARenewedCertificateIsForNewLegsOnly) {
+  world.engine->certificate_renewed(0, {"sha-256", "CC:DD"});
+  const auto offer =
+      alice->send_in_dialog(Method::invite, "application/sdp", browser_offer("sendrecv", 4));
+  world.settle();
+  const auto answer = alice->take_response(200, offer);
+  ASSERT_TRUE(answer);
+  EXPECT_NE(answer->response.body().find("a=fingerprint:sha-256 AA:B0"), std::string::npos);
+  EXPECT_EQ(world.media_commands<media::AddBrowserLeg>().back().certificate, "AA:B0");
+  world.answer_challenge(*alice, alice->invite("5551000", "alice", kBrowserOffer), "alice");
+  ASSERT_EQ(world.media_commands<media::AddBrowserLeg>().size(), 2U);
+  EXPECT_EQ(world.media_commands<media::AddBrowserLeg>().back().certificate, "CC:DD");
+}
+
 // RFC 8839 §4.4.1.1.1: the trunk hears nothing of an ICE restart [ice-restart]
 TEST_F(Reoffer, AnIceRestartIsAnsweredOnTheBrowserLegAlone) {
   std::string restarted = browser_offer("sendrecv", 4);

@@ -32,6 +32,8 @@ TEST(ConfigFile, DefaultsAreThoseOfTheContract) {
   EXPECT_EQ(config.gateway.io.media.rtp_port_last, 20999);
   EXPECT_EQ(config.gateway.io.media.srtp_engine, media::SrtpEngineKind::automatic);
   EXPECT_EQ(config.gateway.media.consent_timeout, seconds{30});
+  EXPECT_TRUE(config.gateway.io.media.ice_tcp);
+  EXPECT_EQ(config.gateway.io.media.certificate_lifetime, std::chrono::hours{720});
   EXPECT_EQ(config.gateway.call.reconnect_grace, seconds{60});
   EXPECT_EQ(config.gateway.call.drain_timeout, seconds{300});
   EXPECT_EQ(config.gateway.call.max_calls, 1000U);

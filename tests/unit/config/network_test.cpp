@@ -251,6 +251,7 @@ TEST(ConfigMedia, OneAddressPerFamily) {
               HasSubstr("second address of its family"));
 }
 
+// RFC 8445 §5.1.1.1: the advertised address is told [ice-advertised]
 TEST(ConfigMedia, AdvertiseDefaultsToBindAndFollowsItsFamilies) {
   EXPECT_EQ(good("media: { bind: 127.0.0.1 }").gateway.io.media.advertise[0].text(), "127.0.0.1");
   EXPECT_THAT(problems("media: { bind: 127.0.0.1, advertise: \"2001:db8::1\" }"),
@@ -292,6 +293,15 @@ TEST(ConfigMedia, PortsLeaveSipListenersAlone) {
   EXPECT_THAT(problems("listen: { sip: [{ transport: udp, bind: \"127.0.0.1:20010\" }] }"),
               HasSubstr("media.rtp_ports: holds port 20010 of a SIP listener"));
   EXPECT_EQ(problems("listen: { sip: [{ transport: tcp, bind: \"127.0.0.1:20010\" }] }"), "");
+}
+
+TEST(ConfigMedia, TheBrowserPortIsAListenersByTcpTooOnlyWithoutIceTcp) {
+  const std::string sip = "listen: { sip: [{ transport: tcp, bind: \"127.0.0.1:19000\" }] }";
+  EXPECT_THAT(problems(sip), HasSubstr("holds port 19000 of a SIP listener over tcp"));
+  EXPECT_EQ(problems(sip + "\nmedia: { ice_tcp: false }"), "");
+  const std::string web = "listen: { websocket: [{ bind: \"127.0.0.1:19000\" }] }";
+  EXPECT_THAT(problems(web), HasSubstr("holds port 19000 of a WebSocket listener"));
+  EXPECT_EQ(problems(web + "\nmedia: { ice_tcp: false }"), "");
 }
 
 TEST(ConfigMedia, EnginesAreChosenOrRefused) {

@@ -13,7 +13,8 @@ using Bytes = std::vector<std::uint8_t>;
 /// What a check may have or lack.
 struct CheckOptions {
   bool use_candidate = false;
-  bool controlled = false;  ///< claims the controlled role
+  std::uint32_t nomination = 0;  ///< 0: not numbered
+  bool controlled = false;       ///< claims the controlled role
   bool no_role = false;
   bool sign = true;
   bool fingerprint = true;
@@ -44,6 +45,7 @@ class ControllingPeer {
     if (options.controlled) writer.ice_controlled(77);
     if (!options.controlled && !options.no_role) writer.ice_controlling(77);
     if (options.use_candidate) writer.use_candidate();
+    if (options.nomination != 0) writer.nomination(options.nomination);
     if (options.extra_attribute != 0) writer.attribute(options.extra_attribute, Bytes{1, 2, 3, 4});
     buffer.resize(writer.finish(options.sign ? &key_ : nullptr));
     if (!options.fingerprint) {

@@ -102,6 +102,7 @@ TEST(Stun, AnEmptyOrMovedKeyOnlyRefuses) {
   EXPECT_FALSE(StunMessage::parse(kRequestVector)->authenticate(StunKey("")));
 }
 
+// RFC 8489 §9.1.3: every octet is signed [stun-authentic]
 TEST(Stun, NoOctetOfASignedMessageCanBeChanged) {
   const StunKey key(kVectorPassword);
   for (std::size_t at = 0; at < kRequestVector.size(); ++at) {
@@ -119,6 +120,7 @@ TEST(Stun, NoPrefixOfAMessageIsAMessage) {
   }
 }
 
+// RFC 8489 §5: header and length [stun-header]
 TEST(Stun, NamesWhatIsWrongWithTheHeader) {
   EXPECT_EQ(error_of({}), StunParseError::too_short);
   Bytes bytes = bare({});
@@ -135,6 +137,7 @@ TEST(Stun, NamesWhatIsWrongWithTheHeader) {
   EXPECT_EQ(error_of(bytes), StunParseError::length);
 }
 
+// RFC 8489 §5: attributes end where the message ends [stun-header]
 TEST(Stun, RefusesAttributesThatRunPastTheEnd) {
   EXPECT_EQ(error_of(bare({0x80, 0x22, 0, 4})), StunParseError::attribute);
   EXPECT_EQ(error_of(bare({0x80, 0x22, 0xff, 0xff, 1, 2, 3, 4})), StunParseError::attribute);
@@ -157,6 +160,7 @@ TEST(Stun, RefusesKnownAttributesOfImpossibleLength) {
       << "ICE-CONTROLLING";
 }
 
+// RFC 8489 §5: FINGERPRINT is last [stun-header]
 TEST(Stun, RefusesAnythingBehindTheFingerprint) {
   Bytes bytes = kRequestVector;
   bytes.insert(bytes.end(), {0x80, 0x22, 0, 0});
@@ -167,6 +171,7 @@ TEST(Stun, RefusesAnythingBehindTheFingerprint) {
   EXPECT_EQ(error_of(bytes), StunParseError::after_fingerprint);
 }
 
+// RFC 8489 §9.1.3: nothing behind the integrity is read [stun-authentic]
 TEST(Stun, DoesNotSeeAttributesBehindTheIntegrity) {
   test::ControllingPeer peer("them", "us", "a-password-of-twenty-two");
   Bytes bytes = peer.check({.fingerprint = false});

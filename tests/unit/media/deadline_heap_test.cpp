@@ -33,10 +33,9 @@ class Heap : public testing::Test {
 
   SeededRandom random_{1};
   PlaneSettings settings_;
-  Result<DtlsIdentity> identity_ = DtlsIdentity::make();
   MediaCounters counters_;
   HandshakeBudget budget_;
-  WorkerContext worker_{settings_, *identity_, random_, counters_, budget_};
+  WorkerContext worker_{settings_, random_, counters_, budget_};
   std::vector<std::unique_ptr<TimedLeg>> legs_;
   DeadlineHeap heap_;
 };

@@ -50,6 +50,7 @@ class Dtls : public testing::Test {
   std::unique_ptr<DtlsAssociation> client_ = DtlsAssociation::make(*client_identity_, true);
 };
 
+// RFC 5764 §4.2: crosswise [dtls-srtp-keys]
 TEST_F(Dtls, GivesBothSidesTheSameKeysCrosswise) {
   shake_hands();
   ASSERT_TRUE(server_->verified() && client_->verified());
@@ -64,6 +65,7 @@ TEST_F(Dtls, PrefersAes128Gcm) {
   EXPECT_EQ(server_->keys()->profile, SrtpProfile::aead_aes_128_gcm);
 }
 
+// RFC 6347 §4.1.1.1: 1200 octets [dtls-mtu]
 TEST_F(Dtls, KeepsDatagramsWithinItsMtu) {
   client_->start(now_);
   Datagrams hello = client_->take_datagrams();
@@ -79,6 +81,7 @@ TEST_F(Dtls, HasNoDeadlineBeforeItSpeaks) {
   EXPECT_EQ(client_->deadline(), kNever);
 }
 
+// RFC 6347 §4.2.4.1: 200 ms, doubled [dtls-timer]
 TEST_F(Dtls, SendsALostHelloAgainAfter200And400Milliseconds) {
   client_->start(now_);
   client_->take_datagrams();
@@ -92,6 +95,7 @@ TEST_F(Dtls, SendsALostHelloAgainAfter200And400Milliseconds) {
   EXPECT_THAT(client_->take_datagrams(), SizeIs(1));
 }
 
+// RFC 6347 §4.2.4.1: at most 3 s [dtls-timer]
 TEST_F(Dtls, WaitsAtMostThreeSecondsBetweenTwoTries) {
   client_->start(now_);
   client_->take_datagrams();
@@ -187,12 +191,47 @@ TEST_F(Dtls, TakesAClientHelloInTwoDatagrams) {
   EXPECT_TRUE(server_->verified() && client_->verified());
 }
 
+// RFC 6347 §4.2.3: in any order [dtls-fragments]
 TEST_F(Dtls, TakesAClientHelloInTwoDatagramsOutOfOrder) {
   client_->start(now_);
   const Datagrams parts = fragment(client_->take_datagrams().at(0), 100);
   const Datagrams flight = feed(*server_, {parts[1], parts[0]}, now_);
   feed(*client_, feed(*server_, feed(*client_, flight, now_), now_), now_);
   EXPECT_TRUE(server_->verified() && client_->verified());
+}
+
+// RFC 6347 §4.2.3: a large ClientHello [dtls-fragments]
+TEST_F(Dtls, TakesALargeClientHelloAsBrowsersWithPostQuantumKeysSendIt) {
+  // As large as with the key share of ML-KEM-768, which OpenSSL 3.0 cannot make.
+  std::vector<unsigned char> names;
+  for (int i = 0; i < 12; ++i) {
+    names.push_back(120);
+    names.insert(names.end(), 120, static_cast<unsigned char>('a' + i));
+  }
+  SSL_CTX_set_alpn_protos(client_identity_->impl().context.get(), names.data(),
+                          static_cast<unsigned>(names.size()));
+  client_ = DtlsAssociation::make(*client_identity_, true);
+  client_->expect({server_identity_->fingerprint()});
+  client_->start(now_);
+  const Datagrams hello = client_->take_datagrams();
+  ASSERT_THAT(hello, SizeIs(2));
+  for (const auto& datagram : hello)
+    EXPECT_LE(datagram.size(), 1200u);
+  EXPECT_THAT(feed(*server_, {hello[1]}, now_), IsEmpty());
+  const Datagrams flight = feed(*server_, {hello[0]}, now_);
+  feed(*client_, feed(*server_, feed(*client_, flight, now_), now_), now_);
+  EXPECT_TRUE(server_->verified() && client_->verified());
+}
+
+// RFC 6347 §4.2.3: up to a limit [dtls-fragments]
+TEST_F(Dtls, KeepsNoRoomForAMessageThatIsTooLarge) {
+  client_->start(now_);
+  std::vector<std::uint8_t> part = fragment(client_->take_datagrams().at(0), 100)[1];
+  // A fragment of a message of 200,000 octets.
+  part[13 + 1] = 3;
+  store16(part, 13 + 2, 0x0d40);
+  feed(*server_, {part}, now_);
+  EXPECT_EQ(server_->state(), State::failed);
 }
 
 TEST_F(Dtls, RefusesACertificateThatWasNotSignalled) {
@@ -229,6 +268,7 @@ TEST_F(Dtls, FindsALateMismatch) {
   EXPECT_FALSE(server_->verified());
 }
 
+// RFC 8122 §5: any of several [fingerprints]
 TEST_F(Dtls, TakesAnyOfSeveralFingerprintsInAnyCase) {
   std::string lower = client_identity_->fingerprint().value;
   for (char& c : lower)
@@ -238,12 +278,14 @@ TEST_F(Dtls, TakesAnyOfSeveralFingerprintsInAnyCase) {
   EXPECT_TRUE(server_->verified());
 }
 
+// RFC 8122 §5: not sha-1 [fingerprints]
 TEST_F(Dtls, DoesNotAcceptSha1) {
   server_->expect({{"sha-1", "00:11:22:33:44:55:66:77:88:99:AA:BB:CC:DD:EE:FF:00:11:22:33"}});
   shake_hands();
   EXPECT_EQ(server_->failure(), Failure::fingerprint);
 }
 
+// RFC 5246 §7.2.1: sent [dtls-close]
 TEST_F(Dtls, TellsThePeerThatItCloses) {
   shake_hands();
   server_->close();
@@ -256,6 +298,7 @@ TEST_F(Dtls, SaysNothingWhenClosedBeforeTheHandshakeIsOver) {
   EXPECT_THAT(server_->take_datagrams(), IsEmpty());
 }
 
+// RFC 6347 §4.1.2.7: records that are not authentic [dtls-noise]
 TEST_F(Dtls, IgnoresGarbageAfterTheHandshake) {
   shake_hands();
   std::vector<std::uint8_t> garbage(100, 0x17);
@@ -263,6 +306,7 @@ TEST_F(Dtls, IgnoresGarbageAfterTheHandshake) {
   EXPECT_EQ(server_->state(), State::finished);
 }
 
+// RFC 6347 §4.1.2.7: another hello [dtls-noise]
 TEST_F(Dtls, IgnoresASecondHelloAfterTheHandshake) {
   shake_hands();
   const auto other = DtlsAssociation::make(*client_identity_, true);

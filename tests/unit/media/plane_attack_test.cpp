@@ -41,6 +41,7 @@ class PlaneAttack : public test::PlaneWorld {
   }
 };
 
+// RFC 5763 §6.7.1: no handshake with strangers [dtls-checked-source]
 TEST_F(PlaneAttack, NeverAnswersAHelloFromAnAddressThatIceDoesNotKnow) {
   begin_call();
   receive(kBrowserSocket, stranger, client_hello());
@@ -48,6 +49,7 @@ TEST_F(PlaneAttack, NeverAnswersAHelloFromAnAddressThatIceDoesNotKnow) {
   EXPECT_EQ(dropped("webrtc", "unknown_source"), 1);
 }
 
+// RFC 5763 §6.7.1: strangers disturb no handshake [dtls-checked-source]
 TEST_F(PlaneAttack, ConnectsUnderASprayOfForeignHellosAndAlerts) {
   begin_call();
   connect();
@@ -62,6 +64,7 @@ TEST_F(PlaneAttack, ConnectsUnderASprayOfForeignHellosAndAlerts) {
       receive(kBrowserSocket, browser_address_, datagram);
       receive(kBrowserSocket, stranger, alert);
     }
+    end_turn();
     exchange();
   }
   EXPECT_TRUE(browser_->dtls_connected());
@@ -69,6 +72,7 @@ TEST_F(PlaneAttack, ConnectsUnderASprayOfForeignHellosAndAlerts) {
   EXPECT_THAT(sent_to(stranger), IsEmpty());
 }
 
+// RFC 6347 §4.1.2.7: a forged alert [dtls-noise]
 TEST_F(PlaneAttack, SurvivesAForgedAlertFromTheRightAddressDuringTheHandshake) {
   begin_call();
   connect();
@@ -92,6 +96,7 @@ TEST_F(PlaneAttack, AForgedAlertAfterTheHandshakeEndsNothing) {
   EXPECT_GE(audio_to_carrier().size(), 8u);
 }
 
+// RFC 5763 §5: as server [dtls-certificate-checked]
 TEST_F(PlaneAttack, AWrongCertificateGetsNoMediaAndFailsTheLeg) {
   begin_call();
   execute(RemoveLeg{kBrowser});
@@ -112,6 +117,7 @@ TEST_F(PlaneAttack, AWrongCertificateGetsNoMediaAndFailsTheLeg) {
   EXPECT_EQ(metric("trunkline_dtls_handshakes_total,failed,fingerprint"), 1);
 }
 
+// RFC 5763 §5: as client [dtls-certificate-checked]
 TEST_F(PlaneAttack, AWrongCertificateAsDtlsServerFailsTheLegToo) {
   begin_call();
   execute(RemoveLeg{kBrowser});
@@ -125,6 +131,7 @@ TEST_F(PlaneAttack, AWrongCertificateAsDtlsServerFailsTheLegToo) {
   EXPECT_EQ(events<LegFailed>()[0].failure, MediaFailure::dtls_fingerprint);
 }
 
+// RFC 5763 §5: none is not enough [dtls-certificate-checked]
 TEST_F(PlaneAttack, AClientWithoutCertificateGetsNothing) {
   BrowserMediaSettings settings;
   settings.send_certificate = false;
@@ -136,6 +143,7 @@ TEST_F(PlaneAttack, AClientWithoutCertificateGetsNothing) {
   EXPECT_EQ(events<LegFailed>()[0].failure, MediaFailure::dtls_alert);
 }
 
+// RFC 5764 §4.1.2: none [srtp-profile]
 TEST_F(PlaneAttack, AClientWithoutUseSrtpFailsTheLeg) {
   BrowserMediaSettings settings;
   settings.srtp_profiles = "SRTP_AES128_CM_SHA1_32";
@@ -147,6 +155,7 @@ TEST_F(PlaneAttack, AClientWithoutUseSrtpFailsTheLeg) {
   EXPECT_EQ(events<LegFailed>()[0].failure, MediaFailure::dtls_profile);
 }
 
+// RFC 5763 §6.7.1: nor is their RTP media [dtls-checked-source]
 TEST_F(PlaneAttack, PlainRtpOnTheBrowserPortIsNotMedia) {
   connect_call();
   receive(kBrowserSocket, browser_address_, carrier_.packet(std::vector<std::uint8_t>(160, 1)));
@@ -187,6 +196,7 @@ TEST_F(PlaneAttack, ReplayedSrtpIsForwardedOnce) {
   EXPECT_THAT(sent_to(stranger), IsEmpty());
 }
 
+// RFC 8445 §19.2: a replayed check moves no media [ice-stolen-nomination]
 TEST_F(PlaneAttack, AReplayedCheckFromElsewhereMovesNoMedia) {
   begin_call();
   connect();
@@ -205,6 +215,7 @@ TEST_F(PlaneAttack, AReplayedCheckFromElsewhereMovesNoMedia) {
   }
 }
 
+// RFC 8489 §9.1.3: a wrong password makes nothing known [stun-authentic]
 TEST_F(PlaneAttack, ACheckWithTheWrongPasswordGetsNoAnswer) {
   begin_call();
   browser_->connect({"ufrag1", "notthepasswordatall00000"}, identity_->fingerprint(), true, now_);
@@ -213,6 +224,7 @@ TEST_F(PlaneAttack, ACheckWithTheWrongPasswordGetsNoAnswer) {
   EXPECT_GE(dropped("webrtc", "stun"), 2);
 }
 
+// RFC 8489 §9.1.3: nor to one for nobody [stun-silent]
 TEST_F(PlaneAttack, ACheckForAnUnknownUfragGetsNoAnswer) {
   begin_call();
   browser_->connect({"nobody", "thepasswordthatisours000"}, identity_->fingerprint(), true, now_);
@@ -306,6 +318,7 @@ TEST_F(PlaneAttack, StrangersDoNotUseUpThePeersRate) {
   EXPECT_EQ(browser_->received().rtp, 1u);
 }
 
+// RFC 6347 §4.2.4: limited in number [dtls-portions]
 TEST_F(PlaneAttack, HandshakesBeyondTheBudgetWait) {
   make_plane({.dtls_handshakes = 0});
   begin_call();
@@ -314,6 +327,71 @@ TEST_F(PlaneAttack, HandshakesBeyondTheBudgetWait) {
   EXPECT_TRUE(browser_->ice_connected());
   EXPECT_FALSE(browser_->dtls_connected());
   EXPECT_GE(dropped("webrtc", "dtls_limit"), 1);
+}
+
+// RFC 6347 §4.2.4: two steps a turn [dtls-portions]
+TEST_F(PlaneAttack, ABurstOfHandshakesIsTakenInSmallPortionsBehindTheSound) {
+  connect_call();
+  constexpr std::uint64_t kBurst = 20;
+  std::vector<std::vector<std::uint8_t>> hellos;
+  std::vector<SocketAddress> from;
+  for (std::uint64_t i = 0; i < kBurst; ++i) {
+    BrowserMedia other({}, random_);
+    const LegId leg{100 + i};
+    from.push_back({*IpAddress::parse("192.0.2.60"), static_cast<std::uint16_t>(1000 + i)});
+    execute(browser_order(other, leg));
+    other.connect({"ufrag" + std::to_string(leg.value), "thepasswordthatisours000"},
+                  identity_->fingerprint(), true, now_);
+    other.on_deadline(now_);
+    for (const auto& check : other.take_datagrams())
+      receive(kBrowserSocket, from.back(), check);
+    other.receive(sent_to(from.back()).front().bytes, now_);
+    for (auto& hello : other.take_datagrams())
+      hellos.push_back(std::move(hello));
+  }
+  ASSERT_EQ(hellos.size(), kBurst);
+  sent_.clear();
+  delivered_ = 0;
+  for (std::uint64_t i = 0; i < kBurst; ++i)
+    receive(kBrowserSocket, from[i], hellos[i]);
+  EXPECT_THAT(sent_, IsEmpty());
+  const auto answered = [&] {
+    return static_cast<std::uint64_t>(
+        std::ranges::count_if(from, [this](const auto& one) { return !sent_to(one).empty(); }));
+  };
+  for (std::uint64_t turn = 1; turn <= kBurst / 2; ++turn) {
+    EXPECT_LE(plane_->deadline(), now_) << "it goes on at once";
+    from_carrier(carrier_.packet(std::vector<std::uint8_t>(160, 1)));
+    EXPECT_THAT(sent_to(browser_address_), SizeIs(turn)) << "sound does not wait";
+    end_turn();
+    EXPECT_EQ(answered(), 2 * turn);
+  }
+  EXPECT_GT(plane_->deadline(), now_);
+}
+
+// RFC 6347 §4.2.4: in turn [dtls-portions]
+TEST_F(PlaneAttack, OneBrowsersFloodOfHandshakeDatagramsDelaysNoOther) {
+  execute(browser_order(*browser_));
+  browser_->connect({"ufrag1", "thepasswordthatisours000"}, identity_->fingerprint(), true, now_);
+  browser_->on_deadline(now_);
+  for (const auto& check : browser_->take_datagrams())
+    receive(kBrowserSocket, browser_address_, check);
+  browser_->receive(sent_to(browser_address_).front().bytes, now_);
+  const auto hello = browser_->take_datagrams().front();
+  for (int i = 0; i < 50; ++i)
+    receive(kBrowserSocket, browser_address_, hello);
+  EXPECT_GT(dropped("webrtc", "dtls_limit"), 40);
+  BrowserMedia other({}, random_);
+  const auto elsewhere = at("192.0.2.61:61");
+  execute(browser_order(other, kSecondBrowser));
+  other.connect({"ufrag4", "thepasswordthatisours000"}, identity_->fingerprint(), true, now_);
+  other.on_deadline(now_);
+  for (const auto& check : other.take_datagrams())
+    receive(kBrowserSocket, elsewhere, check);
+  other.receive(sent_to(elsewhere).front().bytes, now_);
+  receive(kBrowserSocket, elsewhere, other.take_datagrams().front());
+  end_turn();
+  EXPECT_GT(sent_to(elsewhere).size(), 1u) << "its turn is the second";
 }
 
 TEST_F(PlaneAttack, AFinishedHandshakeGivesItsPlaceBack) {
@@ -330,6 +408,7 @@ TEST_F(PlaneAttack, AFinishedHandshakeGivesItsPlaceBack) {
   EXPECT_TRUE(browser_->dtls_connected());
 }
 
+// RFC 6347 §4.2.4: limited in time [dtls-portions]
 TEST_F(PlaneAttack, AHandshakeThatStallsGivesItsPlaceBackInTime) {
   make_plane({.dtls_handshakes = 1});
   BrowserMedia stalling({}, random_);
@@ -360,6 +439,7 @@ TEST_F(PlaneAttack, AHandshakeThatStallsGivesItsPlaceBackInTime) {
   EXPECT_TRUE(browser_->dtls_connected());
 }
 
+// RFC 8445 §12.2: whatever it is [datagram-size]
 TEST_F(PlaneAttack, EveryStrangeDatagramIsDroppedQuietly) {
   connect_call();
   const auto before = sent_.size();
@@ -380,6 +460,7 @@ TEST_F(PlaneAttack, EveryStrangeDatagramIsDroppedQuietly) {
   EXPECT_THAT(events<LegFailed>(), IsEmpty());
 }
 
+// RFC 8445 §12.2: size [datagram-size]
 TEST_F(PlaneAttack, OversizedAndEmptyDatagramsAreDropped) {
   std::vector<std::uint8_t> big(kMaxDatagram + 1, 0x80);
   Packet packet{big.data(), big.size()};

@@ -52,6 +52,7 @@ TEST_F(PlaneBrowser, FailsWhenConsentRunsOut) {
   EXPECT_EQ(audio_to_carrier().size(), before) << "a dead leg takes nothing more";
 }
 
+// RFC 7675 §5.1: without consent nothing is sent [ice-consent]
 TEST_F(PlaneBrowser, SendsNothingMoreAfterConsentRanOut) {
   connect_call();
   browser_->pause_checks(true);
@@ -62,6 +63,7 @@ TEST_F(PlaneBrowser, SendsNothingMoreAfterConsentRanOut) {
   EXPECT_EQ(sent_to(browser_address_).size(), before);
 }
 
+// RFC 8842 §5.1: a restart needs no handshake [ice-restart-association]
 TEST_F(PlaneBrowser, AnIceRestartRevivesALegWhoseConsentRanOut) {
   connect_call();
   browser_->pause_checks(true);
@@ -79,6 +81,7 @@ TEST_F(PlaneBrowser, AnIceRestartRevivesALegWhoseConsentRanOut) {
   EXPECT_THAT(events<DtlsConnected>(), SizeIs(1));
 }
 
+// RFC 8445 §9: media go on meanwhile [ice-restart-kept]
 TEST_F(PlaneBrowser, KeepsMediaDuringAnIceRestart) {
   connect_call();
   browser_->send_tone(440, now_);
@@ -115,6 +118,7 @@ TEST_F(PlaneBrowser, TakesChecksWithEitherUfragUntilTheNewOneIsUsed) {
   EXPECT_EQ(dropped("webrtc", "stun"), before + 1) << "old credentials are void now";
 }
 
+// RFC 8445 §7.3.1.3: an address that was not signalled is learnt [ice-peer-reflexive]
 TEST_F(PlaneBrowser, FollowsABrowserToItsNewAddress) {
   connect_call();
   browser_->send_tone(440, now_);
@@ -140,6 +144,7 @@ TEST_F(PlaneBrowser, IsDtlsClientWhenThePeerIsPassive) {
   EXPECT_EQ(browser_->received().rtp, 1u);
 }
 
+// RFC 5764 §5: before all is settled [dtls-any-pair]
 TEST_F(PlaneBrowser, TakesAHelloAsServerWhileTheRoleIsOpen) {
   AddBrowserLeg order = browser_order(*browser_);
   order.remote.role = DtlsRole::undecided;
@@ -192,6 +197,7 @@ TEST_F(PlaneBrowser, StartsAsClientWhenTheAnswerSaysPassive) {
   EXPECT_TRUE(browser_->dtls_connected());
 }
 
+// RFC 8122 §6.2: held until the fingerprint is known [dtls-held]
 TEST_F(PlaneBrowser, HoldsAllMediaUntilTheFingerprintIsKnown) {
   AddBrowserLeg order = browser_order(*browser_);
   order.remote.fingerprints.clear();
@@ -225,6 +231,7 @@ TEST_F(PlaneBrowser, ALateFingerprintThatIsWrongFailsTheLeg) {
   EXPECT_THAT(audio_to_carrier(), IsEmpty());
 }
 
+// RFC 6347 §4.2.4.1: for 15 s [dtls-timer]
 TEST_F(PlaneBrowser, FailsWhenNoHandshakeComesWithin15Seconds) {
   add(browser_order(*browser_));
   connect(false);
@@ -275,6 +282,7 @@ TEST_F(PlaneBrowser, FailsWhenTheBrowserCloses) {
   EXPECT_EQ(failure(), MediaFailure::dtls_closed);
 }
 
+// RFC 8842 §5.1: other fingerprints [new-association]
 TEST_F(PlaneBrowser, TakesANewBrowserWithItsOwnCertificate) {
   connect_call();
   const std::uint32_t first_ssrc = 0xb0000001;
@@ -313,6 +321,103 @@ TEST_F(PlaneBrowser, ARepeatedDescriptionKeepsTheAssociation) {
   EXPECT_THAT(events<DtlsConnected>(), SizeIs(1));
 }
 
+// RFC 8842 §5.1: another tls-id is another association, though the certificate stays
+// [new-association]
+TEST_F(PlaneBrowser, AnotherTlsIdBeginsANewAssociation) {
+  connect_call();
+  BrowserRemote remote{browser_->ice(), {}, {browser_->fingerprint()}, DtlsRole::server};
+  remote.tls_id = "another";
+  execute(UpdateBrowserLeg{kBrowser, remote});
+  browser_->send_tone(440, now_);
+  run(milliseconds{100});
+  EXPECT_GE(audio_to_carrier().size(), 4u) << "the old keys serve until the new are there";
+  browser_->begin_association(true, now_);
+  run(milliseconds{200});
+  ASSERT_THAT(events<DtlsConnected>(), SizeIs(2));
+  const auto before = audio_to_carrier().size();
+  from_carrier(carrier_.packet(std::vector<std::uint8_t>(160, 1)));
+  run(milliseconds{100});
+  EXPECT_EQ(browser_->received().rtp, 1u);
+  EXPECT_GE(audio_to_carrier().size(), before + 4);
+  execute(UpdateBrowserLeg{kBrowser, remote});
+  run(milliseconds{100});
+  EXPECT_THAT(events<DtlsConnected>(), SizeIs(2)) << "the same description again changes nothing";
+}
+
+// RFC 8842 §5.1: another role [new-association]
+TEST_F(PlaneBrowser, AnotherRoleBeginsANewAssociation) {
+  connect_call();
+  execute(UpdateBrowserLeg{kBrowser,
+                           {browser_->ice(), {}, {browser_->fingerprint()}, DtlsRole::client}});
+  browser_->begin_association(false, now_);
+  run(seconds{1});
+  EXPECT_THAT(events<DtlsConnected>(), SizeIs(2));
+  from_carrier(carrier_.packet(std::vector<std::uint8_t>(160, 1)));
+  run(milliseconds{10});
+  EXPECT_EQ(browser_->received().rtp, 1u);
+}
+
+TEST_F(PlaneBrowser, TheSameFingerprintsInAnotherOrderAreNoNewAssociation) {
+  AddBrowserLeg order = browser_order(*browser_);
+  const Fingerprint other{"sha-512", "00:11"};
+  order.remote.fingerprints = {browser_->fingerprint(), other};
+  add(order);
+  connect();
+  run(milliseconds{100});
+  execute(UpdateBrowserLeg{
+      kBrowser, {browser_->ice(), {}, {other, browser_->fingerprint()}, DtlsRole::server}});
+  browser_->send_tone(440, now_);
+  run(milliseconds{100});
+  EXPECT_GE(audio_to_carrier().size(), 4u);
+}
+
+TEST_F(PlaneBrowser, ANewAssociationThatNobodyBeginsFailsTheLeg) {
+  connect_call();
+  BrowserRemote remote{browser_->ice(), {}, {browser_->fingerprint()}, DtlsRole::server};
+  remote.tls_id = "another";
+  execute(UpdateBrowserLeg{kBrowser, remote});
+  run(seconds{16});
+  EXPECT_EQ(failure(), MediaFailure::dtls_timeout);
+}
+
+TEST_F(PlaneBrowser, ANewAssociationRevivesALegThatTheBrowserHasClosed) {
+  connect_call();
+  browser_->close();
+  exchange();
+  EXPECT_EQ(failure(), MediaFailure::dtls_closed);
+  BrowserRemote remote{browser_->ice(), {}, {browser_->fingerprint()}, DtlsRole::server};
+  execute(UpdateBrowserLeg{kBrowser, remote});
+  browser_->send_tone(440, now_);
+  run(milliseconds{100});
+  EXPECT_THAT(audio_to_carrier(), IsEmpty()) << "the same one is over";
+  remote.tls_id = "another";
+  execute(UpdateBrowserLeg{kBrowser, remote});
+  browser_->begin_association(true, now_);
+  run(milliseconds{200});
+  EXPECT_THAT(audio_to_carrier(), Not(IsEmpty()));
+}
+
+// RFC 8827 §6.5: the one that was shown [dtls-renewal]
+TEST_F(PlaneBrowser, LegsShowTheCertificateThatTheirDescriptionHas) {
+  const auto renewed = DtlsIdentity::make();
+  execute(AddIdentity{std::make_shared<const DtlsIdentity>(*renewed)});
+  AddBrowserLeg old = browser_order(*browser_);
+  old.certificate = identity_->fingerprint().value;
+  add(old);
+  connect();
+  run(milliseconds{100});
+  EXPECT_TRUE(browser_->dtls_connected()) << "described before the renewal";
+  execute(RemoveLeg{kBrowser});
+  browser_ = std::make_unique<BrowserMedia>(BrowserMediaSettings{}, random_);
+  AddBrowserLeg fresh = browser_order(*browser_);
+  fresh.certificate = renewed->fingerprint().value;
+  execute(fresh);
+  browser_->connect({"ufrag1", "thepasswordthatisours000"}, renewed->fingerprint(), true, now_);
+  run(milliseconds{100});
+  EXPECT_TRUE(browser_->dtls_connected());
+}
+
+// RFC 5764 §4.1.2: our order [srtp-profile]
 TEST_F(PlaneBrowser, ChoosesTheProfileByItsOwnOrder) {
   struct Case {
     const char* offered;

@@ -146,11 +146,12 @@ class PlaneWorld : public testing::Test {
       auto datagrams = browser_->take_datagrams();
       if (datagrams.empty() && delivered_ == sent_.size()) return;
       for (const auto& datagram : datagrams)
-        receive(kBrowserSocket, browser_address_, datagram);
+        receive(browser_socket_, browser_address_, datagram);
+      end_turn();
       for (; delivered_ < sent_.size(); ++delivered_) {
-        if (sent_[delivered_].to == browser_address_) {
-          browser_->receive(sent_[delivered_].bytes, now_);
-        }
+        const Sent& one = sent_[delivered_];
+        if (one.to == browser_address_ && one.socket == browser_socket_)
+          browser_->receive(one.bytes, now_);
       }
     }
   }
@@ -159,12 +160,15 @@ class PlaneWorld : public testing::Test {
     for (; now_ < end; now_ += milliseconds{5}) {
       browser_->on_deadline(now_);
       exchange();
-      if (plane_->deadline() <= now_) {
-        plane_->on_deadline(now_, *outbox_, events_);
-        flush();
-      }
+      end_turn();
       exchange();
     }
+  }
+  /// As a worker does, once all packets of a turn have been received.
+  void end_turn() {
+    if (plane_->deadline() > now_) return;
+    plane_->on_deadline(now_, *outbox_, events_);
+    flush();
   }
   void deadline_at(TimePoint time) {
     now_ = time;
@@ -212,6 +216,7 @@ class PlaneWorld : public testing::Test {
   std::vector<Sent> sent_;
   std::size_t delivered_ = 0;
   TimePoint now_ = TimePoint{} + seconds{1000};
+  SocketIndex browser_socket_ = kBrowserSocket;  ///< or a TCP connection
   SocketAddress browser_address_ = at("192.0.2.50:61000");
   TrunkPeer carrier_{at("198.51.100.9:5000")};
   std::unique_ptr<trunkline::test::BrowserMedia> browser_ =

@@ -57,6 +57,7 @@ TEST(RtpHeader, TakesThePaddingOffThePayload) {
   EXPECT_EQ(parse_header(packet(0xa0, {0, 0, 3}))->payload_size, 0U);
 }
 
+// RFC 3550 §5.1: lengths are checked [rtp-bounds]
 TEST(RtpHeader, RefusesWhatRunsPastTheEnd) {
   const Bytes whole = packet(0x80, {});
   for (std::size_t size = 0; size < 12; ++size) {
@@ -142,6 +143,7 @@ TEST(RtpRewrite, AWrittenHeaderReadsBack) {
   EXPECT_EQ(read->payload_size, 160U);
 }
 
+// RFC 7983 §7: by the first octet [demux]
 TEST(Demux, ClassifiesEveryFirstOctetAsRfc7983Does) {
   const auto expected = [](int first) {
     if (first <= 3) return DatagramKind::stun;
@@ -160,6 +162,7 @@ TEST(Demux, ClassifiesEveryFirstOctetAsRfc7983Does) {
   EXPECT_EQ(classify({}), DatagramKind::unknown);
 }
 
+// RFC 5761 §4: by the second octet [demux-rtcp]
 TEST(Demux, TellsRtcpBySecondOctet) {
   for (int second = 0; second < 256; ++second) {
     const Bytes bytes{0x80, static_cast<std::uint8_t>(second)};

@@ -35,6 +35,7 @@ std::string restarted() {
 }
 
 // RFC 9143 §7.3: the answer bundles, with mid and rtcp-mux [bundle]
+// RFC 8839 §5.3: a=ice-lite at session level, and host candidates [ice-lite]
 TEST(WebrtcAnswerTest, AnswersAChromiumOfferLineForLine) {
   OfferAnswer one = browser_leg();
   offered(one, corpus("chromium_audio.sdp"));
@@ -139,6 +140,7 @@ TEST(WebrtcAnswerTest, RepeatsTheProtocolOfTheOffer) {
   EXPECT_EQ(line_of(one.answer({pcmu()}, Direction::sendrecv), "m="), "m=audio 19000 RTP/SAVPF 0");
 }
 
+// RFC 8827 §6.5: what a browser leg needs [ice-required]
 TEST(WebrtcAnswerTest, RefusesOffersWithoutWhatABrowserLegNeeds) {
   const std::string good = corpus("chromium_audio.sdp");
   EXPECT_EQ(refusal(phone()), RejectionReason::transport);
@@ -157,6 +159,7 @@ TEST(WebrtcAnswerTest, AShaOneFingerprintAloneIsNotEnough) {
   EXPECT_EQ(refusal(replaced(good, "sha-256", "sha-1")), RejectionReason::transport);
 }
 
+// RFC 8122 §5: all strong ones [fingerprints]
 TEST(WebrtcAnswerTest, AllStrongFingerprintsAreHandedOn) {
   OfferAnswer one = browser_leg();
   const auto remote = offered(one, replaced(corpus("chromium_audio.sdp"), "a=setup:",
@@ -191,6 +194,7 @@ INSTANTIATE_TEST_SUITE_P(Offers, DtlsRoleTest,
 class AnsweredRoleTest : public ::testing::TestWithParam<Role> {};
 
 // RFC 5763 §5: we offer actpass and follow the answer [dtls-setup]
+// RFC 8842 §5.4: an answer that says actpass is taken as active [dtls-actpass-answer]
 TEST_P(AnsweredRoleTest, FollowsTheAnswer) {
   OfferAnswer one = browser_leg();
   EXPECT_TRUE(has_line(one.offer({opus()}, Direction::sendrecv), "a=setup:actpass"));
@@ -307,6 +311,7 @@ TEST(IceRestartTest, IsBothCredentialsChanged) {
   EXPECT_FALSE(remote.new_association);
 }
 
+// RFC 8839 §4.4.1.1.1: one credential alone is no restart [ice-restart-both]
 TEST(IceRestartTest, OneCredentialAloneIsRefused) {
   OfferAnswer one = browser_leg();
   offered(one, corpus("chromium_audio.sdp"));
@@ -371,6 +376,7 @@ TEST(WebrtcOfferTest, RefusesAnswersWithoutWhatABrowserLegNeeds) {
   EXPECT_TRUE(one.receive_answer(browser_answer()));
 }
 
+// RFC 8445 §5.1.2.1: priority and foundation [ice-priority]
 TEST(WebrtcOfferTest, CandidatesOfOneAddressShareTheirFoundation) {
   LocalMedia local = browser_media();
   local.candidates.insert(local.candidates.begin() + 1, *SocketAddress::parse("203.0.113.7:19001"));
@@ -378,6 +384,37 @@ TEST(WebrtcOfferTest, CandidatesOfOneAddressShareTheirFoundation) {
   const std::string text = one.offer({opus()}, Direction::sendrecv);
   EXPECT_TRUE(has_line(text, "a=candidate:1 1 UDP 2130706175 203.0.113.7 19001 typ host"));
   EXPECT_TRUE(has_line(text, "a=candidate:3 1 UDP 2130705919 2001:db8::7 19000 typ host"));
+}
+
+// RFC 6544 §4.2: TCP candidates stand below those of UDP, with a foundation of their own
+// [ice-tcp-candidates]
+TEST(WebrtcOfferTest, TellsOfTcpOnTheSamePortsBehindUdp) {
+  LocalMedia local = browser_media();
+  local.ice_tcp = true;
+  OfferAnswer one = leg(local);
+  const auto lines = lines_of(one.offer({opus()}, Direction::sendrecv));
+  std::vector<std::string> candidates;
+  std::copy_if(lines.begin(), lines.end(), std::back_inserter(candidates),
+               [](const std::string& line) { return line.starts_with("a=candidate:"); });
+  EXPECT_THAT(
+      candidates,
+      ElementsAre("a=candidate:1 1 UDP 2130706431 203.0.113.7 19000 typ host",
+                  "a=candidate:2 1 UDP 2130706175 2001:db8::7 19000 typ host",
+                  "a=candidate:3 1 TCP 1520435199 203.0.113.7 19000 typ host tcptype passive",
+                  "a=candidate:4 1 TCP 1520434943 2001:db8::7 19000 typ host tcptype passive"));
+}
+
+// RFC 8445 §8.1.1: the option is echoed [ice-renomination]
+TEST(WebrtcAnswerTest, TakesRenominationWhereItIsOffered) {
+  const std::string offer = corpus("chromium_audio.sdp");
+  OfferAnswer plain = browser_leg();
+  offered(plain, offer);
+  EXPECT_FALSE(has_line(plain.answer({opus()}, Direction::sendrecv), "a=ice-options:renomination"));
+  OfferAnswer one = browser_leg();
+  offered(one, replaced(offer, "a=ice-options:trickle", "a=ice-options:trickle renomination"));
+  EXPECT_TRUE(has_line(one.answer({opus()}, Direction::sendrecv), "a=ice-options:renomination"));
+  EXPECT_TRUE(has_line(one.offer({opus()}, Direction::sendrecv), "a=ice-options:renomination"))
+      << "as long as the peer has it";
 }
 
 TEST(WebrtcOfferTest, OneWordOfMsidServesStreamAndTrack) {

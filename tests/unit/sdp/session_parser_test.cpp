@@ -140,6 +140,7 @@ TEST(SessionParserTest, ReadsTlsIdAndEverySetup) {
   EXPECT_EQ(parsed(phone("a=setup:other\r\n")).media[0].setup, Setup::none);
 }
 
+// RFC 8839 §5.4: credentials that are too short are none [ice-credentials]
 TEST(SessionParserTest, ShortIceCredentialsAreNone) {
   const Session session = parsed(phone("a=ice-ufrag:abc\r\na=ice-pwd:short\r\n"));
   EXPECT_EQ(session.media[0].ice_ufrag, "");
@@ -220,6 +221,7 @@ TEST(SessionParserTest, RefusesTooManyMediaLines) {
   EXPECT_FALSE(parse_session(text + "m=video 0 RTP/AVP 31\r\n"));
 }
 
+// RFC 8445 §6.1.2.5: at most forty candidates are read [ice-limits]
 TEST(SessionParserTest, MoreOfAListThanItsLimitIsPassedOver) {
   std::string extra;
   for (int i = 0; i < 100; ++i) {
