@@ -83,6 +83,7 @@ async function hangUp(call, peer) {
 
 describe('a call to a trunk that must encrypt', () => {
   for (const suite of ['AES_CM_128_HMAC_SHA1_80', 'AES_CM_128_HMAC_SHA1_32', 'AEAD_AES_128_GCM']) {
+    // RFC 4568 §10: the keys of all these calls are looked for in the log at the end [keys-not-logged]
     it(`is heard both ways with ${suite}`, async () => {
       strict.suites = [suite];
       const [call, peer] = await dialled(strict, '5551000');
