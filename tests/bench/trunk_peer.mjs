@@ -1,4 +1,4 @@
-// A trunk's peer for many calls: SIP over UDP without media, and one small object for a call. It answers every call at
+// A trunk's peer for many calls: SIP over UDP, by default without media, and one small object for a call. It answers every call at
 // once, or refuses it, and makes calls.
 import dgram from 'node:dgram';
 import { randomBytes } from 'node:crypto';
@@ -17,14 +17,16 @@ const SDP = [
 ].join('\r\n');
 
 export class TrunkPeer {
-  static async open(port, gatewayPort) {
+  // `describe` is given an INVITE, and returns the description in the answer.
+  static async open(port, gatewayPort, describe = () => SDP) {
     const socket = dgram.createSocket({ type: 'udp4', recvBufferSize: 1 << 20 });
     await new Promise((done) => socket.bind(port, '127.0.0.1', done));
-    return new TrunkPeer(socket, gatewayPort);
+    return new TrunkPeer(socket, gatewayPort, describe);
   }
 
-  constructor(socket, gatewayPort) {
+  constructor(socket, gatewayPort, describe) {
     this.socket = socket;
+    this.describe = describe;
     this.port = socket.address().port;
     this.gatewayPort = gatewayPort;
     this.tag = token(); // of all our dialogs: their Call-IDs tell them apart
@@ -43,7 +45,7 @@ export class TrunkPeer {
       case 'INVITE':
         if (message.uri.startsWith(`sip:${BUSY}`)) return this.reply(message, '486 Busy Here');
         this.reply(message, '180 Ringing', [this.contact]);
-        return this.reply(message, '200 OK', [this.contact, ['Content-Type', 'application/sdp']], SDP);
+        return this.reply(message, '200 OK', [this.contact, ['Content-Type', 'application/sdp']], this.describe(message));
       case 'ACK':
       case undefined:
         return undefined;
@@ -96,14 +98,15 @@ export class TrunkPeer {
     });
   }
 
-  // Calls a number at the gateway; resolves to the call once it is answered.
-  async call(number) {
+  // Calls a number at the gateway; resolves to the call, with the gateway's description, once it is answered.
+  async call(number, offer = SDP) {
     const target = `sip:${number}@127.0.0.1:${this.gatewayPort}`;
     const call = { id: `${token()}@bench`, target, to: `<${target}>`, sequence: 1 };
-    const answer = await this.ask('INVITE', call, [['Content-Type', 'application/sdp']], SDP);
+    const answer = await this.ask('INVITE', call, [['Content-Type', 'application/sdp']], offer);
     if (answer.status !== 200) throw new Error(`${answer.start} to a call to ${number}`);
     call.to = header(answer, 'to');
     call.target = uriOf(header(answer, 'contact'));
+    call.description = answer.body;
     this.request('ACK', call);
     return call;
   }

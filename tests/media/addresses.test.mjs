@@ -16,7 +16,7 @@ let carrier;
 const browsers = {};
 
 before(async () => {
-  gateway = await Gateway.start({ codecs: '[PCMU]', addresses: Object.values(ADDRESSES), media: '  consent_timeout: 5s' });
+  gateway = await Gateway.start({ codecs: '[PCMU]', addresses: Object.values(ADDRESSES), media: 'consent_timeout: 5s' });
   carrier = await Carrier.open(gateway);
   carrier.onCall = (call) => call.answer(TRUNK);
   browsers.udp = await SyntheticBrowser.open(gateway, 'alice');

@@ -20,9 +20,10 @@ export class Gateway {
   // `rtpFirst` where so many are wanted that there is no choice. `grpc` is more YAML for listen.grpc: ", tokens: [...]";
   // `media` a line of the section of that name, `sip` lines of listen.sip, and `websocket` more elements of listen.websocket, text or functions. With `tls` it listens
   // for SIP over TLS too, and trusts its own certificate. It listens for calls, and has media, at each of `addresses`; the
-  // API, the metrics and the carrier are at the first.
-  static async start({ tls = false, trunks, routes, users, extra = '', codecs = '[PCMU, PCMA]', trunkExtra = '', grpc = '', sip = '', media = '', websocket = '', rtpPorts = 200, rtpFirst, workers = 1, addresses = ['127.0.0.1'], log = '{ level: debug, format: json }' } = {}) {
+  // API, the metrics and the carrier are at the first. `under` is a program, with its arguments, that runs it.
+  static async start({ tls = false, trunks, routes, users, extra = '', codecs = '[PCMU, PCMA]', trunkExtra = '', grpc = '', sip = '', media = '', websocket = '', rtpPorts = 200, rtpFirst, workers = 1, addresses = ['127.0.0.1'], log = '{ level: debug, format: json }', under = [] } = {}) {
     const gateway = new Gateway();
+    gateway.under = under;
     gateway.addresses = addresses;
     const hosts = addresses.map(uriHost);
     [gateway.host] = hosts;
@@ -83,7 +84,8 @@ ${extra}
     const file = join(this.folder, 'gateway.yaml');
     writeFileSync(file, this.configuration);
     this.output = '';
-    this.process = spawn(join(build, 'trunkline'), ['--config', file], {
+    const [program, ...args] = [...this.under, join(build, 'trunkline'), '--config', file];
+    this.process = spawn(program, args, {
       stdio: ['ignore', 'pipe', 'pipe'],
       env: this.tls ? { ...process.env, SSL_CERT_FILE: this.tls.certificate } : process.env,
     });

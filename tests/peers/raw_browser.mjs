@@ -1,6 +1,6 @@
 // A page's user agent whose messages a test writes itself: signs its requests by digest, registers, and answers calls.
 import { createHash } from 'node:crypto';
-import { request, token } from './raw_sip.mjs';
+import { acknowledge, request, token } from './raw_sip.mjs';
 import { RawWebSocket } from './raw_websocket.mjs';
 import { format, header } from './sip_message.mjs';
 import { until } from './until.mjs';
@@ -37,7 +37,9 @@ export class RawBrowser {
     const all = { From: `${this.address};tag=${token()}`, Contact: `<sip:${this.user}@${this.socket.address};transport=ws>`, ...headers };
     const plain = request(this.socket, method, { uri, headers: all, body });
     this.send(plain);
-    const challenge = header(await this.socket.final(plain.callId), 'www-authenticate');
+    const refusal = await this.socket.final(plain.callId);
+    if (method === 'INVITE') acknowledge(this.socket, plain, refusal);
+    const challenge = header(refusal, 'www-authenticate');
     const field = (name) => new RegExp(`\\b${name}="?([^",]+)"?`).exec(challenge)?.[1];
     const response = md5(`${md5(`${this.user}:${field('realm')}:${this.password}`)}:${field('nonce')}:00000001:c:auth:${md5(`${method}:${uri}`)}`);
     const authorization = `Digest username="${this.user}", realm="${field('realm')}", nonce="${field('nonce')}", uri="${uri}", ` +

@@ -2,7 +2,6 @@
 
 #include "ice/stun.hpp"
 #include "media/audio_codec.hpp"
-#include "media/srtp.hpp"
 #include "rtp/g711.hpp"
 #include "rtp/packet.hpp"
 #include "rtp/quality.hpp"
@@ -140,17 +139,17 @@ class PeerDtls {
     return selected ? selected->name : "";
   }
   /// Our and the peer's SRTP key, RFC 5764 §4.2.
-  bool keys(media::SrtpProfile& profile_out, media::SrtpMasterKey& ours,
-            media::SrtpMasterKey& theirs) const {
+  std::optional<BrowserSrtpKeys> keys() const {
     const auto* selected = SSL_get_selected_srtp_profile(ssl_.get());
-    if (!selected) return false;
+    if (!selected) return std::nullopt;
     std::size_t key = 16, salt = 14;
-    profile_out = media::SrtpProfile::aes_cm_128_hmac_sha1_80;
+    BrowserSrtpKeys keys;
+    keys.profile = media::SrtpProfile::aes_cm_128_hmac_sha1_80;
     if (selected->id == SRTP_AES128_CM_SHA1_32) {
-      profile_out = media::SrtpProfile::aes_cm_128_hmac_sha1_32;
+      keys.profile = media::SrtpProfile::aes_cm_128_hmac_sha1_32;
     } else if (selected->id == SRTP_AEAD_AES_128_GCM || selected->id == SRTP_AEAD_AES_256_GCM) {
       const bool wide = selected->id == SRTP_AEAD_AES_256_GCM;
-      profile_out =
+      keys.profile =
           wide ? media::SrtpProfile::aead_aes_256_gcm : media::SrtpProfile::aead_aes_128_gcm;
       key = wide ? 32 : 16;
       salt = 12;
@@ -159,11 +158,11 @@ class PeerDtls {
     SSL_export_keying_material(ssl_.get(), all.data(), all.size(), "EXTRACTOR-dtls_srtp", 19,
                                nullptr, 0, 0);
     const std::size_t mine = client_ ? 0 : 1, other = 1 - mine;
-    std::copy_n(&all[mine * key], key, ours.key.begin());
-    std::copy_n(&all[other * key], key, theirs.key.begin());
-    std::copy_n(&all[2 * key + mine * salt], salt, ours.salt.begin());
-    std::copy_n(&all[2 * key + other * salt], salt, theirs.salt.begin());
-    return true;
+    std::copy_n(&all[mine * key], key, keys.ours.key.begin());
+    std::copy_n(&all[other * key], key, keys.theirs.key.begin());
+    std::copy_n(&all[2 * key + mine * salt], salt, keys.ours.salt.begin());
+    std::copy_n(&all[2 * key + other * salt], salt, keys.theirs.salt.begin());
+    return keys;
   }
 
  private:
@@ -302,6 +301,7 @@ struct BrowserMedia::Impl {
   double tone_frequency = 0;
   std::uint64_t tone_sample = 0;
   std::uint32_t packets_sent = 0, octets_sent = 0;
+  std::optional<BrowserSrtpKeys> keys;
   std::unique_ptr<media::SrtpSender> sender;
   std::unique_ptr<media::SrtpReceiver> receiver;
   std::optional<SocketAddress> mapped;
@@ -346,15 +346,15 @@ void BrowserMedia::Impl::after_dtls(TimePoint now) {
     mismatch = true;
     return;
   }
-  media::SrtpProfile profile{};
-  media::SrtpMasterKey ours, theirs;
-  if (!dtls.keys(profile, ours, theirs)) {
+  keys = dtls.keys();
+  if (!keys) {
     mismatch = true;
     return;
   }
-  sender = media::engines::libsrtp_sender(profile, ours, ssrc);
-  receiver = media::engines::libsrtp_receiver(profile, theirs);
   verified = true;
+  if (!settings.carries_rtp) return;
+  sender = media::engines::libsrtp_sender(keys->profile, keys->ours, ssrc);
+  receiver = media::engines::libsrtp_receiver(keys->profile, keys->theirs);
   next_report = now + kReportInterval;
   if (tone_frequency > 0) next_tone = now;
 }
@@ -566,6 +566,9 @@ bool BrowserMedia::closed() const {
 }
 std::string BrowserMedia::srtp_profile() const {
   return impl_->dtls.profile();
+}
+std::optional<BrowserSrtpKeys> BrowserMedia::srtp_keys() const {
+  return impl_->keys;
 }
 std::optional<SocketAddress> BrowserMedia::mapped_address() const {
   return impl_->mapped;

@@ -4,6 +4,7 @@
 #include "base/random.hpp"
 #include "base/time.hpp"
 #include "media/api.hpp"
+#include "media/srtp.hpp"
 
 #include <array>
 #include <cstdint>
@@ -56,6 +57,14 @@ struct BrowserMediaSettings {
   std::uint32_t ssrc = 0;        ///< 0: random
   double listen_frequency = 440;  ///< of `tone()`
   Duration check_interval = milliseconds{500};
+  /// False: whoever owns it takes `srtp_keys()` and does RTP and RTCP itself.
+  bool carries_rtp = true;
+};
+
+/// What a DTLS association gives to SRTP (RFC 5764 §4.2).
+struct BrowserSrtpKeys {
+  media::SrtpProfile profile{};
+  media::SrtpMasterKey ours, theirs;
 };
 
 class BrowserMedia {
@@ -93,6 +102,7 @@ class BrowserMedia {
   bool dtls_failed() const;          ///< alert, mismatch
   bool closed() const;               ///< the gateway sent close_notify
   std::string srtp_profile() const;  ///< OpenSSL's name, e.g. "SRTP_AEAD_AES_128_GCM"; empty before
+  std::optional<BrowserSrtpKeys> srtp_keys() const;     ///< nothing before `dtls_connected()`
   std::optional<SocketAddress> mapped_address() const;  ///< XOR-MAPPED-ADDRESS of the last answer
 
   // sending; nothing goes out before `dtls_connected()`
