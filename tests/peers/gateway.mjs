@@ -20,10 +20,11 @@ export class Gateway {
   // `rtpFirst` where so many are wanted that there is no choice. `grpc` is more YAML for listen.grpc: ", tokens: [...]";
   // `media` a line of the section of that name, `sip` lines of listen.sip, and `websocket` more elements of listen.websocket, text or functions. With `tls` it listens
   // for SIP over TLS too, and trusts its own certificate. It listens for calls, and has media, at each of `addresses`; the
-  // API, the metrics and the carrier are at the first. `under` is a program, with its arguments, that runs it.
-  static async start({ tls = false, trunks, routes, users, extra = '', codecs = '[PCMU, PCMA]', trunkExtra = '', grpc = '', sip = '', media = '', websocket = '', rtpPorts = 200, rtpFirst, workers = 1, addresses = ['127.0.0.1'], log = '{ level: debug, format: json }', under = [] } = {}) {
+  // API, the metrics and the carrier are at the first. `under` is a program, with its arguments, that runs it;
+  // it may need more than the usual milliseconds of `patience` until it is ready.
+  static async start({ tls = false, trunks, routes, users, extra = '', codecs = '[PCMU, PCMA]', trunkExtra = '', grpc = '', sip = '', media = '', websocket = '', rtpPorts = 200, rtpFirst, workers = 1, addresses = ['127.0.0.1'], log = '{ level: debug, format: json }', under = [], patience } = {}) {
     const gateway = new Gateway();
-    gateway.under = under;
+    Object.assign(gateway, { under, patience });
     gateway.addresses = addresses;
     const hosts = addresses.map(uriHost);
     [gateway.host] = hosts;
@@ -99,7 +100,7 @@ ${extra}
     await until(async () => {
       if (over) throw new Error(`the gateway ended: ${JSON.stringify(over)}\n${this.output}`);
       return (await this.get('/readyz').catch(() => ({ ok: false }))).ok;
-    }, 'the gateway to be ready');
+    }, 'the gateway to be ready', this.patience);
   }
 
   get grpcAddress() {

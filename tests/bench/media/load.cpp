@@ -349,7 +349,8 @@ Talked Load::talk(std::size_t calls, seconds length, double connect_rate) {
     }
     encrypted_.flush();
     plain_.flush();
-    if (pace.next() <= now) begin_connecting(pace.take(), now);
+    while (pace.next() <= now)
+      begin_connecting(pace.take(), now);
     wait(std::min({due < end ? due : end + kTail, pace.next(), end + kTail}));
   }
   for (const Slot& slot : slots)

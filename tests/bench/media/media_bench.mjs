@@ -6,6 +6,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { cpus, loadavg } from 'node:os';
 import { dirname, join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { build } from '../../peers/gateway.mjs';
 import { table } from '../bench_stage.mjs';
@@ -98,6 +99,7 @@ async function storm(servers, kase) {
   }
 }
 
+// Without what it does for calls that are silent, and for itself.
 async function count(name, kase) {
   const server = await Server.start(name, kase, { callgrind: true });
   try {
@@ -106,8 +108,11 @@ async function count(name, kase) {
     if (failed > 0) throw new Error(`${name} under callgrind: ${failed} calls did not connect`);
     await server.talk(COUNTED.calls, 1);
     server.instructions();
+    await sleep(1000 * COUNTED.seconds);
+    const idle = server.instructions();
     const outcome = await server.talk(COUNTED.calls, COUNTED.seconds);
-    const record = { server: name, kase, engine: server.engine, instructions: server.instructions() / outcome.received, ...outcome };
+    const instructions = (server.instructions() - idle) / outcome.received;
+    const record = { server: name, kase, engine: server.engine, instructions, idle, ...outcome };
     raw.instructions.push(record);
     note(`${name} ${kase}: ${digits(record.instructions, 0)} instructions a packet, ${record.engine}`);
   } finally {

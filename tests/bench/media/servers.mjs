@@ -17,6 +17,8 @@ import { NgClient } from './ng.mjs';
 
 const TICK = 10; // ms of /proc, on Linux
 const RTP_PORTS = 3000;
+const RTP_PORTS_COUNTED = 200; // under valgrind, where opening them takes its time
+const SLOW_START = 300000; // ms
 const RTPENGINE_THREADS = 2;
 const TOGETHER = 25; // calls that are set up at the same time
 const FIRST_NUMBER = 20000;
@@ -38,9 +40,16 @@ function start(words) {
   child.said = '';
   child.stderr.on('data', (text) => (child.said += text));
   child.once('error', (error) => (child.said += error.message));
-  process.once('exit', () => child.kill('SIGKILL'));
+  children.add(child);
+  child.once('exit', () => children.delete(child));
   return child;
 }
+
+const children = new Set();
+process.once('exit', () => {
+  for (const child of children) child.kill('SIGKILL');
+});
+process.setMaxListeners(100); // each gateway has one
 
 async function ended(child) {
   if (child.exitCode === null && child.signalCode === null) await new Promise((done) => child.once('exit', done));
@@ -158,7 +167,8 @@ class GatewayServer extends Server {
   async open(callgrind) {
     const [callerPort, calleePort] = [await freePort(), await freePort()];
     this.gateway = await Gateway.start({
-      rtpPorts: RTP_PORTS,
+      rtpPorts: callgrind ? RTP_PORTS_COUNTED : RTP_PORTS,
+      patience: SLOW_START,
       trunks: [trunk('caller', callerPort, 'sdes'), trunk('callee', calleePort, 'none')].join('\n'),
       routes: '  - { from: any, match: "^2[0-9]{4}$", target: "trunk:callee" }',
       extra: 'limits: { max_calls: 10000 }',
