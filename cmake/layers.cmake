@@ -12,11 +12,19 @@ endif()
 set(STANDARD_HEADERS <algorithm> <array> <chrono> <cstdint> <deque> <functional> <map> <memory> <optional> <string>
     <string_view> <unordered_map> <utility> <variant> <vector>)
 
-# layer(NAME FOLDER folder [DEPS layer...] [LIBS target...] [PRECOMPILED <header>...])
+# Files of a layer that are compiled together: their headers are then read once for all of them.
+set(TRUNKLINE_TOGETHER 8 CACHE STRING "Files of a layer compiled together; 1: each by itself")
+function(compile_together target)
+  if(TRUNKLINE_TOGETHER GREATER 1)
+    set_target_properties(${target} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE ${TRUNKLINE_TOGETHER})
+  endif()
+endfunction()
+
+# layer(NAME FOLDER folder [DEPS layer...] [LIBS target...] [PRECOMPILED <header>...] [TOGETHER])
 # One static library a folder. Its headers can be included only by targets that name it in DEPS: they are handed on by a
 # separate interface target that is never passed further, so a sideways or upward include does not compile.
 function(layer name)
-  cmake_parse_arguments(L "" "FOLDER" "DEPS;LIBS;SOURCES;PRECOMPILED" ${ARGN})
+  cmake_parse_arguments(L "TOGETHER" "FOLDER" "DEPS;LIBS;SOURCES;PRECOMPILED" ${ARGN})
   set(folder ${L_FOLDER})
   file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/${folder}/*.cpp)
   list(APPEND sources ${L_SOURCES})
@@ -36,6 +44,9 @@ function(layer name)
   endforeach()
   if(L_LIBS)
     target_link_libraries(${name} PUBLIC ${L_LIBS})
+  endif()
+  if(L_TOGETHER)
+    compile_together(${name})
   endif()
   if(L_PRECOMPILED)
     target_precompile_headers(${name} PRIVATE ${L_PRECOMPILED})

@@ -18,7 +18,6 @@ namespace {
 
 constexpr Duration kRepeatProvisional =
     seconds{60};  // RFC 3261 §13.3.1.1: keeps a proxy's Timer C from firing
-constexpr int kMaxChallenges = 3;
 constexpr std::uint32_t kLongestSession =
     86400;  // seconds: a Min-SE beyond it is taken for a mistake
 
@@ -501,7 +500,7 @@ bool Call::retry(Turn& turn, Leg& leg, sip::TransactionId transaction,
   Leg::Outgoing again = sent;
   again.finished = false;
   if (status == 401 || status == 407) {
-    if (!leg.digest || sent.challenges >= kMaxChallenges) return false;
+    if (!leg.digest || sent.challenges >= sip::kMaxChallenges) return false;
     // RFC 3261 §22.2: the next CSeq is part of nothing that is hashed, so the credentials may be
     // made before it.
     if (!leg.digest->authorize(response, again.request)) return false;

@@ -8,7 +8,7 @@ namespace {
 
 constexpr int kMaxCollisions = 3;
 /// For an offer that can't be made yet: as long as a missing ACK may take (64*T1).
-constexpr Duration kPatience = seconds{32};
+constexpr Duration kHoldPatience = seconds{32};
 
 }  // namespace
 
@@ -33,7 +33,7 @@ void Call::hold(Turn& turn, RequestId id, const LegName& on, bool wanted) {
   holding_->request = id;
   holding_->leg = leg->id;
   holding_->hold = wanted;
-  holding_->give_up_at = turn.at.now + kPatience;
+  holding_->give_up_at = turn.at.now + kHoldPatience;
   offer_hold(turn);
 }
 

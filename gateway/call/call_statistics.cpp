@@ -7,9 +7,9 @@
 namespace trunkline::call {
 namespace {
 
-constexpr Duration kPatience = seconds{1};  ///< for the workers' reports
+constexpr Duration kReportPatience = seconds{1};  ///< for the workers' reports
 /// Requests that wait for one report at once.
-constexpr std::size_t kMaxWaiting = 64;
+constexpr std::size_t kMaxReportsWaiting = 64;
 
 std::string codec_of(const Leg& leg) {
   const sdp::Codec* audio = sdp::audio_codec(leg.media->sdp().agreed_codecs());
@@ -77,7 +77,7 @@ void Call::stays_silent(Turn& turn, Leg& leg) {
 
 void Call::execute(Turn& turn, RequestId id, const GetStatistics&) {
   if (statistics_) {
-    if (statistics_->requests.size() == kMaxWaiting)
+    if (statistics_->requests.size() == kMaxReportsWaiting)
       return turn.reply(id, in_progress("too many wait for the statistics of this call"));
     return statistics_->requests.push_back(id);
   }
@@ -85,7 +85,7 @@ void Call::execute(Turn& turn, RequestId id, const GetStatistics&) {
   statistics_->query = ++statistics_queries_;
   statistics_->requests = {id};
   statistics_->gathered.call = name();
-  statistics_->give_up_at = turn.at.now + kPatience;
+  statistics_->give_up_at = turn.at.now + kReportPatience;
   for (const auto& leg : legs_) {
     if (!leg->alive() || !leg->media || !leg->media->is_open()) continue;
     statistics_->awaited.push_back(leg->id);

@@ -19,7 +19,7 @@ using sip::HeaderName;
 
 namespace {
 
-constexpr std::size_t kMaxNumber = 256, kMaxIndex = 64;  ///< octets
+constexpr std::size_t kMaxDiverted = 256, kMaxIndex = 64;  ///< octets
 
 /// RFC 4458 §2 and RFC 7544 §5.2: the same in the two header fields.
 struct Cause {
@@ -130,7 +130,7 @@ void Diversions::read_diversions(const Trunk& from, const sip::Message& invite) 
   for (const auto value : invite.headers(HeaderName::diversion)) {
     if (diversions_.size() >= kMaxDiversions) break;
     const auto address = read_address(value);
-    if (!address || value.size() > 2 * kMaxNumber) continue;
+    if (!address || value.size() > 2 * kMaxDiverted) continue;
     Diversion one;
     one.number = from.calling_from.apply(number_of(address->uri));
     one.name = address->display_name;
@@ -148,7 +148,7 @@ void Diversions::read_history(const Trunk& from, const sip::Message& invite) {
   for (const auto value : invite.headers(HeaderName::history_info)) {
     if (history_.size() >= kMaxHistory) break;
     const auto address = read_address(value);
-    if (!address || value.size() > 4 * kMaxNumber || !is_index(address->parameter("index")))
+    if (!address || value.size() > 4 * kMaxDiverted || !is_index(address->parameter("index")))
       continue;
     Place place;
     place.number = from.calling_from.apply(number_of(address->uri));

@@ -9,7 +9,7 @@ namespace trunkline::call {
 
 namespace {
 
-constexpr std::size_t kSecretLength = 43;  // 256 bits
+constexpr std::size_t kNodeSecretLength = 43;  // 256 bits
 
 /// For the operator, of a trunk that was asked for something.
 std::string_view why_failed(sip::RequestFailed::Cause cause) {
@@ -39,9 +39,9 @@ Result<std::unique_ptr<Engine>> Engine::make(Settings settings, MediaResources m
     if (route.target == "service:policy" && !settings.policy.enabled)
       return fail("routes: service:policy needs policy.endpoint");
   }
-  if (settings.digest_secret.empty()) settings.digest_secret = random.token(kSecretLength);
+  if (settings.digest_secret.empty()) settings.digest_secret = random.token(kNodeSecretLength);
   if (settings.credentials.secret.empty())
-    settings.credentials.secret = random.token(kSecretLength);
+    settings.credentials.secret = random.token(kNodeSecretLength);
   std::unique_ptr<Engine> engine(new Engine);
   engine->impl_ =
       std::make_unique<Impl>(std::move(settings), std::move(media), random, std::move(*router));

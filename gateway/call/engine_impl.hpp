@@ -35,6 +35,8 @@ struct Dialled {
 };
 /// Nothing: a URI that is none.
 std::optional<Dialled> read_dialled(std::string_view text);
+/// Without control characters and blanks.
+bool is_dialable(std::string_view text);
 
 /// The engine's insides, split over engine.cpp (dispatch, deadlines), engine_requests.cpp (who may
 /// ask for what), engine_control.cpp and engine_originate.cpp (what the API asks for).

@@ -24,11 +24,16 @@ auto unknown(std::string reason, std::string_view field, std::string message) {
       refusal(Refusal::Kind::not_found, std::move(reason), std::move(message), std::string(field)));
 }
 
-bool printable(std::string_view text) {
+bool has_no_controls(std::string_view text) {
   return std::none_of(text.begin(), text.end(), [](char c) { return sip::is_control(c); });
 }
 
 }  // namespace
+
+bool is_dialable(std::string_view text) {
+  return std::none_of(text.begin(), text.end(),
+                      [](char c) { return sip::is_control(c) || c == ' '; });
+}
 
 std::optional<Dialled> read_dialled(std::string_view text) {
   const auto colon = text.find(':');
@@ -65,8 +70,8 @@ Result<Party, Refusal> Engine::Impl::party_of(std::string_view text, std::string
                                               const Caller& caller, std::string_view field,
                                               TimePoint now) const {
   static constexpr std::string_view kUser = "user:", kService = "service:";
-  if (text.empty() || text.size() > kMaxParty || !printable(text))
-    return invalid(field, "must be 1 to 256 printable characters");
+  if (text.empty() || text.size() > kMaxParty || !has_no_controls(text))
+    return invalid(field, "must be 1 to 256 has_no_controls characters");
   if (text.starts_with(kUser)) {
     const std::string name(text.substr(kUser.size()));
     if (name.empty()) return invalid(field, "has no user name");
@@ -79,7 +84,7 @@ Result<Party, Refusal> Engine::Impl::party_of(std::string_view text, std::string
     return Party{{Destination::Kind::service, name}, name};
   }
   const auto dialled = read_dialled(text);
-  if (!dialled || dialled->name.empty() || !printable(dialled->name))
+  if (!dialled || dialled->name.empty() || !has_no_controls(dialled->name))
     return invalid(field, "is no user:NAME, service:NAME, number or SIP URI");
   if (!trunk.empty()) return Party{{Destination::Kind::trunk, std::string(trunk)}, dialled->name};
   const Destination to = route(caller, *dialled, now).destination;

@@ -11,10 +11,10 @@ using sip::HeaderName;
 
 namespace {
 
-constexpr std::size_t kMaxTargets = 10;    ///< of one answer
-constexpr std::size_t kMaxWaiting = 1024;  ///< requests whose sender is being asked about
+constexpr std::size_t kMaxPolicyTargets = 10;   ///< of one answer
+constexpr std::size_t kMaxUnidentified = 1024;  ///< requests whose sender is being asked about
 /// The service's own time-out counts; this one is for an answer that never comes at all.
-constexpr Duration kMargin = seconds{2};
+constexpr Duration kPolicyMargin = seconds{2};
 constexpr std::size_t kHa1Size = 32;
 
 bool is_ha1(std::string_view text) {
@@ -69,14 +69,14 @@ void Engine::Impl::route(Turn& turn, Call& call, const RouteTargets& answer) {
     if (!target) break;
     targets.push_back(*target);
   }
-  const bool usable =
-      !targets.empty() && targets.size() == answer.targets.size() && targets.size() <= kMaxTargets;
+  const bool usable = !targets.empty() && targets.size() == answer.targets.size() &&
+                      targets.size() <= kMaxPolicyTargets;
   if (usable) return call.route(turn, std::move(targets), answer.caller_id, answer.headers);
   log::warn("policy answer refused",
             {{"call_id", call.name()},
-             {"why", answer.targets.size() > kMaxTargets ? "too many targets"
-                     : answer.targets.empty()            ? "no target"
-                                                         : "no such target"}});
+             {"why", answer.targets.size() > kMaxPolicyTargets ? "too many targets"
+                     : answer.targets.empty()                  ? "no target"
+                                                               : "no such target"}});
   call.decided(turn, PolicyFailed{"invalid"});
 }
 
@@ -100,14 +100,14 @@ void Engine::Impl::execute(Turn& turn, RequestId id, const AnswerCall& request) 
 // ---------------------------------------------------------------- who sent a request
 
 void Engine::Impl::ask_who(Turn& turn, const sip::RequestReceived& event, const std::string& user) {
-  if (unidentified.size() >= kMaxWaiting) {
+  if (unidentified.size() >= kMaxUnidentified) {
     return refuse(turn, event, 503, "overload", "too many questions to the policy service",
                   {{HeaderName::retry_after, std::to_string(kRetryAfter)}});
   }
   const QuestionId id = node.question_ids.next();
   AuthenticationQuestion question{user, node.settings.domain, event.source.remote.text()};
-  unidentified.emplace(id,
-                       Waiting{event, user, turn.at.now + node.settings.policy.timeout + kMargin});
+  unidentified.emplace(
+      id, Waiting{event, user, turn.at.now + node.settings.policy.timeout + kPolicyMargin});
   turn.out.questions.push_back({id, std::move(question)});
 }
 

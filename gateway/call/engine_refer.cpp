@@ -13,13 +13,8 @@ using sip::HeaderName;
 
 namespace {
 
-constexpr std::size_t kMaxNumber = 256;  ///< octets, as the routes take
-constexpr std::size_t kMaxAsked = 256;   ///< octets of a Refer-To that are told
-
-bool printable(std::string_view text) {
-  return std::none_of(text.begin(), text.end(),
-                      [](char c) { return sip::is_control(c) || c == ' '; });
-}
+constexpr std::size_t kMaxReferNumber = 256;  ///< octets, as the routes take
+constexpr std::size_t kMaxAsked = 256;        ///< octets of a Refer-To that are told
 
 Caller caller_of(const Leg& leg) {
   return {leg.kind == Leg::Kind::trunk ? Caller::Kind::trunk : Caller::Kind::user, leg.peer};
@@ -101,7 +96,7 @@ Referral Engine::Impl::referral(const sip::Message& request, const Leg& leg, Tim
     return wanted;
   }
   const std::string number = uri.unescaped_user();
-  const bool sayable = !number.empty() && number.size() <= kMaxNumber && printable(number);
+  const bool sayable = !number.empty() && number.size() <= kMaxReferNumber && is_dialable(number);
   const Destination to =
       sayable ? route(caller_of(leg), {number, {}}, now).destination : Destination{};
   const bool policy = to.kind == Destination::Kind::service && to.name == "policy";

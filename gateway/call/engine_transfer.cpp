@@ -9,11 +9,6 @@ namespace {
 
 constexpr std::size_t kMaxTarget = 256;  ///< octets
 
-bool printable(std::string_view text) {
-  return std::none_of(text.begin(), text.end(),
-                      [](char c) { return sip::is_control(c) || c == ' '; });
-}
-
 bool is_uri(std::string_view text) {
   const std::string scheme = sip::lower_case(text.substr(0, text.find(':')));
   return text.find(':') != std::string_view::npos &&
@@ -28,8 +23,8 @@ Result<TransferTarget, Refusal> Engine::Impl::transfer_target(std::string_view t
     return fail(invalid_field("target", std::move(message)));
   };
   static constexpr std::string_view kUser = "user:", kTrunk = "trunk:", kService = "service:";
-  if (text.empty() || text.size() > kMaxTarget || !printable(text))
-    return invalid("must be 1 to 256 printable characters");
+  if (text.empty() || text.size() > kMaxTarget || !is_dialable(text))
+    return invalid("must be 1 to 256 is_dialable characters");
   const Caller api{Caller::Kind::api, {}};
   TransferTarget target;
   if (text.starts_with(kUser) || text.starts_with(kService)) {
@@ -57,7 +52,7 @@ Result<TransferTarget, Refusal> Engine::Impl::transfer_target(std::string_view t
     host = uri->host;
     target.uri = std::move(*uri);
   }
-  if (target.number.empty() || !printable(target.number)) return invalid("names nobody");
+  if (target.number.empty() || !is_dialable(target.number)) return invalid("names nobody");
   target.destination = route(api, {target.number, host}, now).destination;
   const bool service = target.destination.kind == Destination::Kind::service;
   if (service && target.destination.name == "policy")

@@ -11,9 +11,7 @@ namespace trunkline::call {
 
 using sip::HeaderName;
 
-namespace {
-constexpr int kMaxChallenges = 3;
-}
+namespace {}
 
 void Exchanges::begin(Turn& turn, const sip::RequestReceived& event,
                       const std::vector<Place>& places, const Caller& from) {
@@ -51,7 +49,7 @@ void Exchanges::send(Turn& turn, Branch branch) {
 
 bool Exchanges::challenged(Turn& turn, Branch& branch, const sip::Message& response) {
   const bool asks = response.status() == 401 || response.status() == 407;
-  if (!asks || !branch.digest || ++branch.challenges > kMaxChallenges) return false;
+  if (!asks || !branch.digest || ++branch.challenges > sip::kMaxChallenges) return false;
   if (!branch.digest->authorize(response, branch.request)) return false;
   sip::CSeq next = sip::cseq_of(branch.request);
   ++next.number;

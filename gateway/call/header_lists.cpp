@@ -44,16 +44,11 @@ constexpr std::array kTelling{
     HeaderName::subject, HeaderName::call_info, HeaderName::organization, HeaderName::user_agent,
     HeaderName::server,  HeaderName::reply_to,  HeaderName::in_reply_to};
 
-bool begins_ignoring_case(std::string_view text, std::string_view start) {
-  return text.size() >= start.size() &&
-         sip::equals_ignoring_case(text.substr(0, start.size()), start);
-}
-
 bool lists(const std::vector<std::string>& names, HeaderName known, std::string_view spelled) {
   return std::ranges::any_of(names, [&](std::string_view name) {
     if (name.ends_with('*')) {
       name.remove_suffix(1);
-      return spelled.size() > name.size() && begins_ignoring_case(spelled, name);
+      return spelled.size() > name.size() && sip::begins_ignoring_case(spelled, name);
     }
     const HeaderName listed = sip::parse_header_name(name);
     return listed == HeaderName::other ? sip::equals_ignoring_case(spelled, name) : listed == known;
@@ -76,7 +71,7 @@ std::string why_not_listed(std::string_view name) {
   constexpr std::string_view kExtension = "X-";
   if (name.ends_with('*')) {
     const std::string_view start = name.substr(0, name.size() - 1);
-    return begins_ignoring_case(start, kExtension) && sip::is_token(start)
+    return sip::begins_ignoring_case(start, kExtension) && sip::is_token(start)
                ? std::string{}
                : "\"" + std::string(name) + "\" could mean fields of the gateway's own";
   }

@@ -22,11 +22,6 @@ const UserSettings* find_user(const std::vector<UserSettings>& users, std::strin
   return found == users.end() ? nullptr : &*found;
 }
 
-bool contains_ignoring_case(std::string_view text, std::string_view part) {
-  const auto same = [](char a, char b) { return sip::to_lower(a) == sip::to_lower(b); };
-  return std::search(text.begin(), text.end(), part.begin(), part.end(), same) != text.end();
-}
-
 /// RFC 3325 §9.1: one SIP URI, one tel URI, or one of each; what is more or something else is no
 /// identity (RFC 5876 §4.5).
 struct Asserted {
@@ -54,7 +49,7 @@ bool Identity::is_named_in(std::string_view text) const {
   return std::ranges::any_of(
       std::initializer_list<std::string_view>{number, name, at_trunks, telephone},
       [text](std::string_view part) {
-        return part.size() >= kLeastTelling && contains_ignoring_case(text, part);
+        return part.size() >= kLeastTelling && sip::contains_ignoring_case(text, part);
       });
 }
 

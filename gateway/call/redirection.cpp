@@ -9,8 +9,8 @@
 namespace trunkline::call {
 namespace {
 
-constexpr std::size_t kMaxWaiting = 16;
-constexpr std::size_t kMaxUri = 512;  ///< octets
+constexpr std::size_t kMaxContacts = 16;
+constexpr std::size_t kMaxContact = 512;  ///< octets
 
 }  // namespace
 
@@ -19,8 +19,8 @@ void Redirection::add(const sip::Message& response, const sip::Uri& asked) {
   std::vector<std::pair<int, sip::Uri>> named;
   for (const auto value : response.headers(sip::HeaderName::contact)) {
     auto contact = sip::NameAddress::parse(value);
-    if (!contact || contact->wildcard || value.size() > kMaxUri) continue;
-    if (named.size() >= kMaxWaiting) break;
+    if (!contact || contact->wildcard || value.size() > kMaxContact) continue;
+    if (named.size() >= kMaxContacts) break;
     // What a peer writes behind the '?' would become header fields of ours.
     contact->uri.headers.clear();
     contact->uri.password.reset();
@@ -35,7 +35,7 @@ void Redirection::add(const sip::Message& response, const sip::Uri& asked) {
   }
   std::ranges::move(waiting_, std::back_inserter(first));
   waiting_ = std::move(first);
-  if (waiting_.size() > kMaxWaiting) waiting_.resize(kMaxWaiting);
+  if (waiting_.size() > kMaxContacts) waiting_.resize(kMaxContacts);
 }
 
 std::optional<sip::Uri> Redirection::next(std::uint32_t limit) {

@@ -6,7 +6,7 @@ namespace trunkline::call {
 namespace {
 
 /// What a client is asked to wait for another operation, in seconds: most end within one.
-constexpr std::uint32_t kRetryAfter = 1;
+constexpr std::uint32_t kNextTry = 1;
 
 }  // namespace
 
@@ -38,7 +38,7 @@ Refusal wrong_state(std::string message) {
 
 Refusal in_progress(std::string message) {
   Refusal made = refusal(Refusal::Kind::in_progress, "OPERATION_IN_PROGRESS", std::move(message));
-  made.retry_after = kRetryAfter;
+  made.retry_after = kNextTry;
   return made;
 }
 

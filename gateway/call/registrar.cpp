@@ -32,7 +32,7 @@ constexpr std::size_t kMaxUserAgentSize = 256;
 constexpr std::size_t kMaxCallIdSize = 512;
 constexpr std::size_t kMaxPath = 8;  ///< proxies between a client and us
 constexpr std::size_t kMaxPathSize = 2048;
-constexpr std::uint32_t kRetryAfterSeconds = 30;
+constexpr std::uint32_t kFullRetryAfter = 30;
 /// RFC 3261 §10.2.1.1: what a malformed interval counts as, and §10.3 step 7: what is never too
 /// brief.
 constexpr std::uint32_t kHour = 3600;
@@ -277,7 +277,7 @@ std::optional<Registrar::Refusal> Registrar::update(const sip::Message& request,
   if (change.bindings.size() > settings_.max_contacts) return Refusal{403, "Too Many Contacts"};
   if (size_ - before.size() + change.bindings.size() > settings_.max_registrations) {
     return Refusal{503, "Registrar Full",
-                   std::pair(HeaderName::retry_after, std::to_string(kRetryAfterSeconds))};
+                   std::pair(HeaderName::retry_after, std::to_string(kFullRetryAfter))};
   }
   return std::nullopt;
 }

@@ -12,7 +12,6 @@ namespace {
 // An answer is as long as its zone's owner likes.
 constexpr std::size_t kMaxServers = 16;
 constexpr std::size_t kMaxTargets = 16;
-constexpr std::uint16_t kSipPort = 5060, kSipsPort = 5061;
 constexpr unsigned kRankShift = 16;  ///< above the priority of an SRV record
 
 /// RFC 3263 §4.1 and RFC 3263 §8 (the NAPTR services of SIP).
@@ -43,7 +42,7 @@ std::optional<sip::Transport> transport_of(const sip::Uri& uri) {
 }
 
 std::uint16_t default_port(std::optional<sip::Transport> transport) {
-  return transport == sip::Transport::tls ? kSipsPort : kSipPort;
+  return transport == sip::Transport::tls ? sip::kDefaultTlsPort : sip::kDefaultPort;
 }
 
 ServerLocation::ServerLocation(sip::Uri uri, std::vector<sip::Transport> transports,

@@ -15,10 +15,9 @@ using sip::Method;
 
 namespace {
 
-constexpr int kMaxChallenges = 3;
 constexpr std::size_t kMaxTooEarly = 4;
 /// A subscription outlives its time by this, for the NOTIFY that ends it (64*T1).
-constexpr Duration kMargin = seconds{32};
+constexpr Duration kSubscriptionMargin = seconds{32};
 /// Seconds until a watcher whose source is gone may ask again.
 constexpr std::string_view kProbation = "probation;retry-after=60";
 
@@ -185,7 +184,7 @@ void Subscriptions::notify(Turn& turn, std::uint64_t id, const sip::RequestRecei
 bool Subscriptions::challenged(Turn& turn, Carried& carried, const sip::Message& response) {
   const bool asks = response.status() == 401 || response.status() == 407;
   Subscription* one = subscription(carried.subscription);
-  if (!asks || one == nullptr || ++carried.challenges > kMaxChallenges) return false;
+  if (!asks || one == nullptr || ++carried.challenges > sip::kMaxChallenges) return false;
   End& to = one->end(carried.to);
   if (!to.digest || !to.digest->authorize(response, carried.request)) return false;
   sip::CSeq next = sip::cseq_of(carried.request);
@@ -226,7 +225,7 @@ void Subscriptions::subscribed(Turn& turn, const Carried& carried, const sip::Me
     auto made = response_to(turn.node, one.watcher, carried.asked, 200);
     made.add(HeaderName::expires, std::to_string(granted));
     turn.respond(carried.server, std::move(made));
-    set_deadline(carried.subscription, turn.at.now + seconds{granted} + kMargin);
+    set_deadline(carried.subscription, turn.at.now + seconds{granted} + kSubscriptionMargin);
     for (const auto& early : std::exchange(one.too_early, {})) {
       if (find(early.request) != nullptr) {
         receive(turn, early);

@@ -21,6 +21,9 @@
 namespace trunkline::call {
 
 using WallTime = std::chrono::system_clock::time_point;
+inline double milliseconds_between(WallTime from, WallTime to) {
+  return std::chrono::duration<double, std::milli>(to - from).count();
+}
 
 /// Bounds of what is remembered. Octets count the messages and what it costs to keep each.
 struct TraceLimits {

@@ -19,12 +19,6 @@ std::string timestamp(WallTime time) {
                      (micros - whole).count());
 }
 
-double milliseconds_between(WallTime from, WallTime to) {
-  return static_cast<double>(
-             std::chrono::duration_cast<std::chrono::microseconds>(to - from).count()) /
-         1000.0;
-}
-
 Json message(const CallTrace& trace, const TraceEntry& entry) {
   const WallTime start = trace.entries().front().at;
   const TraceSummary summary = summarize(entry.bytes);

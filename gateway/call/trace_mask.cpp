@@ -29,23 +29,9 @@ class Octets {
   std::array<bool, 256> table_{};
 };
 
-/// `lower` is in lower case.
-bool begins_ignoring_case(std::string_view text, std::string_view lower) {
-  if (text.size() < lower.size()) return false;
-  for (std::size_t i = 0; i < lower.size(); ++i) {
-    if (sip::to_lower(text[i]) != lower[i]) return false;
-  }
-  return true;
-}
 bool ends_ignoring_case(std::string_view text, std::string_view lower) {
   return text.size() >= lower.size() &&
-         begins_ignoring_case(text.substr(text.size() - lower.size()), lower);
-}
-bool contains_ignoring_case(std::string_view text, std::string_view lower) {
-  for (std::size_t i = 0; i + lower.size() <= text.size(); ++i) {
-    if (begins_ignoring_case(text.substr(i), lower)) return true;
-  }
-  return false;
+         sip::begins_ignoring_case(text.substr(text.size() - lower.size()), lower);
 }
 
 template <std::size_t count>
@@ -64,7 +50,7 @@ bool names_a_secret(std::string_view name) {
     if (!kSecretInitials.has(name[i])) continue;
     const char initial = sip::to_lower(name[i]);
     for (const std::string_view word : kSecretWords) {
-      if (word.front() == initial && begins_ignoring_case(name.substr(i), word)) return true;
+      if (word.front() == initial && sip::begins_ignoring_case(name.substr(i), word)) return true;
     }
   }
   return false;
@@ -109,7 +95,7 @@ constexpr std::array<std::string_view, 3> kSchemes = {"Digest", "Basic", "Bearer
 constexpr std::array<std::string_view, 3> kOpenUriHeaders = {"Replaces", "Require", "Supported"};
 
 bool is_secret_parameter(std::string_view name) {
-  return names_a_secret(name) || contains_ignoring_case(name, "auth") ||
+  return names_a_secret(name) || sip::contains_ignoring_case(name, "auth") ||
          is_one_of(name, kSecretParameters);
 }
 
@@ -219,7 +205,7 @@ void Masker::header_line(Span line) {
     const std::string_view name = text.substr(first, last - first);
     const sip::HeaderName known = sip::parse_header_name(name);
     if (!is_plain_field(known)) {
-      if (contains_ignoring_case(name, "auth")) {
+      if (sip::contains_ignoring_case(name, "auth")) {
         own = Field::credentials;
       } else if (names_a_secret(name)) {
         own = Field::secret;
@@ -250,8 +236,9 @@ void Masker::note(sip::HeaderName known, std::string_view name, std::string_view
     if (value.ends_with("INFO") || value.ends_with("MESSAGE")) body_ = Body::hidden;
   } else if (is_plain_field(known)) {
     return;
-  } else if (contains_ignoring_case(name, "encoding") || known == HeaderName::content_encoding) {
-    if (!contains_ignoring_case(name, "accept") && !equals_ignoring_case(value, "identity"))
+  } else if (sip::contains_ignoring_case(name, "encoding") ||
+             known == HeaderName::content_encoding) {
+    if (!sip::contains_ignoring_case(name, "accept") && !equals_ignoring_case(value, "identity"))
       body_ = Body::hidden;
   }
 }

@@ -63,7 +63,6 @@ class Block {
 constexpr std::uint8_t kTcp = 6, kUdp = 17;
 constexpr std::size_t kIpv4Header = 20, kIpv6Header = 40, kTcpHeader = 20, kUdpHeader = 8;
 constexpr std::uint8_t kHops = 64;
-constexpr std::uint16_t kSipPort = 5060;
 constexpr std::uint16_t kPushAck = 0x5018;  ///< header of five words, PSH and ACK
 constexpr std::uint16_t kWindow = 65535;
 
@@ -167,7 +166,7 @@ Path path_of(const TraceEntry& entry) {
   const bool v6 = remote.empty() ? local.ip.is_v6() : remote.ip.is_v6();
   const IpAddress none = v6 ? IpAddress::v6({}) : IpAddress::v4({});
   for (SocketAddress* address : {&local, &remote}) {
-    if (address->empty() || address->ip.is_v6() != v6) *address = {none, kSipPort};
+    if (address->empty() || address->ip.is_v6() != v6) *address = {none, sip::kDefaultPort};
   }
   return entry.sent ? Path{local, remote} : Path{remote, local};
 }
@@ -176,7 +175,7 @@ Path path_of(const TraceEntry& entry) {
 /// real port belongs to another one.
 Path shown_path(const TraceEntry& entry) {
   Path path = path_of(entry);
-  (entry.sent ? path.from : path.to).port = kSipPort;
+  (entry.sent ? path.from : path.to).port = sip::kDefaultPort;
   return path;
 }
 

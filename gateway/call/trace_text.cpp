@@ -16,13 +16,9 @@ constexpr std::size_t kLane = 42;
 /// Of an arrow on each side of its words.
 constexpr std::size_t kShaft = 2;
 
-double milliseconds_between(WallTime from, WallTime to) {
-  return std::chrono::duration<double, std::milli>(to - from).count();
-}
-
 /// UTF-8 without control characters, whatever a peer sent; with `lines` CR LF become LF, else they
 /// are control characters as all others.
-std::string printable(std::string_view text, bool lines = false) {
+std::string readable(std::string_view text, bool lines = false) {
   const std::string valid = to_utf8(text);
   std::string out;
   out.reserve(valid.size());
@@ -61,8 +57,8 @@ std::string label_of(const TraceEntry& entry, std::size_t width) {
   if (entry.copies > 1) tail += fmt::format(" x{}", entry.copies);
   std::string head =
       summary.status == 0 ? summary.method : fmt::format("{} {}", summary.status, summary.reason);
-  tail = fitted(printable(tail), width / 2);
-  return fitted(printable(head), width - tail.size()) + tail;
+  tail = fitted(readable(tail), width / 2);
+  return fitted(readable(head), width - tail.size()) + tail;
 }
 
 class Ladder {
@@ -116,7 +112,7 @@ std::string Ladder::heading(std::size_t line) const {
   }
   std::string row;
   for (std::size_t i = 0; i < words.size(); ++i) {
-    const std::string word = fitted(printable(words[i]), kLane - 2);
+    const std::string word = fitted(readable(words[i]), kLane - 2);
     const std::size_t middle = kFirstLane + i * kLane, half = word.size() / 2;
     const std::size_t begin = middle > half ? middle - half : 0;
     if (row.size() < begin) row.resize(begin, ' ');
@@ -150,7 +146,7 @@ std::string Ladder::message(const TraceEntry& entry, std::size_t number) const {
   const TraceLeg& leg = trace_.legs()[entry.leg];
   std::string out =
       fmt::format("\n[{}] {:.1f} ms, leg {}, {} {} {} {}", number,
-                  milliseconds_between(trace_.entries().front().at, entry.at), printable(leg.id),
+                  milliseconds_between(trace_.entries().front().at, entry.at), readable(leg.id),
                   entry.sent ? "sent to" : "received from", sip::transport_label(entry.transport),
                   entry.remote.text(),
                   entry.local.empty() ? std::string() : fmt::format("at {}", entry.local.text()));
@@ -160,21 +156,21 @@ std::string Ladder::message(const TraceEntry& entry, std::size_t number) const {
   }
   if (entry.bytes.size() < entry.full_size)
     out += fmt::format(", the first {} of {} octets", entry.bytes.size(), entry.full_size);
-  out += "\n" + printable(entry.bytes, true);
+  out += "\n" + readable(entry.bytes, true);
   if (!out.ends_with('\n')) out += '\n';
   return out;
 }
 
 std::string Ladder::text(bool with_messages) const {
   const auto& entries = trace_.entries();
-  std::string out = fmt::format("Call {}", printable(trace_.call()));
+  std::string out = fmt::format("Call {}", readable(trace_.call()));
   if (entries.empty()) return out + ": no messages\n";
   const auto whole = std::chrono::floor<std::chrono::milliseconds>(entries.front().at);
   out += fmt::format(", from {:%Y-%m-%d %H:%M:%S}.{:03} UTC, times in ms, secrets masked\n\n",
                      fmt::gmtime(std::chrono::system_clock::to_time_t(whole)),
                      whole.time_since_epoch().count() % 1000);
   if (const auto session = session_of(trace_); !session.empty())
-    out += fmt::format("Session-ID {}\n\n", printable(session));
+    out += fmt::format("Session-ID {}\n\n", readable(session));
   out += heading(0) + "\n" + heading(1) + "\n" + rails() + "\n";
   for (const TraceEntry& entry : entries) {
     if (entry.left_out_before != 0)

@@ -11,8 +11,8 @@ using sip::HeaderName;
 
 namespace {
 
-constexpr int kMaxChallenges = 3, kMaxRaises = 2;  // of one attempt
-constexpr std::uint32_t kLongestExpires = 86400;   // seconds: a Min-Expires beyond is a mistake
+constexpr int kMaxRaises = 2;                     // of one attempt
+constexpr std::uint32_t kLongestExpires = 86400;  // seconds: a Min-Expires beyond is a mistake
 constexpr std::uint32_t kBaseWait = 30, kMaxWait = 1800;  // seconds (RFC 5626 §4.5)
 constexpr unsigned kMaxDoublings = 6;                     // by then the wait is at its longest
 constexpr std::size_t kMaxRoutes = 8;
@@ -118,7 +118,7 @@ void TrunkRegistration::receive(const sip::Message& response, TimePoint now, Eff
 
 bool TrunkRegistration::answer_challenge(const sip::Message& response, Effects& out) {
   // A server that never has enough would else be asked for ever (RFC 3261 §22.1).
-  if (challenges_ >= kMaxChallenges || !digest_.authorize(response, request_)) return false;
+  if (challenges_ >= sip::kMaxChallenges || !digest_.authorize(response, request_)) return false;
   ++challenges_;
   send_again(out);
   return true;

@@ -21,10 +21,6 @@ constexpr int kAcceptsAtOnce = 16;
 constexpr int kSendBuffer = 32 << 10, kUnsent = 4 << 10;  // octets
 constexpr int kExpeditedForwarding = 46 << 2;             // RFC 8837
 
-void set_option(int fd, int level, int name, int value) {
-  ::setsockopt(fd, level, name, &value, sizeof(value));
-}
-
 void set_options(int fd, bool v6) {
   set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1);
   set_option(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, kUnsent);

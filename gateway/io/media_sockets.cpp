@@ -19,10 +19,6 @@ constexpr int kBrowserBuffer = 4 << 20, kTrunkBuffer = 256 << 10;  // octets of 
 constexpr int kExpeditedForwarding = 46 << 2;                      // RFC 8837
 constexpr int kBacklog = 256;
 
-void set_option(int fd, int level, int name, int value) {
-  ::setsockopt(fd, level, name, &value, sizeof(value));
-}
-
 /// An invalid descriptor and errno, if it can't be had.
 UniqueFd bind_socket(const SocketAddress& local, Use use) {
   const bool v6 = local.ip.is_v6();

@@ -8,7 +8,6 @@ namespace {
 
 constexpr std::size_t kCommandRing = 4096, kCommandOverflow = 65536, kEventRing = 8192;
 constexpr int kCommandsPerTurn = 256;
-constexpr seconds kAliveWithin{5};
 
 std::vector<media::SocketSpec> specs(const MediaSockets& sockets) {
   std::vector<media::SocketSpec> all;

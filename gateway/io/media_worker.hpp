@@ -14,6 +14,9 @@
 
 namespace trunkline::io {
 
+/// A loop that has not turned for so long is stuck.
+inline constexpr seconds kAliveWithin{5};
+
 /// A thread with its own sockets and its own media::Plane. Only values cross: commands to it,
 /// events from it.
 class MediaWorker final : public MetricSource {

@@ -25,6 +25,10 @@ NativeAddress::NativeAddress(const SocketAddress& address) {
   size = sizeof(four);
 }
 
+void set_option(int fd, int level, int name, int value) {
+  ::setsockopt(fd, level, name, &value, sizeof(value));
+}
+
 SocketAddress from_native(const sockaddr* address) {
   if (address->sa_family == AF_INET) {
     sockaddr_in four{};

@@ -18,6 +18,9 @@ struct NativeAddress {
   sockaddr* get() { return reinterpret_cast<sockaddr*>(&storage); }
 };
 
+/// An option of a socket; where the kernel does not know it, the socket does without.
+void set_option(int fd, int level, int name, int value);
+
 /// Empty for any family but IPv4 and IPv6.
 SocketAddress from_native(const sockaddr* address);
 

@@ -30,7 +30,6 @@ namespace {
 using boost::system::error_code;
 
 constexpr seconds kBeat{1};
-constexpr seconds kAliveWithin{5};
 constexpr seconds kEndGrace{1};           // for the answers to the last BYEs
 constexpr milliseconds kCloseGrace{200};  // for the close frames of the WebSockets
 constexpr int kEventsPerTurn = 1024;

@@ -24,10 +24,6 @@ using boost::asio::ip::udp;
 constexpr int kBatch = 64;
 constexpr int kBuffer = 4 << 20;  // octets of the kernel: a burst of retransmissions at 500 calls/s
 
-void set_option(int fd, int level, int name, int value) {
-  ::setsockopt(fd, level, name, &value, sizeof(value));
-}
-
 void set_options(int fd, bool v6) {
   set_option(fd, SOL_SOCKET, SO_RCVBUF, kBuffer);
   set_option(fd, SOL_SOCKET, SO_SNDBUF, kBuffer);

@@ -9,7 +9,7 @@ using boost::asio::ip::tcp;
 
 // Connections beyond the limit that are still told so in words; more are dropped.
 constexpr std::size_t kToldOff = 64;
-constexpr std::uint16_t kGoingAway = 1001, kPolicyViolation = 1008;
+constexpr std::uint16_t kGoingAway = 1001;
 
 }  // namespace
 

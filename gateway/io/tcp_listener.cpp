@@ -20,10 +20,6 @@ constexpr milliseconds kRetry{100};
 // A dead peer is found within about two minutes even if nothing is sent.
 constexpr int kKeepAliveIdle = 60, kKeepAliveInterval = 20, kKeepAliveCount = 3;
 
-void set_option(int fd, int level, int name, int value) {
-  ::setsockopt(fd, level, name, &value, sizeof(value));
-}
-
 }  // namespace
 
 void set_connection_options(tcp::socket& socket) {

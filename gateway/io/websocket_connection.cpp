@@ -48,7 +48,7 @@ void async_teardown(beast::role_type role, ByteStream& stream, Handler&& handler
 namespace {
 
 constexpr std::uint32_t kMaxHeader = 8192;  // octets of the HTTP request
-constexpr Duration kCloseTimeout = seconds{5};
+constexpr Duration kHandshakeToClose = seconds{5};
 constexpr Duration kLinger = seconds{2};  // for the peer to read an HTTP response
 constexpr Duration kMessageTimeout = seconds{10};
 constexpr std::size_t kMaxPieces = 1024;   // fragments and segments of one message
@@ -382,7 +382,7 @@ void Connection::close(std::uint16_t code, std::string_view reason, Disconnect w
   if (phase_ == Phase::handshake || phase_ == Phase::answering) return finish();
   if (phase_ != Phase::open) return;
   phase_ = Phase::closing;
-  phase_until_ = Clock::now() + kCloseTimeout;
+  phase_until_ = Clock::now() + kHandshakeToClose;
   reason = reason.substr(0, kMaxReason);
   close_reason_ = websocket::close_reason(static_cast<websocket::close_code>(code),
                                           beast::string_view{reason.data(), reason.size()});

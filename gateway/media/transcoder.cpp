@@ -9,7 +9,7 @@ namespace {
 constexpr int kPauseFrames = 3;
 constexpr Duration kLevelPeriod = seconds{1};
 // A worker that slept longer leaves the frames in between out.
-constexpr Duration kLongestSleep = milliseconds{200};
+constexpr Duration kIdle = milliseconds{200};
 
 TimePoint on_grid(TimePoint time) {
   const auto since = time.time_since_epoch();
@@ -135,7 +135,7 @@ std::optional<Transcoder::Frame> Transcoder::next(MutableBytes out, TimePoint no
       buffer_.pause();
       return std::nullopt;
     }
-    if (now - due_ > kLongestSleep) {
+    if (now - due_ > kIdle) {
       const auto missed = (now - due_) / kFrame;
       due_ += missed * kFrame;
       timestamp_ += static_cast<std::uint32_t>(missed) * (rtp_clock(to_) / 50);

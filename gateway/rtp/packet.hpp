@@ -9,6 +9,10 @@
 /// RTP packets in place (RFC 3550 §5). Nothing here allocates.
 namespace trunkline::rtp {
 
+/// RFC 3550 A.1, MAX_DROPOUT: a larger step of the sequence is a source that began anew, or a stray
+/// packet.
+inline constexpr std::int32_t kMaxDropout = 3000;
+
 inline constexpr std::size_t kFixedHeaderSize = 12;
 
 /// What a datagram on a shared port is, by its first octet (RFC 7983 §7).

@@ -1,5 +1,7 @@
 #include "rtp/quality.hpp"
 
+#include "rtp/packet.hpp"
+
 #include <algorithm>
 #include <chrono>
 #include <cmath>
@@ -7,7 +9,7 @@
 namespace trunkline::rtp {
 namespace {
 
-constexpr std::int32_t kMaxDropout = 3000, kMaxMisorder = 100, kWindow = 64;  // RFC 3550 A.1
+constexpr std::int32_t kMaxMisorder = 100, kSeenWindow = 64;  // RFC 3550 A.1
 constexpr double kMaxJumpSeconds = 10;
 constexpr double kMaxR = 93.2;
 
@@ -32,11 +34,11 @@ ReceiveStatistics::Arrival ReceiveStatistics::update(std::uint32_t ssrc, std::ui
     restart(ssrc, sequence);
   } else if (step > 0) {
     if (sequence < highest_) cycles_ += 0x10000;
-    window_ = step >= kWindow ? 1 : (window_ << step) | 1;
+    window_ = step >= kSeenWindow ? 1 : (window_ << step) | 1;
     highest_ = sequence;
     jump_pending_ = false;
   } else {
-    const std::uint64_t bit = -step < kWindow ? std::uint64_t{1} << -step : 0;
+    const std::uint64_t bit = -step < kSeenWindow ? std::uint64_t{1} << -step : 0;
     order = (window_ & bit) != 0 ? Arrival::duplicate : Arrival::reordered;
     window_ |= bit;
   }

@@ -1,5 +1,7 @@
 #include "rtp/timeline.hpp"
 
+#include "rtp/packet.hpp"
+
 #include <algorithm>
 #include <chrono>
 
@@ -7,8 +9,6 @@ namespace trunkline::rtp {
 namespace {
 
 constexpr std::uint16_t kFirstSequence = 1000, kFirstSequenceEnd = 32768;
-// RFC 3550 A.1: MAX_DROPOUT. A larger step is a source that began anew, or a stray packet.
-constexpr std::int32_t kMaxDropout = 3000;
 constexpr std::int32_t kWindow = 64;
 constexpr std::uint64_t kAllTaken = ~std::uint64_t{0};
 // After a splice, packets of the old source may still be under way.

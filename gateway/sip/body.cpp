@@ -15,7 +15,6 @@ namespace {
 using Verdict = BodyReading::Verdict;
 
 constexpr std::size_t kMaxBoundary = 70;  // RFC 2046 §5.1.1
-constexpr std::string_view kLineEnd = "\r\n";
 
 /// One body part, or the whole body: what its fields say, and its octets.
 struct Entity {

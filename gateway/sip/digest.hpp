@@ -101,6 +101,9 @@ class DigestServer {
   std::optional<std::int64_t> forgotten_;
 };
 
+/// Challenges in a row that one request of ours answers.
+inline constexpr int kMaxChallenges = 3;
+
 /// The client's side for one peer: answers challenges, keeps nonce and count per realm for later
 /// requests of the dialog (RFC 3261 §22.2, §22.3).
 class DigestClient {

@@ -12,8 +12,6 @@
 namespace trunkline::sip {
 namespace {
 
-constexpr std::uint16_t kDefaultPort = 5060;
-constexpr std::uint16_t kDefaultTlsPort = 5061;
 /// Seconds that a client stays away when we have no room for its request (RFC 3261 §21.5.4).
 constexpr std::string_view kOverloadRetryAfter = "5";
 

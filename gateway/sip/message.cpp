@@ -8,7 +8,6 @@
 namespace trunkline::sip {
 namespace {
 
-constexpr std::string_view kVersion = "SIP/2.0";
 constexpr std::string_view kContentLength = "Content-Length: ";
 // Room for start line and fixed parts; the rest is counted.
 constexpr std::size_t kSerializeSlack = 128;
@@ -188,9 +187,9 @@ std::string Message::serialize() const {
     append_guarded(out, method_text());
     out += ' ';
     append_target(out, request_uri());
-    out.append(" ").append(kVersion);
+    out.append(" ").append(kSipVersion);
   } else {
-    out.append(kVersion).append(" ").append(std::to_string(status_)).append(" ");
+    out.append(kSipVersion).append(" ").append(std::to_string(status_)).append(" ");
     append_guarded(out, reason());
   }
   out += "\r\n";

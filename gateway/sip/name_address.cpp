@@ -7,8 +7,6 @@
 namespace trunkline::sip {
 namespace {
 
-constexpr std::size_t kNone = std::string_view::npos;
-
 /// Tokens and white space. Other visible characters are tolerated, but not those that give another
 /// structure to the field (RFC 4475 §3.1.2.15).
 bool is_unquoted_display_name(std::string_view text) {
@@ -21,7 +19,7 @@ bool is_unquoted_display_name(std::string_view text) {
 std::optional<NameAddressParts> split_bracketed(std::string_view display_name,
                                                 std::string_view text) {
   const std::size_t end = text.find('>');
-  if (end == kNone) return std::nullopt;
+  if (end == std::string_view::npos) return std::nullopt;
   NameAddressParts parts;
   parts.display_name = trim(display_name);
   parts.uri = text.substr(1, end - 1);
@@ -36,7 +34,7 @@ std::optional<NameAddressParts> split_bare(std::string_view value) {
   const std::size_t end = std::min(value.find(';'), value.size());
   parts.uri = trim(value.substr(0, end));
   parts.parameters = value.substr(end);
-  if (parts.uri.find_first_of(",?") != kNone) return std::nullopt;
+  if (parts.uri.find_first_of(",?") != std::string_view::npos) return std::nullopt;
   return parts;
 }
 
@@ -44,13 +42,13 @@ std::optional<NameAddressParts> split_any(std::string_view value) {
   if (value.empty()) return std::nullopt;
   if (value.front() == '"') {
     const std::size_t end = end_of_quoted(value, 0);
-    if (end == kNone) return std::nullopt;
+    if (end == std::string_view::npos) return std::nullopt;
     const std::string_view rest = trim(value.substr(end));
     if (rest.empty() || rest.front() != '<') return std::nullopt;
     return split_bracketed(value.substr(0, end), rest);
   }
   const std::size_t at = value.find_first_of("<;\"");
-  if (at == kNone || value[at] == ';') return split_bare(value);
+  if (at == std::string_view::npos || value[at] == ';') return split_bare(value);
   if (value[at] == '"' || !is_unquoted_display_name(value.substr(0, at))) return std::nullopt;
   return split_bracketed(value.substr(0, at), value.substr(at));
 }

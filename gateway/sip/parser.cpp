@@ -11,7 +11,6 @@ namespace trunkline::sip {
 namespace {
 
 constexpr std::size_t kTypicalFieldCount = 48;
-constexpr std::string_view kVersion = "SIP/2.0";
 constexpr int kBadRequest = 400;
 constexpr int kUriTooLong = 414;
 constexpr int kVersionNotSupported = 505;
@@ -253,7 +252,7 @@ bool Parser::Reader::read_request_line(std::string_view line) {
   const std::string_view target = line.substr(first + 1, last - first - 1);
   message_.target_at_ = offset(target);
   message_.target_size_ = static_cast<std::uint32_t>(target.size());
-  if (!equals_ignoring_case(version, kVersion)) {
+  if (!equals_ignoring_case(version, kSipVersion)) {
     if (looks_like_version(version)) {
       fault(ParseErrorReason::version, kVersionNotSupported, "Version Not Supported");
     } else {
@@ -268,7 +267,7 @@ bool Parser::Reader::read_request_line(std::string_view line) {
 void Parser::Reader::read_status_line(std::string_view line) {
   constexpr std::size_t kCodeDigits = 3;
   const std::size_t space = line.find(' ');
-  if (!equals_ignoring_case(line.substr(0, space), kVersion)) {
+  if (!equals_ignoring_case(line.substr(0, space), kSipVersion)) {
     fault(ParseErrorReason::version, 0, "Response of another version");
     return;
   }

@@ -6,9 +6,7 @@
 namespace trunkline::sip {
 namespace {
 
-constexpr std::string_view kLineEnd = "\r\n";
 constexpr std::string_view kBlockEnd = "\r\n\r\n";
-constexpr std::size_t kNone = std::string_view::npos;
 
 struct Length {
   std::optional<ParseErrorReason> fault;
@@ -18,18 +16,18 @@ struct Length {
 /// The next line of a header block with what is folded to it; `block` keeps the rest.
 std::string_view take_line(std::string_view& block) {
   std::size_t end = block.find(kLineEnd);
-  while (end != kNone && end + 2 < block.size() && is_blank(block[end + 2])) {
+  while (end != std::string_view::npos && end + 2 < block.size() && is_blank(block[end + 2])) {
     end = block.find(kLineEnd, end + 2);
   }
   const std::string_view line = block.substr(0, end);
-  block.remove_prefix(end == kNone ? block.size() : end + 2);
+  block.remove_prefix(end == std::string_view::npos ? block.size() : end + 2);
   return line;
 }
 
 std::string_view trim_folded(std::string_view text) {
   constexpr std::string_view kSpace = " \t\r\n";
   const std::size_t begin = text.find_first_not_of(kSpace);
-  if (begin == kNone) return {};
+  if (begin == std::string_view::npos) return {};
   return text.substr(begin, text.find_last_not_of(kSpace) - begin + 1);
 }
 
@@ -42,7 +40,7 @@ Length content_length(std::string_view block) {
   while (!block.empty()) {
     const std::string_view line = take_line(block);
     const std::size_t colon = line.find(':');
-    if (colon == kNone || is_blank(line.front())) continue;
+    if (colon == std::string_view::npos || is_blank(line.front())) continue;
     if (parse_header_name(trim(line.substr(0, colon))) != HeaderName::content_length) continue;
     if (found) return {ParseErrorReason::duplicate_header, 0};
     found = true;
@@ -112,7 +110,7 @@ StreamFramer::Frame StreamFramer::next() {
     if (take_ping()) return {Frame::Kind::ping, {}, {}};
     const std::string_view rest = std::string_view(buffer_).substr(start_);
     const std::size_t end = rest.find(kBlockEnd, scanned_);
-    if (end == kNone) {
+    if (end == std::string_view::npos) {
       // One octet too many tells the parser, too, that this is too much.
       if (rest.size() > limits_.message_size) {
         return give_up(ParseErrorReason::too_large, limits_.message_size + 1);

@@ -51,9 +51,15 @@ constexpr bool is_token_char(char c) {
   return kTokenTable[static_cast<unsigned char>(c)];
 }
 
+inline constexpr std::string_view kSipVersion = "SIP/2.0";
+inline constexpr std::string_view kLineEnd = "\r\n";
+inline constexpr std::uint16_t kDefaultPort = 5060, kDefaultTlsPort = 5061;  ///< RFC 3261 §19.1.2
+
 /// A non-empty token.
 bool is_token(std::string_view text);
 bool equals_ignoring_case(std::string_view a, std::string_view b);
+bool begins_ignoring_case(std::string_view text, std::string_view start);
+bool contains_ignoring_case(std::string_view text, std::string_view part);
 std::string lower_case(std::string_view text);
 /// Without SP and HT at both ends.
 std::string_view trim(std::string_view text);

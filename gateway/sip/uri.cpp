@@ -11,7 +11,6 @@
 namespace trunkline::sip {
 namespace {
 
-constexpr std::size_t kNone = std::string_view::npos;
 // Comparing is quadratic in the parameters; no URI in use has a tenth of these.
 constexpr int kMaxParameters = 64;
 
@@ -27,7 +26,7 @@ std::string escape(std::string_view text, std::string_view plain) {
   std::string escaped;
   escaped.reserve(text.size());
   for (char c : text) {
-    if (is_alphanumeric(c) || plain.find(c) != kNone) {
+    if (is_alphanumeric(c) || plain.find(c) != std::string_view::npos) {
       escaped.push_back(c);
       continue;
     }
@@ -91,7 +90,7 @@ bool are_uri_parameters(std::string_view text) {
 
 bool split_userinfo(std::string_view& rest, UriParts& parts) {
   const std::size_t at = rest.find('@');
-  if (at == kNone) return true;
+  if (at == std::string_view::npos) return true;
   std::string_view userinfo = rest.substr(0, at);
   rest.remove_prefix(at + 1);
   parts.user = cut(userinfo, ":");
@@ -102,7 +101,7 @@ bool split_userinfo(std::string_view& rest, UriParts& parts) {
 bool split_host_port(std::string_view& rest, UriParts& parts) {
   if (!rest.empty() && rest.front() == '[') {
     const std::size_t end = rest.find(']');
-    if (end == kNone) return false;
+    if (end == std::string_view::npos) return false;
     parts.host = rest.substr(0, end + 1);
     rest.remove_prefix(end + 1);
   } else {
@@ -128,13 +127,13 @@ bool split_tail(std::string_view rest, UriParts& parts) {
 }
 
 bool is_telephone_char(char c) {
-  return hex_value(c) >= 0 || std::string_view("+*#-.()").find(c) != kNone;
+  return hex_value(c) >= 0 || std::string_view("+*#-.()").find(c) != std::string_view::npos;
 }
 
 bool split_tel(std::string_view rest, UriParts& parts) {
   parts.user = cut(rest, ";");
   if (!std::ranges::all_of(parts.user, is_telephone_char)) return false;
-  if (parts.user.rfind('+') != 0 && parts.user.find('+') != kNone) return false;
+  if (parts.user.rfind('+') != 0 && parts.user.find('+') != std::string_view::npos) return false;
   if (!std::ranges::any_of(parts.user,
                            [](char c) { return hex_value(c) >= 0 || c == '*' || c == '#'; }))
     return false;
@@ -155,7 +154,7 @@ std::string normalized(std::string_view text) {
     }
     const int code = hex_value(text[i + 1]) * 16 + hex_value(text[i + 2]);
     const char plain = static_cast<char>(code);
-    if (plain == '%' || kReserved.find(plain) != kNone) {
+    if (plain == '%' || kReserved.find(plain) != std::string_view::npos) {
       result.push_back('%');
       result.push_back(kHex[static_cast<std::size_t>(code) >> 4]);
       result.push_back(kHex[static_cast<std::size_t>(code) & 15]);
@@ -172,7 +171,8 @@ bool same_text(std::string_view a, std::string_view b) {
 }
 
 bool same_name(std::string_view a, std::string_view b) {
-  const bool escaped = a.find('%') != kNone || b.find('%') != kNone;
+  const bool escaped =
+      a.find('%') != std::string_view::npos || b.find('%') != std::string_view::npos;
   return escaped ? same_text(a, b) : equals_ignoring_case(a, b);
 }
 
@@ -236,7 +236,8 @@ std::vector<std::string> header_set(std::string_view headers) {
 
 std::string without_separators(std::string_view number) {
   std::string digits = lower_case(number);
-  std::erase_if(digits, [](char c) { return std::string_view("-.()").find(c) != kNone; });
+  std::erase_if(digits,
+                [](char c) { return std::string_view("-.()").find(c) != std::string_view::npos; });
   return digits;
 }
 
@@ -254,7 +255,7 @@ Parameters comparable_tel_parameters(Parameters parameters) {
 std::optional<UriParts> split_uri(std::string_view text) {
   if (!std::ranges::all_of(text, is_uri_char)) return std::nullopt;
   const std::size_t colon = text.find(':');
-  if (colon == kNone || !is_scheme(text.substr(0, colon))) return std::nullopt;
+  if (colon == std::string_view::npos || !is_scheme(text.substr(0, colon))) return std::nullopt;
   UriParts parts;
   parts.scheme = scheme_of(text.substr(0, colon));
   std::string_view rest = text.substr(colon + 1);
@@ -371,7 +372,7 @@ bool Uri::equivalent(const Uri& other) const {
 Uri Uri::sip(std::string_view user, std::string_view host, std::optional<std::uint16_t> port) {
   Uri uri;
   uri.user = escape_user(user);
-  const bool bare_v6 = host.find(':') != kNone && host.front() != '[';
+  const bool bare_v6 = host.find(':') != std::string_view::npos && host.front() != '[';
   uri.host = bare_v6 ? "[" + std::string(host) + "]" : std::string(host);
   uri.port = port;
   return uri;

@@ -7,8 +7,6 @@
 namespace trunkline::sip {
 namespace {
 
-constexpr std::uint16_t kDefaultPort = 5060;
-constexpr std::uint16_t kDefaultTlsPort = 5061;
 constexpr std::uint16_t kDefaultWsPort = 80;
 constexpr std::uint16_t kDefaultWssPort = 443;
 

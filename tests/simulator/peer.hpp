@@ -16,6 +16,9 @@
 
 namespace trunkline::simulator {
 
+/// How late a person, or a slow peer, may do what comes next.
+inline constexpr milliseconds kLate{1500};
+
 /// How a peer behaves, in percent where it is a chance.
 struct Habits {
   bool update = true, timer = true, refer = true;

@@ -10,7 +10,6 @@ using sip::Method;
 
 namespace {
 constexpr std::uint32_t kOfferless = 10, kLateAck = 15, kNoPrack = 5;  // percent
-constexpr milliseconds kLate{1500};
 }  // namespace
 
 void Peer::dial(const std::string& request_uri, const std::string& from, const std::string& to,

@@ -11,7 +11,6 @@ using sip::Method;
 
 namespace {
 constexpr std::uint32_t kLatePrack = 15, kOffersInPrack = 10;  // percent
-constexpr milliseconds kLate{1500};
 constexpr int kGivenUp = 504;
 }  // namespace
 
