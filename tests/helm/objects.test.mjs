@@ -209,6 +209,11 @@ test('the network policy lets in what the gateway listens for', () => {
   for (const { containerPort, protocol } of gateway(objects).ports) assert.ok(ports.includes(`${protocol} ${containerPort}`), `${protocol} ${containerPort}`);
   assert.deepEqual(ingress.at(-1).ports, [{ port: 20000, endPort: 20999, protocol: 'UDP' }]);
   assert.ok(egress.length >= 3);
+  const asking = find(render({ address: { signaling: { source: 'cloud' }, media: { source: 'nodeExternalIP' } }, networkPolicy: { enabled: true, egress: true } }), 'NetworkPolicy');
+  assert.deepEqual(asking.spec.egress.slice(-2), [
+    { ports: [{ port: 443, protocol: 'TCP' }, { port: 6443, protocol: 'TCP' }] },
+    { to: [{ ipBlock: { cidr: '169.254.169.254/32' } }], ports: [{ port: 80, protocol: 'TCP' }] },
+  ]);
   const trunks = find(render(scenario('hostnetwork')), 'NetworkPolicy').spec.ingress.at(-1).from;
   assert.deepEqual(trunks, [{ ipBlock: { cidr: '192.0.2.0/24' } }]);
 });

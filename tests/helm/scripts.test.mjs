@@ -76,7 +76,7 @@ async function refused(wanted, env) {
   return said;
 }
 
-// RFC 8489 §14.2: XOR-MAPPED-ADDRESS, of IPv4
+// With an XOR-MAPPED-ADDRESS of IPv4 (RFC 8489 §14.2).
 function stunAnswer(request, address, { transaction = request.subarray(8, 20), before = Buffer.alloc(0), type = 0x0101 } = {}) {
   const attribute = Buffer.from([0, 0x20, 0, 8, 0, 1, 0, 0, ...address.split('.').map((octet, index) => Number(octet) ^ request[4 + index])]);
   const header = Buffer.alloc(8);
@@ -109,7 +109,7 @@ test('STUN: what the server sees, past what comes before it and answers to other
   assert.equal(await found({ source: 'stun', servers: [server], public: true }), '8.8.4.4');
 });
 
-// RFC 8489 §6.2.1: a request that gets no answer is sent again
+// As RFC 8489 §6.2.1 has it.
 test('STUN: a lost request is sent again, a silent server passed over', async (t) => {
   const server = await stunServer(t, (request, count) => (count < 3 ? [] : [stunAnswer(request, '8.8.4.4')]));
   assert.equal(await found({ source: 'stun', servers: ['127.0.0.1:1', server] }), '8.8.4.4');
