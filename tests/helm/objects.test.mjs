@@ -124,7 +124,7 @@ test('loadBalancer: SIP and media of each pod have a Service of their own', () =
     assert.deepEqual(portNames(service).slice(0, 3), ['sip-udp', 'sip-tcp', 'webrtc-0']);
     assert.equal(service.spec.ports.length, 3 + 40);
   }
-  assert.deepEqual(portNames(find(objects, 'Service', 'edge-trunkline')), ['ws', 'wss']);
+  assert.deepEqual(portNames(find(objects, 'Service', 'edge-trunkline')), ['wss']);
   assert.equal(workload(objects).spec.serviceName, 'edge-trunkline-pods');
   const alone = render({ exposure: { mode: 'loadBalancer', loadBalancer: { ips: ['192.0.2.1'] } } });
   assert.equal(find(alone, 'Service', 'edge-trunkline-direct').spec.loadBalancerIP, '192.0.2.1');
@@ -154,6 +154,13 @@ test('every port of a Service is one of the container', () => {
       }
     }
   }
+});
+
+test('a WebSocket without TLS is open beside one with TLS only for an Ingress or a Gateway', () => {
+  const listeners = (values) => configuration(render([{ tls: { websocket: { existingSecret: 'phone' } } }, values])).listen.websocket.map(({ bind }) => bind);
+  assert.deepEqual(listeners({}), ['${POD_IP}:8443']);
+  assert.deepEqual(listeners({ ingress: { enabled: true, hosts: [{ host: 'a.test' }] } }), ['${POD_IP}:8080', '${POD_IP}:8443']);
+  assert.deepEqual(configuration(render()).listen.websocket, [{ bind: '${POD_IP}:8080' }]);
 });
 
 test('secrets come as files of whole Secrets, which Kubernetes renews, and are nowhere in a ConfigMap', () => {

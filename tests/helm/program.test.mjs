@@ -62,7 +62,7 @@ test('hostNetwork with TLS: starts, serves what `helm test` asks, and ends by SI
   assert.ok((await pod.probe('livenessProbe')).ok);
   const { status, said, urls } = helmTest(objects, pod);
   assert.equal(status, 0, said);
-  assert.deepEqual(urls.map((url) => url.split(':')[0]), ['http', 'ws', 'wss', 'sip-udp', 'sip-tcp', 'sip-tls']);
+  assert.deepEqual(urls.map((url) => url.split(':')[0]), ['http', 'wss', 'sip-udp', 'sip-tcp', 'sip-tls']);
   assert.deepEqual(await pod.terminate(), { code: 0, signal: null });
   assert.equal(helmTest(objects, pod).status, 1, 'nobody is there any more');
 });

@@ -68,6 +68,12 @@ nodeIP
 {{- if or .existingSecret .certManager.enabled -}}yes{{- end -}}
 {{- end -}}
 
+{{/* The WebSocket listener without TLS: beside one with TLS only for who ends TLS before it. */}}
+{{- define "trunkline.plainOn" -}}
+{{- $needed := or .Values.ingress.enabled .Values.gateway.httpRoute.enabled (not (include "trunkline.tlsOn" .Values.tls.websocket)) -}}
+{{- if and .Values.ports.websocket $needed -}}yes{{- end -}}
+{{- end -}}
+
 {{/* A secret's folder in the pod. */}}
 {{- define "trunkline.secretFolder" -}}
 /etc/trunkline/secrets/{{ . }}
@@ -134,8 +140,8 @@ client_ca: {{ $folder }}-clients/{{ .key }}
 {{- $pod := "${POD_IP}" -}}
 {{- $sip := .Values.address.signaling.bind | default $pod -}}
 websocket:
-  {{- with .Values.ports.websocket }}
-  - bind: {{ include "trunkline.endpoint" (list $ $pod .) | quote }}
+  {{- if include "trunkline.plainOn" . }}
+  - bind: {{ include "trunkline.endpoint" (list $ $pod .Values.ports.websocket) | quote }}
   {{- end }}
   {{- if include "trunkline.tlsOn" .Values.tls.websocket }}
   - bind: {{ include "trunkline.endpoint" (list $ $pod .Values.ports.websocketTls) | quote }}

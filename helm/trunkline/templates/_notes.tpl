@@ -27,16 +27,21 @@
 {{- $secure := include "trunkline.tlsOn" .Values.tls.websocket -}}
 {{- $port := ternary (int .Values.ports.websocketTls) (int (default 0 .Values.ports.websocket)) (eq $secure "yes") -}}
 {{- $scheme := ternary "wss" "ws" (eq $secure "yes") -}}
-{{- $names := .Values.tls.websocket.certManager.dnsNames -}}
+{{- $name := .Values.tls.websocket.certManager.dnsNames | first -}}
+{{- $kubectl := printf "kubectl -n %s" .Release.Namespace -}}
 {{- if and (not $told) $port -}}
 {{- if eq $mode "loadBalancer" }}
-  {{ $scheme }}://{{ $names | first | default "ADDRESS" }}:{{ $port }}/      ADDRESS: kubectl -n {{ .Release.Namespace }} get service {{ $full }} -o wide
+  {{ $scheme }}://{{ $name | default "ADDRESS" }}:{{ $port }}/
+  {{ $name | default "ADDRESS" }} is the external address of: {{ $kubectl }} get service {{ $full }}
 {{- else if eq $mode "nodePort" }}
-  {{ $scheme }}://{{ $names | first | default "NODE" }}:{{ (ternary .Values.exposure.nodePort.websocketTls .Values.exposure.nodePort.websocket (eq $secure "yes")) | default "NODEPORT" }}/      see: kubectl -n {{ .Release.Namespace }} get service {{ $full }}
+  {{ $scheme }}://{{ $name | default "NODE" }}:{{ (ternary .Values.exposure.nodePort.websocketTls .Values.exposure.nodePort.websocket (eq $secure "yes")) | default "NODEPORT" }}/
+  {{ $name | default "NODE" }} is any node; the port is in: {{ $kubectl }} get service {{ $full }}
 {{- else if eq $mode "clusterIP" }}
-  {{ $scheme }}://127.0.0.1:{{ $port }}/      after: kubectl -n {{ .Release.Namespace }} port-forward service/{{ $full }} {{ $port }}
+  {{ $scheme }}://127.0.0.1:{{ $port }}/
+  while this runs: {{ $kubectl }} port-forward service/{{ $full }} {{ $port }}
 {{- else }}
-  {{ $scheme }}://{{ $names | first | default "NODE" }}:{{ $port }}/      NODE: kubectl -n {{ .Release.Namespace }} get pods -l app.kubernetes.io/instance={{ .Release.Name }} -o wide
+  {{ $scheme }}://{{ $name | default "NODE" }}:{{ $port }}/
+  {{ $name | default "NODE" }} is a node of: {{ $kubectl }} get pods -l app.kubernetes.io/instance={{ .Release.Name }} -o wide
 {{- end -}}
 {{- end -}}
 {{- end -}}
@@ -46,7 +51,7 @@
 {{- range (include "trunkline.ports" . | fromYaml).ports -}}
 {{- $port := .nodePort | default .port | int -}}
 {{- if eq .what "websocket" }}
-  {{ printf "%s %d" .protocol $port | printf "%-18s" }}browsers{{ if and (eq .name "ws") (or $.Values.ingress.enabled $.Values.gateway.httpRoute.enabled) }}, by the Ingress or Gateway alone{{ end }}
+  {{ printf "%s %d" .protocol $port | printf "%-18s" }}{{ if and (eq .name "ws") (or $.Values.ingress.enabled $.Values.gateway.httpRoute.enabled) }}the Ingress or Gateway alone{{ else }}browsers{{ end }}
 {{- else if eq .what "sip" }}
   {{ printf "%s %d" .protocol $port | printf "%-18s" }}{{ $trunks }}: SIP
 {{- else if eq .what "webrtc" }}

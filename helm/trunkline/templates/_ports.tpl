@@ -4,8 +4,8 @@ where the mode is nodePort and the number is decided. */}}
 {{- $ports := .Values.ports -}}
 {{- $node := ternary .Values.exposure.nodePort dict (eq .Values.exposure.mode "nodePort") -}}
 ports:
-{{- with $ports.websocket }}
-- { name: ws, port: {{ int . }}, protocol: TCP, what: websocket, nodePort: {{ $node.websocket | default 0 | int }} }
+{{- if include "trunkline.plainOn" . }}
+- { name: ws, port: {{ int $ports.websocket }}, protocol: TCP, what: websocket, nodePort: {{ $node.websocket | default 0 | int }} }
 {{- end }}
 {{- if include "trunkline.tlsOn" .Values.tls.websocket }}
 - { name: wss, port: {{ int $ports.websocketTls }}, protocol: TCP, what: websocket, nodePort: {{ $node.websocketTls | default 0 | int }} }
@@ -49,7 +49,7 @@ ports:
 
 {{/* Whether there is a WebSocket Service. */}}
 {{- define "trunkline.websocketOn" -}}
-{{- if or .Values.ports.websocket (include "trunkline.tlsOn" .Values.tls.websocket) -}}yes{{- end -}}
+{{- if or (include "trunkline.plainOn" .) (include "trunkline.tlsOn" .Values.tls.websocket) -}}yes{{- end -}}
 {{- end -}}
 
 {{/* How many pods there may be at most. */}}

@@ -111,7 +111,7 @@ ports.rtp {{ int $rtp.first }}-{{ int $rtp.last }} must be node ports (30000 to 
 {{- $tcp := list (list "ports.admin" (int $ports.admin) (int $ports.admin)) -}}
 {{- $webrtc := list "ports.webrtc" (int $ports.webrtc) (add $ports.webrtc $workers -1 | int) -}}
 {{- $udp := list $webrtc (list "ports.rtp" $first $last) -}}
-{{- with $ports.websocket }}{{ $tcp = append $tcp (list "ports.websocket" (int .) (int .)) }}{{ end -}}
+{{- if include "trunkline.plainOn" . }}{{ $tcp = append $tcp (list "ports.websocket" (int $ports.websocket) (int $ports.websocket)) }}{{ end -}}
 {{- if include "trunkline.tlsOn" .Values.tls.websocket }}{{ $tcp = append $tcp (list "ports.websocketTls" (int $ports.websocketTls) (int $ports.websocketTls)) }}{{ end -}}
 {{- if has "tcp" .Values.sip.transports }}{{ $tcp = append $tcp (list "ports.sip" (int $ports.sip) (int $ports.sip)) }}{{ end -}}
 {{- if has "udp" .Values.sip.transports }}{{ $udp = append $udp (list "ports.sip" (int $ports.sip) (int $ports.sip)) }}{{ end -}}
