@@ -34,16 +34,21 @@ function contained(script, volumes = {}) {
   const lines = `
 set -eu
 ip link set lo up
-container() {
+container() { # takes the place of the shell
   name=$1; shift
-  (
-    root=${work}/$name
-    cp -a ${image.root} "$root"
-    mount --bind "$root" "$root"
-    case $name in ${mounts.join(' ')} *) ;; esac
-    mount -o remount,bind,ro "$root"
-    exec setpriv --no-new-privs --bounding-set=-all --inh-caps=-all chroot --userspec=${image.user} "$root" ${entry} "$@"
-  )
+  root=${work}/$name
+  cp -a ${image.root} "$root"
+  mount --bind "$root" "$root"
+  case $name in ${mounts.join(' ')} *) ;; esac
+  mount -o remount,bind,ro "$root"
+  exec setpriv --no-new-privs chroot --userspec=${image.user} "$root" ${entry} "$@"
+}
+ready() {
+  for i in $(seq 600); do
+    if (exec 3<>/dev/tcp/127.0.0.1/$1 && printf 'GET /readyz HTTP/1.0\r\n\r\n' >&3 && grep -q ' 200 ' <&3) 2>/dev/null; then return 0; fi
+    sleep 0.1
+  done
+  return 1
 }
 ${script}`;
   const result = spawnSync('unshare', ['--mount', '--net', '--pid', '--fork', '--kill-child', 'bash', '-c', lines], { encoding: 'utf8', cwd: repository, timeout: 120_000 });
@@ -67,41 +72,43 @@ test('it runs from a read-only root as its user, and says its version', () => {
   assert.match(stdout, /^trunkline \d+\.\d+\.\d+\n$/);
 });
 
-test('every SRTP engine finds the libraries that it loads by itself', () => {
-  const file = join(folder, 'engine.yaml');
-  for (const engine of ['libsrtp', 'openssl', 'auto']) {
-    writeFileSync(file, `media: { bind: "127.0.0.1", srtp_engine: ${engine} }\n`);
-    const { status, stdout, stderr } = contained(`
-container one --config /etc/trunkline/trunkline.yaml &
-for i in $(seq 600); do (exec 3<>/dev/tcp/127.0.0.1/9090) 2>/dev/null && break; sleep 0.1; done
-exec 3<>/dev/tcp/127.0.0.1/9090; printf 'GET /readyz HTTP/1.0\\r\\n\\r\\n' >&3; head -n 1 <&3
-kill $!; wait`, { one: [[file, '/etc/trunkline/trunkline.yaml']] });
-    assert.match(stdout, /200/, `${engine}: ${status} ${stdout}${stderr}`);
-  }
-});
-
-test('the containers of Compose carry a call both ways', () => {
+// The containers of Compose, the gateway with this configuration: one call to the echo, one to the tone.
+function call(configuration) {
   const volumes = {};
   for (const name of ['carrier', 'gateway']) {
-    const service = compose.services[name];
-    assert.deepEqual([service.read_only, service.user, service.cap_drop, service.network_mode], [true, image.user, ['ALL'], 'host']);
-    volumes[name] = service.volumes.map((volume) => volume.split(':')).map(([from, to]) => [resolve(repository, 'deploy', from), to]);
+    volumes[name] = compose.services[name].volumes.map((volume) => volume.split(':')).map(([from, to]) => [resolve(repository, 'deploy', from), to]);
   }
-  const { status, stdout, stderr } = contained(`
+  if (configuration) volumes.gateway[0][0] = configuration;
+  return contained(`
 container carrier ${image.cmd.join(' ')} & carrier=$!
 container gateway ${image.cmd.join(' ')} & gateway=$!
-for port in 9090 9091; do
-  for i in $(seq 600); do
-    if (exec 3<>/dev/tcp/127.0.0.1/$port && printf 'GET /readyz HTTP/1.0\\r\\n\\r\\n' >&3 && head -n 1 <&3 | grep -q ' 200 ') 2>/dev/null; then break; fi
-    sleep 0.1
-  done
-done
+ready 9090
+ready 9091
 ${join(built, 'tests/synthetic_browser/synthetic_browser')} check --url ws://127.0.0.1:8080 --user alice --password secret-a --domain example.test --dial 5551000 --tone-from-far 5550440
-container client trunks --endpoint 127.0.0.1:50051
+(container client trunks --endpoint 127.0.0.1:50051)
 kill -TERM $gateway $carrier
 wait $gateway; echo "gateway ended with $?"
 wait $carrier; echo "carrier ended with $?"`, volumes);
+}
+
+test('the containers of Compose carry a call both ways, and end by SIGTERM', () => {
+  for (const name of ['carrier', 'gateway']) {
+    const service = compose.services[name];
+    assert.deepEqual([service.read_only, service.user, service.cap_drop, service.network_mode], [true, image.user, ['ALL'], 'host']);
+  }
+  const { status, stdout, stderr } = call();
   assert.equal(status, 0, stdout + stderr);
   assert.match(stdout, /carrier +up/i, stdout);
   assert.match(stdout, /gateway ended with 0\ncarrier ended with 0/);
+});
+
+test('every SRTP engine finds what it loads by name', () => {
+  const text = readFileSync(join(repository, 'deploy/gateway.yaml'), 'utf8');
+  for (const engine of ['libsrtp', 'openssl']) {
+    const file = join(folder, `${engine}.yaml`);
+    writeFileSync(file, text.replace('\nmedia: { ', `\nmedia: { srtp_engine: ${engine}, `));
+    assert.match(readFileSync(file, 'utf8'), /srtp_engine/);
+    const { status, stdout, stderr } = call(file);
+    assert.equal(status, 0, `${engine}: ${stdout}${stderr}`);
+  }
 });
