@@ -110,5 +110,6 @@ test('every SRTP engine finds what it loads by name', () => {
     assert.match(readFileSync(file, 'utf8'), /srtp_engine/);
     const { status, stdout, stderr } = call(file);
     assert.equal(status, 0, `${engine}: ${stdout}${stderr}`);
+    assert.match(stdout, new RegExp(`"node":"gateway",.*"AEAD_AES_128_GCM":"${engine}: `), 'the engine works');
   }
 });
