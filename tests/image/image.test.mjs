@@ -41,6 +41,8 @@ container() { # takes the place of the shell
   mount --bind "$root" "$root"
   case $name in ${mounts.join(' ')} *) ;; esac
   mount -o remount,bind,ro "$root"
+  mount --rbind /dev "$root/dev"
+  mount -t proc proc "$root/proc"
   exec setpriv --no-new-privs chroot --userspec=${image.user} "$root" ${entry} "$@"
 }
 ready() {
