@@ -195,8 +195,13 @@ void DtlsAssociation::read_records() {
 void DtlsAssociation::rearm(TimePoint now) {
   timeval remaining{};
   const bool armed = state_ != State::failed && DTLSv1_get_timeout(ssl_, &remaining) == 1;
-  deadline_ = armed ? now + seconds{remaining.tv_sec} + std::chrono::microseconds{remaining.tv_usec}
-                    : kNever;
+  const Duration left = seconds{remaining.tv_sec} + std::chrono::microseconds{remaining.tv_usec};
+  deadline_ = armed ? now + left : kNever;
+  // Twice what it was armed with at most: the wall clock was put back.
+  if (!armed || left <= 2 * std::chrono::microseconds{kLastTimeout}) return;
+  state_ = State::failed;
+  failure_ = Failure::clock;
+  deadline_ = kNever;
 }
 
 DtlsAssociation::Match DtlsAssociation::compare(const X509* certificate) const {

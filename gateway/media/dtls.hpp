@@ -23,8 +23,10 @@ struct DtlsSrtpKeys {
 
 /// One DTLS 1.2 association over one `SSL` object (RFC 6347, RFC 5764, RFC 8842). Datagrams in,
 /// datagrams out; the caller lets in only what comes from an address that ICE has validated. A
-/// failed association is thrown away and replaced. Its retransmission timer runs by `deadline()`;
-/// OpenSSL itself compares with the wall clock when it fires.
+/// failed association is thrown away and replaced. Its retransmission timer runs by `deadline()`,
+/// of the worker's clock. OpenSSL compares with the wall clock too when it fires: an association
+/// whose timer would wait because that was put back fails instead, and the peer's next flight
+/// begins another.
 class DtlsAssociation {
  public:
   enum class State : std::uint8_t {
@@ -33,7 +35,7 @@ class DtlsAssociation {
     closed,    ///< the peer sent close_notify or a fatal alert after the handshake
     failed     ///< the handshake came to nothing
   };
-  enum class Failure : std::uint8_t { none, alert, fingerprint, profile };
+  enum class Failure : std::uint8_t { none, alert, fingerprint, profile, clock };
 
   /// Null only if OpenSSL has no memory. `client`: we send the ClientHello, with `start`.
   static std::unique_ptr<DtlsAssociation> make(const DtlsIdentity& identity, bool client);

@@ -189,7 +189,7 @@ DtlsTransport::Outcome DtlsTransport::judge(TimePoint now) {
         outcome.failure = MediaFailure::dtls_profile;
       } else {
         // Whoever can spoof an address can send an alert: only this association ends.
-        saw_alert_ = true;
+        saw_alert_ = saw_alert_ || association_->failure() == DtlsAssociation::Failure::alert;
         if (is_client()) retry_at_ = now + kRetry;
       }
       drop_association();

@@ -108,6 +108,28 @@ TEST_F(Dtls, WaitsAtMostThreeSecondsBetweenTwoTries) {
   }
 }
 
+// RFC 6347 §4.2.4.1: a wall clock that is put back stops no retransmission [dtls-timer]
+TEST_F(Dtls, DoesNotWaitForAWallClockThatWasPutBack) {
+  client_->start(now_);
+  client_->take_datagrams();
+  clock_.advance(-std::chrono::hours{1});
+  now_ += milliseconds{200};
+  client_->on_deadline(now_);
+  EXPECT_EQ(client_->state(), State::failed);
+  EXPECT_EQ(client_->failure(), Failure::clock);
+  EXPECT_EQ(client_->deadline(), kNever);
+}
+
+TEST_F(Dtls, TakesAWallClockThatWasPutForward) {
+  client_->start(now_);
+  client_->take_datagrams();
+  clock_.advance(std::chrono::hours{1});
+  now_ += milliseconds{200};
+  client_->on_deadline(now_);
+  EXPECT_THAT(client_->take_datagrams(), SizeIs(1));
+  EXPECT_EQ(client_->deadline(), now_ + milliseconds{400});
+}
+
 TEST_F(Dtls, DoesNothingBeforeItsDeadline) {
   client_->start(now_);
   client_->take_datagrams();

@@ -275,6 +275,34 @@ TEST_F(PlaneBrowser, RepeatsItsHelloByTheDeadline) {
   EXPECT_EQ(hellos(), 3u);
 }
 
+TEST_F(PlaneBrowser, ConnectsThoughTheWallClockIsPutBackWhenAFlightIsLost) {
+  for (const bool client : {true, false}) {
+    make_plane({});
+    events_.clear();
+    sent_.clear();
+    browser_ = std::make_unique<BrowserMedia>(BrowserMediaSettings{}, random_);
+    test::OpensslClock clock;
+    AddBrowserLeg order = browser_order(*browser_);
+    order.remote.role = client ? DtlsRole::client : DtlsRole::server;
+    add(order);
+    connect(!client);
+    // Its first check is answered, and what else comes back is lost.
+    browser_->on_deadline(now_);
+    for (const auto& datagram : browser_->take_datagrams())
+      receive(kBrowserSocket, browser_address_, datagram);
+    browser_->receive(sent_to(browser_address_).front().bytes, now_);
+    for (const auto& datagram : browser_->take_datagrams())
+      receive(kBrowserSocket, browser_address_, datagram);
+    end_turn();
+    delivered_ = sent_.size();
+    clock.advance(-std::chrono::hours{1});
+    run(milliseconds{300});
+    if (!client) browser_->begin_association(true, now_);  // as its own timer would
+    run(seconds{1});
+    EXPECT_TRUE(browser_->dtls_connected()) << (client ? "as client" : "as server");
+  }
+}
+
 TEST_F(PlaneBrowser, FailsWhenTheBrowserCloses) {
   connect_call();
   browser_->close();
