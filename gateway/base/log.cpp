@@ -1,5 +1,7 @@
 #include "base/log.hpp"
 
+#include "base/log_totals.hpp"
+
 #include <fmt/chrono.h>
 #include <fmt/format.h>
 
@@ -104,6 +106,7 @@ std::unique_ptr<Writer> writer;
 std::atomic<Level> threshold{Level::off};
 std::atomic<std::uint64_t> queued{0};
 std::atomic<std::uint64_t> dropped_before{0};
+std::array<std::atomic<std::uint64_t>, 5> queued_by_level{};
 
 }  // namespace
 
@@ -164,7 +167,15 @@ void write(Level level, std::string_view message, Fields fields) {
                                ? json_line(now, level, writer->node, message, fields)
                                : console_line(now, level, message, fields);
   queued.fetch_add(1, std::memory_order_relaxed);
+  queued_by_level[static_cast<std::size_t>(level)].fetch_add(1, std::memory_order_relaxed);
   writer->logger->log(spdlog::level::info, spdlog::string_view_t(line.data(), line.size()));
+}
+
+std::array<std::uint64_t, 5> totals_by_level() {
+  std::array<std::uint64_t, 5> all{};
+  for (std::size_t i = 0; i < all.size(); ++i)
+    all[i] = queued_by_level[i];
+  return all;
 }
 
 Totals totals() {

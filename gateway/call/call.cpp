@@ -205,6 +205,7 @@ void Call::receive(Turn& turn, LegId id, const sip::ResponseReceived& event) {
   if (sent->second.abandoned) return heard_late(turn, *leg, event);
   hear_party(turn, *leg, event.response);
   if (sent->second.purpose == Leg::Purpose::invite) leg->failover.next_at = kNever;
+  count_answer(turn, *leg, sent->second, event.response.status());
   if (event.response.status() < 200) {
     if (sent->second.purpose == Leg::Purpose::invite && leg->alive())
       provisional(turn, *leg, event);
@@ -288,6 +289,7 @@ void Call::receive(Turn& turn, LegId id, const sip::RequestFailed& event) {
   if (sent == leg->outgoing.end()) return;
   const Leg::Purpose purpose = sent->second.purpose;
   sent->second.finished = true;
+  count_answer(turn, *leg, sent->second, 0);
   if (purpose == Leg::Purpose::notify) return leg->report_answered(turn, 0);
   if (purpose == Leg::Purpose::carried) carried_failed(turn, event);
   if (!leg->alive() || purpose == Leg::Purpose::prack || sent->second.abandoned) return;
@@ -382,6 +384,8 @@ void Call::receive(Turn& turn, const media::Event& event) {
     return digit_from_media(turn, *digit);
   if (const auto* report = std::get_if<media::StatisticsReported>(&event))
     return statistics_reported(turn, *report);
+  if (const auto* closed = std::get_if<media::LegClosed>(&event))
+    return leg_measured(turn, *closed);
   media_changed(turn, event);
   const auto* failed = std::get_if<media::LegFailed>(&event);
   if (failed == nullptr || ended()) return;
@@ -456,6 +460,7 @@ bool Call::waits_for_browser() const {
 }
 
 void Call::on_deadline(Turn& turn) {
+  measured_no_longer(turn);
   if (ended()) return;
   const TimePoint now = turn.at.now;
   if (now >= ring_until_) {
@@ -522,9 +527,12 @@ void Call::leg_due(Turn& turn, Leg& leg) {
 }
 
 TimePoint Call::deadline() const {
-  if (ended()) return kNever;
-  TimePoint first = std::min({ring_until_, repeat_provisional_at_, align_at_, end_at_,
-                              policy_until_, operations_deadline()});
+  TimePoint first = kNever;
+  for (const auto& leg : legs_)
+    first = std::min(first, leg->measured_by);
+  if (ended()) return first;
+  first = std::min({first, ring_until_, repeat_provisional_at_, align_at_, end_at_, policy_until_,
+                    operations_deadline()});
   if (reoffer_) first = std::min(first, reoffer_->give_up_at);
   for (const auto& leg : legs_) {
     if (!leg->alive()) continue;

@@ -24,6 +24,8 @@ inline constexpr std::string_view kElsewhere = "SIP;cause=200;text=\"Call comple
 /// Of a request that begins here (RFC 3261 §8.1.1.6).
 inline constexpr int kMaxForwards = 70;
 
+/// For the media workers' reports.
+inline constexpr Duration kReportPatience = seconds{1};
 /// So long after the answer a party from whom nothing was heard is told to be silent.
 inline constexpr Duration kSilentAfter = seconds{5};
 
@@ -69,6 +71,8 @@ class Call {
   /// Ended, every leg's last transaction over: nothing more can happen.
   bool finished() const;
   bool ended() const { return view_.ended.has_value(); }
+  /// Somebody is being called, or the policy service asked.
+  bool in_setup() const { return !ended() && !view_.answered && !parked_; }
   /// Who asked for it: what the routes look at.
   const Caller& placed_by() const { return placed_by_; }
   /// What the policy service decides about: of the party that is called now.
@@ -409,6 +413,11 @@ class Call {
   void stays_silent(Turn& turn, Leg& leg);
   void statistics_reported(Turn& turn, const media::StatisticsReported& report);
   void reply_statistics(Turn& turn);
+  void leg_measured(Turn& turn, const media::LegClosed& closed);
+  /// Legs of which nothing was told in time are waited for no longer.
+  void measured_no_longer(Turn& turn);
+  /// Tells what all legs have counted, once the call has ended and all of them have told.
+  void tell_measured(Turn& turn);
   // ---- call_control.cpp
   Leg* named(std::string_view name);
   /// The request comes to nothing; the call goes on as it was.
@@ -464,6 +473,8 @@ class Call {
   }
   void request_in_dialog(Turn& turn, Leg& leg, const sip::RequestReceived& event);
   void final_response(Turn& turn, Leg& leg, const sip::ResponseReceived& event);
+  /// Takes the time, and the outcome, of an answer to a request of ours; 0: there is none.
+  static void count_answer(Turn& turn, const Leg& leg, Leg::Outgoing& sent, int status);
   void leg_due(Turn& turn, Leg& leg);
 
   /// A re-INVITE or UPDATE with an offer that waits for the other leg's answer. Without `from`: an
@@ -536,6 +547,8 @@ class Call {
   std::optional<StatisticsOperation> statistics_;
   std::map<sip::TransactionId, Carried> carried_;  ///< by the client transaction
   std::uint64_t statistics_queries_ = 0;
+  std::vector<LegQuality> measured_;
+  bool told_measured_ = false;
 };
 
 }  // namespace trunkline::call

@@ -87,6 +87,7 @@ void Call::end(Turn& turn, const Failure& known, const Leg* except) {
   service_ended(turn, failure);
   turn.observe(CallEnded{view(), failure});
   end_operations(turn);
+  tell_measured(turn);
 }
 
 void Call::end_leg(Turn& turn, Leg& leg, const Failure& failure, const std::string& reason) {

@@ -17,6 +17,12 @@ bool is_about_target(const Failure& failure, const TrunkSettings& trunk) {
   return std::ranges::find(trunk.failover_codes, failure.sip_code) != trunk.failover_codes.end();
 }
 
+FailoverReason why_elsewhere(const Failure& failure) {
+  if (failure.remote) return FailoverReason::refused;
+  if (failure.reason == EndReason::no_response) return FailoverReason::no_response;
+  return failure.reason == EndReason::trunk_tls ? FailoverReason::tls : FailoverReason::unreachable;
+}
+
 bool asks_to_wait(const Failure& failure) {
   return failure.remote && failure.sip_code == 503 && failure.retry_after;
 }
@@ -38,6 +44,7 @@ bool Call::tried_elsewhere(Turn& turn, Leg& leg, const Leg::Outgoing& sent,
   const bool about_target = is_about_target(failure, trunk->settings);
   if (!asks_to_wait(failure)) trunk->served(leg.target);
   if (about_target) note(*trunk, leg.target, failure, turn.at.now);
+  const FailoverReason why = why_elsewhere(failure);
   judge(leg.failover.best_refusal, failure, false);
   failure = *leg.failover.best_refusal;
   // What has rung has reached a person, or may have.
@@ -55,6 +62,7 @@ bool Call::tried_elsewhere(Turn& turn, Leg& leg, const Leg::Outgoing& sent,
                {"why", failure.remote ? std::to_string(failure.sip_code)
                                       : std::string(end_reason_label(failure.reason))},
                {"next", next.remote.text()}});
+    trunk->counters->failovers[why].add();
     leg.try_at(turn, sent, next, response != nullptr ? *response : sent.request);
     watch_target(turn, leg);
     return true;

@@ -7,7 +7,6 @@
 namespace trunkline::call {
 namespace {
 
-constexpr Duration kReportPatience = seconds{1};  ///< for the workers' reports
 /// Requests that wait for one report at once.
 constexpr std::size_t kMaxReportsWaiting = 64;
 
@@ -39,6 +38,7 @@ LegQuality quality_of(const Leg& leg, const media::LegStatistics& statistics) {
   quality.jitter_seconds = statistics.jitter_seconds;
   quality.round_trip_seconds = statistics.round_trip_seconds;
   quality.mos = statistics.mos;
+  quality.silence = leg.silence;
   return quality;
 }
 
@@ -100,6 +100,53 @@ void Call::statistics_reported(Turn& turn, const media::StatisticsReported& repo
   if (leg == nullptr || std::erase(statistics_->awaited, report.leg) == 0) return;
   statistics_->gathered.legs.push_back(quality_of(*leg, report.statistics));
   if (statistics_->awaited.empty()) reply_statistics(turn);
+}
+
+void Call::leg_measured(Turn& turn, const media::LegClosed& closed) {
+  Leg* leg = find(closed.leg);
+  // One that goes on has moved to another worker; what the old one counted is not told.
+  if (leg == nullptr || !leg->media || !leg->media->awaits_report() || leg->alive()) return;
+  leg->media->reported();
+  leg->measured_by = kNever;
+  LegQuality& quality = measured_.emplace_back(quality_of(*leg, closed.statistics));
+  quality.joined = leg->id == from_ || leg->id == winner_;
+  tell_measured(turn);
+}
+
+void Call::measured_no_longer(Turn& turn) {
+  bool given_up = false;
+  for (const auto& leg : legs_) {
+    if (turn.at.now < leg->measured_by) continue;
+    leg->measured_by = kNever;
+    leg->media->reported();
+    given_up = true;
+  }
+  if (given_up) tell_measured(turn);
+}
+
+void Call::tell_measured(Turn& turn) {
+  const auto awaited = [](const auto& leg) { return leg->measured_by != kNever; };
+  if (!ended() || told_measured_ || std::ranges::any_of(legs_, awaited)) return;
+  told_measured_ = true;
+  turn.observe(CallMeasured{view(), std::move(measured_)});
+}
+
+void Call::count_answer(Turn& turn, const Leg& leg, Leg::Outgoing& sent, int status) {
+  const double took = std::chrono::duration<double>(turn.at.now - sent.sent_at).count();
+  PeerCounters& counters = turn.node.counters.of(leg.peer_kind());
+  if (sent.purpose == Leg::Purpose::invite && status != 0 && sent.sent_at != TimePoint{}) {
+    sent.sent_at = {};
+    if (const Trunk* trunk = turn.node.trunks.find(leg.peer);
+        trunk != nullptr && leg.kind == Leg::Kind::trunk)
+      trunk->counters->first_response.observe(took);
+  }
+  if (sent.purpose == Leg::Purpose::bye && status >= 200) counters.teardown.observe(took);
+  if (sent.purpose == Leg::Purpose::refresh && (status == 0 || status >= 200)) {
+    const auto method = sent.request.method() == sip::Method::update ? RefreshMethod::update
+                                                                     : RefreshMethod::invite;
+    const bool ok = status >= 200 && status < 300;
+    counters.refreshes(method)[ok ? Outcome::ok : Outcome::failed].add();
+  }
 }
 
 void Call::reply_statistics(Turn& turn) {

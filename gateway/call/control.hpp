@@ -170,15 +170,6 @@ struct Done {};
 struct Replayed {
   CallView call;
 };
-/// One leg's media, received from and sent to its peer.
-struct LegQuality {
-  std::string leg;
-  std::string codec, srtp_profile;  ///< empty: none yet
-  std::uint64_t packets_received = 0, bytes_received = 0, packets_sent = 0, bytes_sent = 0;
-  std::uint64_t packets_lost = 0, packets_expected = 0, packets_dropped = 0, srtp_failures = 0;
-  double jitter_seconds = 0;
-  std::optional<double> round_trip_seconds, mos;
-};
 struct CallStatistics {
   std::string call;
   std::vector<LegQuality> legs;

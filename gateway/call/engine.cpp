@@ -10,6 +10,10 @@ namespace trunkline::call {
 namespace {
 
 constexpr std::size_t kNodeSecretLength = 43;  // 256 bits
+/// Longer than anybody lets it ring.
+constexpr Duration kLongestSetup = std::chrono::minutes{10};
+/// Twice 64*T1, and then some: the last transaction of a call is long over.
+constexpr Duration kLongestTeardown = std::chrono::minutes{2};
 
 /// For the operator, of a trunk that was asked for something.
 std::string_view why_failed(sip::RequestFailed::Cause cause) {
@@ -117,14 +121,13 @@ std::vector<LocatedName> Engine::names_to_locate() const {
 void Engine::drain(Moment at, Effects& out) {
   if (impl_->draining) return;
   Turn turn{impl_->node, at, out};
-  impl_->unregister(turn);
-  impl_->draining = true;
-  impl_->drain_at = at.now + impl_->node.settings.drain_timeout;
+  impl_->begin_drain(turn, impl_->node.settings.drain_timeout);
 }
 
 void Engine::end_all(Moment at, Effects& out) {
   Turn turn{impl_->node, at, out};
   impl_->draining = true;
+  impl_->drains.set(1);
   impl_->end_all(turn);
   impl_->count();
 }
@@ -150,13 +153,44 @@ Engine::Impl::Impl(Settings settings, MediaResources media, Random& random, Rout
                     &credentials,
                     node.settings.policy.enabled && node.settings.policy.authenticate_users,
                     node.settings.digest_algorithms) {
+  for (const Trunk& trunk : node.trunks.all())
+    trunk_counters.emplace_back(trunk.settings.name, trunk.counters);
   for (const TrunkSettings& trunk : node.settings.trunks) {
     if (trunk.registers) registering.try_emplace(trunk.name, TrunkRegistration(trunk, random));
     if (trunk.registers || trunk.options_interval > Duration::zero()) trunks_at = {};
   }
 }
 
+void Engine::survey(TimePoint now) {
+  impl_->survey(now);
+}
+
+void Engine::Impl::begin_drain(Turn& turn, Duration patience) {
+  unregister(turn);
+  draining = true;
+  drain_at = turn.at.now + patience;
+  drains.set(1);
+  drain_deadline.set(std::chrono::system_clock::to_time_t(
+      turn.at.wall + std::chrono::duration_cast<std::chrono::seconds>(patience)));
+}
+
+void Engine::Impl::survey(TimePoint now) {
+  std::int64_t setup = 0, teardown = 0;
+  for (auto& [id, entry] : calls) {
+    if (entry.first_seen == TimePoint{}) entry.first_seen = now;
+    if (!entry.live && entry.ended_seen == TimePoint{}) entry.ended_seen = now;
+    if (!entry.live) {
+      teardown += now - entry.ended_seen > kLongestTeardown ? 1 : 0;
+    } else if (entry.call->in_setup()) {
+      setup += now - entry.first_seen > kLongestSetup ? 1 : 0;
+    }
+  }
+  node.counters.stuck[Stuck::setup].set(setup);
+  node.counters.stuck[Stuck::teardown].set(teardown);
+}
+
 void Engine::Impl::count() {
+  live_calls.set(static_cast<std::int64_t>(live));
   lingering.set(static_cast<std::int64_t>(calls.size()));
   dialogs.set(static_cast<std::int64_t>(node.dialogs.size() + subscriptions.dialogs()));
   legs.set(static_cast<std::int64_t>(node.legs.size()));
@@ -165,8 +199,26 @@ void Engine::Impl::count() {
 }
 
 void Engine::Impl::collect(MetricSink& sink) const {
-  sink.gauge("trunkline_calls_limit", "Calls that the node takes at once.",
+  sink.gauge("trunkline_calls_limit", "Calls that are taken at once.",
              {{"scope", "node"}, {"trunk", ""}}, static_cast<double>(node.settings.max_calls));
+  sink.gauge("trunkline_overload_level",
+             "Calls alive, as a part of limits.max_calls: at 1 new calls are refused.", {},
+             static_cast<double>(live_calls.get()) /
+                 static_cast<double>(std::max<std::size_t>(node.settings.max_calls, 1)));
+  sink.gauge("trunkline_drain_remaining_calls", "While draining, the calls that are waited for.",
+             {}, drains.get() != 0 ? static_cast<double>(live_calls.get()) : 0);
+  sink.gauge("trunkline_drain_deadline_timestamp_seconds",
+             "When the drain ends the calls that are left, Unix time; 0: no drain.", {},
+             static_cast<double>(drain_deadline.get()));
+  node.counters.collect(sink);
+  for (const TrunkSettings& trunk : node.settings.trunks) {
+    sink.gauge("trunkline_calls_limit", "Calls that are taken at once.",
+               {{"scope", "trunk"}, {"trunk", trunk.name}}, trunk.max_calls);
+    sink.gauge("trunkline_trunk_calls_per_second_limit", "Calls that the trunk takes in a second.",
+               {{"trunk", trunk.name}}, trunk.max_calls_per_second);
+  }
+  for (const auto& [name, counters] : trunk_counters)
+    counters->collect(sink, name);
   sink.gauge("trunkline_media_ports_used", "Trunk RTP port pairs in use.", {{"pool", "trunk"}},
              static_cast<double>(node.ports_used.get()));
   sink.counter("trunkline_header_fields_left_out_total",

@@ -87,6 +87,10 @@ class Engine {
   /// Ends all calls now.
   void end_all(Moment at, Effects& out);
   bool draining() const;
+  /// Looks for calls that should long be over, for trunkline_calls_stuck: those that nobody has
+  /// answered in `kLongestSetup`, and those of which something is left `kLongestTeardown` after
+  /// their end. Every few seconds.
+  void survey(TimePoint now);
   std::size_t calls() const;
   std::size_t registrations() const;
   const MetricSource& metrics() const;

@@ -119,15 +119,15 @@ void Engine::Impl::execute(Turn& turn, RequestId id, const GetNode&) {
 }
 
 void Engine::Impl::execute(Turn& turn, RequestId id, const Drain& request) {
-  unregister(turn);
-  draining = true;
-  drain_at = turn.at.now + request.timeout.value_or(node.settings.drain_timeout);
+  begin_drain(turn, request.timeout.value_or(node.settings.drain_timeout));
   execute(turn, id, GetNode{});
 }
 
 void Engine::Impl::execute(Turn& turn, RequestId id, const Undrain&) {
   draining = false;
   drain_at = kNever;
+  drains.set(0);
+  drain_deadline.set(0);
   for (auto& [trunk, one] : registering)
     one.machine.come_back(turn.at.now);
   trunks_at = {};

@@ -44,8 +44,9 @@ struct Engine::Impl final : MetricSource {
   struct Entry {
     std::unique_ptr<Call> call;
     TimePoint deadline = kNever;
-    bool live = true;          ///< not yet ended; counted in `live`
-    std::string request_id{};  ///< of the CreateCall that made it
+    bool live = true;                      ///< not yet ended; counted in `live`
+    std::string request_id{};              ///< of the CreateCall that made it
+    TimePoint first_seen{}, ended_seen{};  ///< by `survey`; none yet
   };
   /// A CreateCall with a request_id, and the call that it made as it was when it was forgotten.
   struct Made {
@@ -76,6 +77,9 @@ struct Engine::Impl final : MetricSource {
   void on_deadline(Turn& turn);
   void end_all(Turn& turn);
   void count();
+  void survey(TimePoint now);
+  /// Refuses new calls from now on; at the deadline the live ones are ended.
+  void begin_drain(Turn& turn, Duration patience);
   void collect(MetricSink& sink) const override;
 
   // ---- engine_requests.cpp
@@ -250,7 +254,10 @@ struct Engine::Impl final : MetricSource {
   std::set<CallId> away;  ///< calls with a browser whose connection is gone
   bool draining = false;
   TimePoint drain_at = kNever;
-  Cell lingering, dialogs, legs, transactions, questions;
+  /// Of each trunk, by its name: `collect` must not look into what changes.
+  std::vector<std::pair<std::string, std::shared_ptr<const TrunkCounters>>> trunk_counters;
+  Cell lingering, dialogs, legs, transactions, questions, live_calls;
+  Cell drains, drain_deadline;  ///< 1 while draining; seconds of Unix time, 0: none
 };
 
 }  // namespace trunkline::call

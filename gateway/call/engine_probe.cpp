@@ -102,6 +102,9 @@ void Engine::Impl::probed(Turn& turn, sip::TransactionId transaction, int status
   const bool answered = status != 0;
   const Duration round_trip = turn.at.now - probe.sent;
   if (Trunk* trunk = node.trunks.find(probe.trunk)) {
+    if (answered)
+      trunk->counters->options_round_trip.observe(
+          std::chrono::duration<double>(round_trip).count());
     TargetState state = TargetState::up;
     if (!answered) {
       state = TargetState::down;

@@ -175,7 +175,8 @@ sip::TransactionId Leg::send(Turn& turn, Purpose purpose, sip::Message request) 
   aim_at_device(turn.node, request);
   identify(request, request.method());
   const sip::Target to = next_target(turn.node, dialog_with(sip::to_tag(request)), target);
-  outgoing[transaction] = Outgoing{purpose, request, 0, false, false, false, false, to};
+  outgoing[transaction] =
+      Outgoing{purpose, request, 0, false, false, false, false, to, turn.at.now};
   turn.node.transactions[transaction] = id;
   turn.out.sip.emplace_back(sip::SendRequest{transaction, std::move(request), to});
   return transaction;
@@ -204,6 +205,7 @@ sip::TransactionId Leg::send_again(Turn& turn, Outgoing again, const sip::Messag
   turn.node.transactions[transaction] = id;
   if (!again.stray) again.target = next_target(turn.node, within, target);
   turn.out.sip.emplace_back(sip::SendRequest{transaction, again.request, again.target});
+  again.sent_at = turn.at.now;
   outgoing[transaction] = std::move(again);
   return transaction;
 }
@@ -314,7 +316,7 @@ void Leg::refuse_answer(Turn& turn, sip::TransactionId transaction, const sip::M
   const sip::Target to =
       next_target(turn.node, fork, sent->second.abandoned ? sent->second.target : target);
   const sip::TransactionId ends = turn.node.next_transaction();
-  outgoing[ends] = Outgoing{Purpose::bye, bye, 0, false, false, false, true, to};
+  outgoing[ends] = Outgoing{Purpose::bye, bye, 0, false, false, false, true, to, turn.at.now};
   turn.node.transactions[ends] = id;
   turn.out.sip.emplace_back(sip::SendRequest{ends, std::move(bye), to});
 }

@@ -71,6 +71,7 @@ class Leg {
     bool abandoned = false;        ///< an INVITE that went on to another target while it was silent
     bool stray = false;            ///< in a dialog that is not the leg's: it ends it
     sip::Target target{};          ///< where it went
+    TimePoint sent_at{};           ///< when; none yet: an answer to it has been timed
   };
 
   /// One of the early dialogs of our INVITE: each To tag has its own (RFC 3261 §13.2.2, RFC 3262
@@ -197,6 +198,8 @@ class Leg {
   std::string srtp_profile;             ///< of its DTLS association; empty: none yet
   std::deque<TimePoint> digits_end_at;  ///< when the events that we send it will be over
   std::optional<Failure> end;           ///< set with its one LegEnded
+  TimePoint measured_by = kNever;       ///< until when its worker is to tell what it counted
+  std::string silence;                  ///< LegQuality::silence
 
   /// Our 2xx waits for the PRACK of a provisional response (RFC 3262 §3): for the peer the INVITE
   /// has no final response.
@@ -224,12 +227,14 @@ class Leg {
   void respond_to_invite(Turn& turn, sip::Message response);
 
   std::string party() const;  ///< "user:alice", "trunk:carrier"
+  PeerKind peer_kind() const { return kind == Kind::browser ? PeerKind::webrtc : PeerKind::sip; }
   bool alive() const { return state != State::ended; }
   /// It has come so far, if not farther already.
   void reached(Phase point) { phase = std::max(phase, point); }
   /// Ended, and its last transaction over.
   bool finished() const {
-    return state == State::ended && outgoing.empty() && !bye_waits_for_ack && !invite;
+    return state == State::ended && outgoing.empty() && !bye_waits_for_ack && !invite &&
+           measured_by == kNever;
   }
   /// The peer's direction as the other leg sees it: our own hold of the one is not told to the
   /// other.

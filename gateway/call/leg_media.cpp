@@ -259,6 +259,7 @@ void LegMedia::stay(Turn& turn) {
 }
 
 void LegMedia::close(Turn& turn) {
+  if (place_.open) awaits_report_ = true;
   close(turn, place_);
   arrive(turn);
 }

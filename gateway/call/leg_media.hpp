@@ -32,6 +32,9 @@ class LegMedia {
   sdp::Translation translation() const { return translation_; }
   std::size_t worker() const { return place_.worker; }
   bool is_open() const { return place_.open; }
+  /// It was closed, and its worker has yet to tell what it counted (media::LegClosed).
+  bool awaits_report() const { return awaits_report_; }
+  void reported() { awaits_report_ = false; }
 
   /// Creates the leg on its worker, ready to receive.
   void open(Turn& turn);
@@ -90,6 +93,7 @@ class LegMedia {
   sdp::LocalMedia left_description_;  ///< and what the peer knows of it
   std::optional<sdp::OfferAnswer> sdp_, offered_;
   bool srtp_begins_anew_ = false;
+  bool awaits_report_ = false;
   media::SourcePolicy policy_ = media::SourcePolicy::pinned;
   std::vector<AddressRange> allow_;
   IpAddress host_;  ///< of a trunk's signalling

@@ -3,6 +3,7 @@
 #include "base/metrics.hpp"
 #include "base/random.hpp"
 #include "base/rate_limit.hpp"
+#include "call/counters.hpp"
 #include "call/engine.hpp"
 #include "call/port_pool.hpp"
 #include "call/registrar.hpp"
@@ -73,6 +74,7 @@ struct Node {
   std::string contact_uri(const sip::Target& peer, std::string_view user,
                           bool secure = false) const;
 
+  Counters counters;
   Cell ports_used;
   /// Header fields that may cross, but are too long or too many, or not clean: counted, and logged
   /// now and then.

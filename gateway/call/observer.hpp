@@ -76,6 +76,20 @@ struct CallView {
   bool from_failed = false;
 };
 
+/// One leg's media, received from and sent to its peer.
+struct LegQuality {
+  std::string leg;
+  bool joined = false;              ///< one of the two that talk with each other, or did at the end
+  std::string codec, srtp_profile;  ///< empty: none yet
+  std::uint64_t packets_received = 0, bytes_received = 0, packets_sent = 0, bytes_sent = 0;
+  std::uint64_t packets_lost = 0, packets_expected = 0, packets_dropped = 0, srtp_failures = 0;
+  double jitter_seconds = 0;
+  std::optional<double> round_trip_seconds, mos;
+  /// Why nothing is heard from the peer, or by it, as last found: "TRUNK_SENDS_NOTHING"; empty: no
+  /// silence is known.
+  std::string silence;
+};
+
 struct CallStarted {
   CallView call;
 };
@@ -118,6 +132,7 @@ struct CallTransferred {
 struct MediaChanged {
   CallView call;
   std::string leg, what;
+  std::string cause{};  ///< of a silence: "TRUNK_SENDS_NOTHING"; empty: not known
 };
 /// Exactly one for each leg that a call had, before its CallEnded; for a leg that an attended
 /// transfer has moved, that of the call that it went to.
@@ -129,6 +144,12 @@ struct LegEnded {
 struct CallEnded {
   CallView call;
   Failure end;
+};
+/// Exactly one for each CallEnded, after it: what the legs that had media counted in their lives.
+/// Those of which a media worker has told nothing within a second are not among them.
+struct CallMeasured {
+  CallView call;
+  std::vector<LegQuality> legs;
 };
 /// A request was refused before it became a call. `reason` is a metric label: draining, overload,
 /// cps, limit, acl, auth, no_route, no_codec, policy, ports, loop, hops, extension, media_type,
@@ -169,7 +190,7 @@ struct TrunkChanged {
 
 using Observation =
     std::variant<CallStarted, CallRinging, CallAnswered, CallHeld, DtmfPassed, CallParked,
-                 CallTransferred, MediaChanged, LegEnded, CallEnded, RequestRefused,
+                 CallTransferred, MediaChanged, LegEnded, CallEnded, CallMeasured, RequestRefused,
                  RegistrationChanged, AuthenticationResult, PolicyFault, TrunkChanged>;
 
 /// Takes observations. Called on the signalling thread: must not block.

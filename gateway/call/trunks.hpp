@@ -2,6 +2,7 @@
 #include "base/net_address.hpp"
 #include "base/random.hpp"
 #include "base/rate_limit.hpp"
+#include "call/counters.hpp"
 #include "call/number_rules.hpp"
 #include "call/server_location.hpp"
 #include "call/settings.hpp"
@@ -56,6 +57,7 @@ struct Trunk {
   bool degraded = false;   ///< up, but a target is late, refuses or is down
   bool enabled = true;     ///< by the API: a disabled one takes no new calls in either direction
   RateLimit call_rate;
+  std::shared_ptr<TrunkCounters> counters = std::make_shared<TrunkCounters>();
   std::shared_ptr<const re2::RE2> capacity{};  ///< capacity_phrase; null: none
   NumberRules called_to{}, calling_to{}, called_from{}, calling_from{};
 

@@ -33,7 +33,20 @@ std::string_view drop_label(IoDrop drop) {
   return "";
 }
 
+HistogramCell round_trip_histogram() {
+  return HistogramCell({0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5});
+}
+
 }  // namespace
+
+HistogramCell lag_histogram() {
+  return HistogramCell({0.001, 0.0025, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 1});
+}
+
+Counters::Counters()
+    : ws_ping_round_trip(round_trip_histogram()),
+      policy_{{{round_trip_histogram(), round_trip_histogram()},
+               {round_trip_histogram(), round_trip_histogram()}}} {}
 
 std::string_view handshake_failure_label(HandshakeFailure failure) {
   switch (failure) {
@@ -106,6 +119,23 @@ void Counters::collect(MetricSink& sink) const {
   for_each<IoDrop>([&](IoDrop drop) {
     sink.counter("trunkline_io_drops_total", "What could not be queued or sent.",
                  {{"reason", drop_label(drop)}}, value(drops[drop]));
+  });
+  sink.gauge("trunkline_ws_send_queue_bytes", "Octets that wait to be sent to browsers.", {},
+             value(ws_queued));
+  sink.histogram("trunkline_ws_ping_rtt_seconds",
+                 "Time from a ping of ours on a SIP WebSocket to its pong.", {},
+                 ws_ping_round_trip);
+  sink.histogram("trunkline_eventloop_lag_seconds",
+                 "How much later than due a timer of the thread fired.", {{"thread", "signalling"}},
+                 loop_lag);
+  for_each<PolicyHook>([&](PolicyHook hook) {
+    for_each<PolicyOutcome>([&](PolicyOutcome outcome) {
+      sink.histogram("trunkline_policy_hook_duration_seconds",
+                     "Time that the policy service took to answer.",
+                     {{"hook", hook == PolicyHook::route ? "route" : "authenticate"},
+                      {"result", outcome == PolicyOutcome::ok ? "ok" : "failed"}},
+                     policy_[static_cast<std::size_t>(hook)][static_cast<std::size_t>(outcome)]);
+    });
   });
   sink.counter("trunkline_sip_connect_failures_total",
                "SIP connections that failed before they were open.", {}, value(connect_failures));

@@ -2,6 +2,8 @@
 #include "base/metrics.hpp"
 #include "sip/effects.hpp"
 
+#include <array>
+#include <cstddef>
 #include <cstdint>
 #include <string_view>
 
@@ -37,8 +39,17 @@ enum class IoDrop : std::uint8_t {
   count_
 };
 
-/// Metrics of the signalling sockets. Written by the signalling thread.
+/// What the policy service was asked, and how that ended: labels of
+/// trunkline_policy_hook_duration_seconds.
+enum class PolicyHook : std::uint8_t { route, authenticate, count_ };
+enum class PolicyOutcome : std::uint8_t { ok, failed, count_ };
+
+/// Up to what trunkline_eventloop_lag_seconds tells apart: packets come every 20 ms.
+HistogramCell lag_histogram();
+
+/// Metrics of the signalling thread. Written by it.
 struct Counters final : MetricSource {
+  Counters();
   CellArray<sip::Transport> connections;  ///< open now; of ws and wss: after the upgrade
   CellArray<sip::Transport> connections_total;
   CellArray<HandshakeFailure> handshake_failures;
@@ -47,8 +58,19 @@ struct Counters final : MetricSource {
   Cell connect_failures;
   Cell icmp_errors;
   Cell commands_deferred;
+  Cell ws_queued;  ///< octets that wait to be sent to browsers
+  HistogramCell ws_ping_round_trip;
+  HistogramCell loop_lag = lag_histogram();  ///< how late a timer of the loop fired
+  void policy_took(PolicyHook hook, PolicyOutcome outcome, double seconds) {
+    policy_[static_cast<std::size_t>(hook)][static_cast<std::size_t>(outcome)].observe(seconds);
+  }
 
   void collect(MetricSink& sink) const override;
+
+ private:
+  std::array<std::array<HistogramCell, static_cast<std::size_t>(PolicyOutcome::count_)>,
+             static_cast<std::size_t>(PolicyHook::count_)>
+      policy_;
 };
 
 }  // namespace trunkline::io

@@ -6,6 +6,7 @@
 #include <cerrno>
 #include <cstring>
 #include <sys/epoll.h>
+#include <utility>
 
 namespace trunkline::io {
 namespace {
@@ -86,11 +87,15 @@ bool MediaLoop::turn(std::vector<media::Event>& events) {
     } else if (media::is_connection(static_cast<media::SocketIndex>(which))) {
       receive_frames(static_cast<media::SocketIndex>(which), events);
     } else {
+      forwarded_ = true;
       receive(static_cast<media::SocketIndex>(which), events);
     }
   }
   if (outbox_.nearly_full()) flush();
-  if (plane_.deadline() <= now_) plane_.on_deadline(now_, outbox_, events);
+  if (const TimePoint due = plane_.deadline(); due <= now_) {
+    counters_.lag.observe(std::chrono::duration<double>(now_ - due).count());
+    plane_.on_deadline(now_, outbox_, events);
+  }
   if (connections_.next_sweep() <= now_) {
     connections_.sweep(
         now_, [this](media::SocketIndex connection) { return plane_.serves(connection); },
@@ -111,6 +116,8 @@ void MediaLoop::receive(const media::TranscodedFrame& frame, std::vector<media::
 
 void MediaLoop::end_turn() {
   const TimePoint end = Clock::now();
+  if (std::exchange(forwarded_, false) && ++turns_ % kSampled == 0)
+    counters_.forwarding.observe(std::chrono::duration<double>(end - now_).count());
   counters_.busy_microseconds.add(
       std::chrono::duration_cast<std::chrono::microseconds>(end - now_).count());
   counters_.last_turn.set(end.time_since_epoch().count());

@@ -1,5 +1,6 @@
 #pragma once
 #include "base/metrics.hpp"
+#include "io/counters.hpp"
 #include "io/media_connections.hpp"
 #include "io/media_sockets.hpp"
 #include "io/transcoding_thread.hpp"
@@ -28,6 +29,9 @@ class MediaLoop {
     Cell busy_microseconds;
     Cell last_turn;  ///< nanoseconds of `Clock`
     MediaConnections::Counters connections;
+    HistogramCell lag = lag_histogram();  ///< how late deadlines of the plane were met
+    /// Time from the wake-up for packets to their departure, of every `kSampled`th turn.
+    HistogramCell forwarding{{0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.05}};
   };
 
   /// `sockets`, `plane` and `transcoding` outlive the loop; `commands` wakes it.
@@ -48,6 +52,7 @@ class MediaLoop {
  private:
   static constexpr std::size_t kBuffers = 128, kBrowserBatch = 32, kTrunkBatch = 4;
   static constexpr int kBrowserRounds = 4, kEvents = 256;
+  static constexpr unsigned kSampled = 16;
   struct Buffer {
     std::array<std::uint8_t, media::kHeadRoom + media::kMaxDatagram + media::kTailRoom> octets;
   };
@@ -73,6 +78,8 @@ class MediaLoop {
   std::array<Name, kBuffers> in_names_{};
   std::array<mmsghdr, kBuffers> in_{};
   std::size_t used_ = 0;
+  bool forwarded_ = false;  ///< packets came in this turn
+  unsigned turns_ = 0;      ///< with packets
   std::array<std::uint64_t, media::Outbox::kCapacity> order_{};
   std::array<iovec, media::Outbox::kCapacity> out_parts_{};
   std::array<Name, media::Outbox::kCapacity> out_names_{};

@@ -134,6 +134,12 @@ void MediaWorker::collect(MetricSink& sink) const {
   sink.counter("trunkline_worker_busy_seconds_total",
                "Time that a thread spent working, not waiting.", {{"thread", name_}},
                static_cast<double>(counters_.busy_microseconds.get()) / 1e6);
+  sink.histogram("trunkline_eventloop_lag_seconds",
+                 "How much later than due a timer of the thread fired.", {{"thread", name_}},
+                 counters_.lag);
+  sink.histogram("trunkline_media_forward_latency_seconds",
+                 "Time from the wake-up of a media worker for packets to their departure, sampled.",
+                 {}, counters_.forwarding);
   sink.counter("trunkline_io_drops_total", "What could not be queued or sent.",
                {{"reason", "media_full"}}, static_cast<double>(counters_.dropped_full.get()));
   sink.counter("trunkline_io_drops_total", "What could not be queued or sent.",

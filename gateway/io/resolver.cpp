@@ -20,17 +20,61 @@ namespace {
 
 constexpr int kTries = 2, kTimeoutMs = 2000;
 
+ResolverCounters::Type counted(call::DnsQuestion::Type type) {
+  using Asked = call::DnsQuestion::Type;
+  switch (type) {
+    case Asked::a:
+      return ResolverCounters::Type::a;
+    case Asked::aaaa:
+      return ResolverCounters::Type::aaaa;
+    case Asked::srv:
+      return ResolverCounters::Type::srv;
+    case Asked::naptr:
+      break;
+  }
+  return ResolverCounters::Type::naptr;
+}
+
+constexpr std::array kTypeLabels{"A", "AAAA", "SRV", "NAPTR"};
+constexpr std::array kResultLabels{"found", "empty", "failed"};
+
 }  // namespace
+
+ResolverCounters::ResolverCounters() : duration_({0.001, 0.005, 0.025, 0.1, 0.5, 1, 2, 4}) {}
+
+void ResolverCounters::count(call::DnsQuestion::Type type, const call::DnsAnswer& answer,
+                             Duration took) {
+  const bool empty = answer.naptr.empty() && answer.srv.empty() && answer.addresses.empty();
+  Result result = empty ? Result::empty : Result::found;
+  if (answer.failed) result = Result::failed;
+  queries_[static_cast<std::size_t>(counted(type))][result].add();
+  duration_.observe(std::chrono::duration<double>(took).count());
+}
+
+void ResolverCounters::collect(MetricSink& sink) const {
+  for (std::size_t type = 0; type < queries_.size(); ++type) {
+    for (std::size_t result = 0; result < kResultLabels.size(); ++result) {
+      sink.counter("trunkline_dns_queries_total",
+                   "DNS questions answered, by type and by whether records were found.",
+                   {{"type", kTypeLabels[type]}, {"result", kResultLabels[result]}},
+                   static_cast<double>(queries_[type][static_cast<Result>(result)].get()));
+    }
+  }
+  sink.histogram("trunkline_dns_query_duration_seconds", "Time from a DNS question to its answer.",
+                 {}, duration_);
+}
 
 struct Resolver::Impl {
   /// A question on its way.
   struct Query {
     Impl* owner;
     call::DnsQuestion question;
+    TimePoint asked;
   };
 
-  explicit Impl(Settings settings)
-      : locator(std::move(settings.names), std::move(settings.transports), settings.interval,
+  Impl(Settings settings, ResolverCounters& counts)
+      : counters(counts),
+        locator(std::move(settings.names), std::move(settings.transports), settings.interval,
                 settings.families) {}
   ~Impl();
   void run();
@@ -40,6 +84,7 @@ struct Resolver::Impl {
   void look();
   void wait() const;
 
+  ResolverCounters& counters;
   call::ServerLocator locator;
   Located located;
   std::set<std::string> failing;  ///< said so already
@@ -54,14 +99,15 @@ struct Resolver::Impl {
 Resolver::Resolver() = default;
 Resolver::~Resolver() = default;
 
-Result<std::unique_ptr<Resolver>> Resolver::make(Settings settings, Located located) {
+Result<std::unique_ptr<Resolver>> Resolver::make(Settings settings, Located located,
+                                                 ResolverCounters& counters) {
   static const int library = ares_library_init(ARES_LIB_INIT_ALL);
   if (library != ARES_SUCCESS) return fail(std::string("no resolver: ") + ares_strerror(library));
   std::string servers;
   for (const SocketAddress& server : settings.servers)
     servers += (servers.empty() ? "" : ",") + server.text();
   std::unique_ptr<Resolver> resolver(new Resolver);
-  resolver->impl_ = std::make_unique<Impl>(std::move(settings));
+  resolver->impl_ = std::make_unique<Impl>(std::move(settings), counters);
   Impl& impl = *resolver->impl_;
   ares_options options{};
   options.timeout = kTimeoutMs;
@@ -116,7 +162,8 @@ void Resolver::Impl::apply(call::ServerLocator::Effects effects) {
 }
 
 void Resolver::Impl::ask(const call::DnsQuestion& question) {
-  Query* const query = std::make_unique<Query>(Query{this, question}).release();  // to the answer
+  Query* const query =
+      std::make_unique<Query>(Query{this, question, Clock::now()}).release();  // to the answer
   const bool six = question.type == call::DnsQuestion::Type::aaaa;
   if (six || question.type == call::DnsQuestion::Type::a) {
     ares_addrinfo_hints hints{};
@@ -143,7 +190,9 @@ void Resolver::Impl::ask(const call::DnsQuestion& question) {
 }
 
 void Resolver::Impl::answered(const Query& query, call::DnsAnswer answer) {
-  if (!stopping) answers.emplace_back(query.question, std::move(answer));
+  if (stopping) return;
+  counters.count(query.question.type, answer, Clock::now() - query.asked);
+  answers.emplace_back(query.question, std::move(answer));
 }
 
 void Resolver::Impl::wait() const {

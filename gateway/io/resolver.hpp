@@ -1,15 +1,32 @@
 #pragma once
+#include "base/metrics.hpp"
 #include "base/net_address.hpp"
 #include "base/result.hpp"
 #include "base/time.hpp"
 #include "call/server_locator.hpp"
 
+#include <array>
+#include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
 #include <vector>
 
 namespace trunkline::io {
+
+/// What the resolver counts: written by its thread, and there before and after it.
+struct ResolverCounters final : MetricSource {
+  enum class Type : std::uint8_t { a, aaaa, srv, naptr, count_ };
+  enum class Result : std::uint8_t { found, empty, failed, count_ };
+  ResolverCounters();
+  void count(call::DnsQuestion::Type type, const call::DnsAnswer& answer, Duration took);
+  void collect(MetricSink& sink) const override;
+
+ private:
+  std::array<CellArray<Result>, static_cast<std::size_t>(Type::count_)> queries_{};
+  HistogramCell duration_;
+};
 
 /// Keeps servers located (RFC 3263: NAPTR, SRV, A and AAAA) in a thread of its own, which also
 /// reads the hosts file. What to ask, and when, is `call::ServerLocator`'s; c-ares asks it.
@@ -26,7 +43,9 @@ class Resolver {
   /// the resolver is gone. A failure calls nothing: the targets known before stay good.
   using Located = std::function<void(call::ServerLocator::Found found)>;
 
-  static Result<std::unique_ptr<Resolver>> make(Settings settings, Located located);
+  /// `counters` outlive the resolver.
+  static Result<std::unique_ptr<Resolver>> make(Settings settings, Located located,
+                                                ResolverCounters& counters);
   ~Resolver();
 
  private:

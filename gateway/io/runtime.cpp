@@ -33,6 +33,8 @@ constexpr seconds kBeat{1};
 constexpr seconds kEndGrace{1};           // for the answers to the last BYEs
 constexpr milliseconds kCloseGrace{200};  // for the close frames of the WebSockets
 constexpr int kEventsPerTurn = 1024;
+constexpr milliseconds kLagProbe{250};
+constexpr int kBeatsPerSurvey = 10;
 constexpr std::size_t kMaxPendingRequests = 10000;  // of the API, without a reply yet
 
 std::string_view state_label(NodeState state) {
@@ -79,11 +81,13 @@ struct Runtime::Impl final : SignallingOutput, MetricSource {
   void take_media();
   void beat();
   void renew_certificates();
+  void probe_lag();
   void arm();
   void follow_state();
   void begin_end();
   void end();
   void collect(MetricSink& sink) const override;
+  void collect_addresses(MetricSink& sink) const;
 
   RuntimeSettings settings;
   std::vector<call::Observer*> observers;
@@ -91,7 +95,8 @@ struct Runtime::Impl final : SignallingOutput, MetricSource {
   std::unique_ptr<MediaWorkers> workers;
   boost::asio::io_context context{
       1};  // before all that has handlers in it, and so after them in the end
-  boost::asio::steady_timer deadline_timer{context}, beat_timer{context}, end_timer{context};
+  boost::asio::steady_timer deadline_timer{context}, beat_timer{context}, end_timer{context},
+      lag_timer{context};
   boost::asio::posix::stream_descriptor media_waker{context};
   SystemRandom random;
   sip::Endpoint endpoint;
@@ -100,11 +105,17 @@ struct Runtime::Impl final : SignallingOutput, MetricSource {
   SignallingSockets sockets;
   std::unique_ptr<call::Engine> engine;
   std::vector<std::string> listening;
+  struct Advertised {
+    std::string role, source, address;  ///< labels of trunkline_advertised_address_info
+  };
+  std::vector<Advertised> advertised;
+  ResolverCounters resolver_counters;
   std::unique_ptr<Resolver> resolver;
   std::unique_ptr<TlsReloader> reloader;
 
   TimePoint armed_for = kNever;
   TimePoint certificates_until = kNever;
+  int beats = 0;
   bool draining = false;
   bool ending = false;
   call::Policy* policy = nullptr;
@@ -154,8 +165,14 @@ Result<void> Runtime::Impl::bind() {
     listening.push_back(std::string(sip::transport_label(one.transport)) + " " + one.local.text());
     log::info("listening",
               {{"transport", sip::transport_label(one.transport)}, {"address", one.local.text()}});
-    if (!sip::is_websocket(one.transport))
-      endpoint.set_sent_by(one.transport, one.told.ip.is_v6(), one.told.text());
+    if (sip::is_websocket(one.transport)) continue;
+    advertised.push_back({std::string(sip::transport_label(one.transport)),
+                          one.told == one.local ? "bind" : "configuration", one.told.text()});
+    endpoint.set_sent_by(one.transport, one.told.ip.is_v6(), one.told.text());
+  }
+  for (const call::MediaAddress& own : workers->resources().addresses) {
+    advertised.push_back(
+        {"media", own.advertise == own.bind ? "bind" : "configuration", own.advertise.text()});
   }
   return make_engine(*bound);
 }
@@ -190,6 +207,7 @@ void Runtime::Impl::start() {
   watch_certificates();
   certificates_until = Clock::now() + settings.io.media.certificate_lifetime;
   beat();
+  probe_lag();
   arm();
   state = NodeState::ready;
 }
@@ -221,9 +239,12 @@ void Runtime::Impl::resolve() {
     (listener.bind.ip.is_v6() ? wanted.families.ipv6 : wanted.families.ipv4) = true;
   wanted.interval = settings.io.resolve_interval;
   wanted.servers = settings.io.dns_servers;
-  auto made = Resolver::make(std::move(wanted), [this](call::ServerLocator::Found found) {
-    boost::asio::post(context, [this, told = std::move(found)] { located(told); });
-  });
+  auto made = Resolver::make(
+      std::move(wanted),
+      [this](call::ServerLocator::Found found) {
+        boost::asio::post(context, [this, told = std::move(found)] { located(told); });
+      },
+      resolver_counters);
   if (!made) return log::error("trunks can't be located", {{"why", made.error().message}});
   resolver = std::move(*made);
 }
@@ -260,10 +281,16 @@ void Runtime::Impl::settled() {
 
 void Runtime::Impl::ask(call::AskPolicy question) {
   const call::QuestionId id = question.id;
+  const PolicyHook hook = std::holds_alternative<call::RouteQuestion>(question.question)
+                              ? PolicyHook::route
+                              : PolicyHook::authenticate;
   // The handler may run on any thread, and on this one before `ask` returns: what it says waits its
   // turn.
-  const auto answered = [this, id](call::PolicyAnswer answer) {
-    boost::asio::post(context, [this, id, given = std::move(answer)]() mutable {
+  const auto answered = [this, id, hook, asked = Clock::now()](call::PolicyAnswer answer) {
+    boost::asio::post(context, [this, id, hook, asked, given = std::move(answer)]() mutable {
+      const bool failed = std::holds_alternative<call::PolicyFailed>(given);
+      counters.policy_took(hook, failed ? PolicyOutcome::failed : PolicyOutcome::ok,
+                           std::chrono::duration<double>(Clock::now() - asked).count());
       loop.answered(id, std::move(given));
     });
   };
@@ -311,6 +338,7 @@ void Runtime::Impl::beat() {
   ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &used);
   busy_microseconds.set(used.tv_sec * 1'000'000 + used.tv_nsec / 1000);
   if (Clock::now() >= certificates_until) renew_certificates();
+  if (++beats % kBeatsPerSurvey == 0) engine->survey(Clock::now());
   beat_timer.expires_after(kBeat);
   beat_timer.async_wait([this](error_code error) {
     if (!error) beat();
@@ -330,6 +358,16 @@ void Runtime::Impl::renew_certificates() {
     log::info("DTLS certificate renewed", {{"worker", worker}});
   }
   workers->notify();
+}
+
+void Runtime::Impl::probe_lag() {
+  lag_timer.expires_after(kLagProbe);
+  lag_timer.async_wait([this](error_code error) {
+    if (error) return;
+    const Duration late = Clock::now() - lag_timer.expiry();
+    counters.loop_lag.observe(std::chrono::duration<double>(late).count());
+    probe_lag();
+  });
 }
 
 void Runtime::Impl::follow_state() {
@@ -373,6 +411,8 @@ void Runtime::Impl::collect(MetricSink& sink) const {
   workers->collect(sink);
   counters.collect(sink);
   tls.collect(sink);
+  resolver_counters.collect(sink);
+  collect_addresses(sink);
   const NodeState now = state;
   for (const NodeState one : {NodeState::starting, NodeState::ready, NodeState::draining,
                               NodeState::overloaded, NodeState::stopped}) {
@@ -384,6 +424,14 @@ void Runtime::Impl::collect(MetricSink& sink) const {
   sink.counter("trunkline_worker_busy_seconds_total",
                "Time that a thread spent working, not waiting.", {{"thread", "signalling"}},
                static_cast<double>(busy_microseconds.get()) / 1e6);
+}
+
+void Runtime::Impl::collect_addresses(MetricSink& sink) const {
+  for (const Advertised& one : advertised) {
+    sink.gauge("trunkline_advertised_address_info",
+               "The addresses that peers are told, and where they are from; always 1.",
+               {{"role", one.role}, {"source", one.source}, {"address", one.address}}, 1);
+  }
 }
 
 // ------------------------------------------------------------------------------------ Runtime

@@ -61,8 +61,8 @@ void SipWebSocket::accepted(tcp::socket socket, const SocketAddress& remote,
                        same_address > settings_.max_connections_per_address;
   const sip::Target self{tls ? sip::Transport::wss : sip::Transport::ws, remote, flows_.next()};
   boost::asio::ssl::context* const context = tls ? &tls_.of(*tls) : nullptr;
-  const auto connection = make_websocket_connection(std::move(socket), {door_, settings_, context},
-                                                    self, crowded, *this);
+  const auto connection = make_websocket_connection(
+      std::move(socket), {door_, settings_, counters_, context}, self, crowded, *this);
   connections_.emplace(self.flow, Entry{connection, self});
   connection->start();
 }

@@ -111,10 +111,14 @@ class Connection final : public WebSocketConnection,
         timer_(ws_.get_executor()),
         door_(place.door),
         settings_(place.settings),
+        counters_(place.counters),
         self_(self),
         crowded_(crowded),
         owner_(owner),
         phase_until_(Clock::now() + settings_.handshake_timeout) {}
+  ~Connection() override { waits(0); }
+  Connection(const Connection&) = delete;
+  Connection& operator=(const Connection&) = delete;
 
   void start() override;
   bool send(std::string bytes) override;
@@ -142,12 +146,13 @@ class Connection final : public WebSocketConnection,
   void read();
   void on_read(error_code error);
   void on_piece();
-  void on_control();
+  void on_control(websocket::frame_type type);
   void heard(TimePoint now);
   void write();
   void on_written(error_code error);
   void ping(TimePoint now);
   void on_pinged(error_code error);
+  void waits(std::size_t octets);
   void begin_close();
   void on_close_done(error_code error);
   void finish();
@@ -161,6 +166,7 @@ class Connection final : public WebSocketConnection,
   boost::asio::steady_timer timer_;
   const HttpDoor& door_;
   const WebSocketSettings& settings_;
+  Counters& counters_;
   const sip::Target self_;
   const bool crowded_;
   Owner& owner_;
@@ -179,7 +185,8 @@ class Connection final : public WebSocketConnection,
   std::size_t pieces_ = 0;
   int control_frames_ = 0;
   TimePoint control_second_{};
-  bool awaiting_pong_ = false;
+  bool awaiting_pong_ = false;  ///< or anything else: what it sends shows that it lives
+  bool timing_pong_ = false;
   TimePoint ping_sent_{};
   TimePoint last_heard_{};
   TimePoint message_begun_ = kNever;
@@ -231,7 +238,8 @@ void Connection::upgrade() {
   }));
   ws_.read_message_max(settings_.max_message);
   ws_.auto_fragment(false);
-  ws_.control_callback([this](websocket::frame_type, beast::string_view) { on_control(); });
+  ws_.control_callback(
+      [this](websocket::frame_type type, beast::string_view) { on_control(type); });
   ws_.async_accept(parser_->get(), handler(&Connection::on_upgraded));
 }
 
@@ -316,8 +324,10 @@ void Connection::on_piece() {
   owner_.on_message(self_, std::move(bytes));
 }
 
-void Connection::on_control() {
+void Connection::on_control(websocket::frame_type type) {
   const TimePoint now = Clock::now();
+  if (type == websocket::frame_type::pong && std::exchange(timing_pong_, false))
+    counters_.ws_ping_round_trip.observe(std::chrono::duration<double>(now - ping_sent_).count());
   heard(now);
   if (now - control_second_ > seconds{1}) {
     control_second_ = now;
@@ -341,13 +351,20 @@ bool Connection::send(std::string bytes) {
   if (phase_ != Phase::open) return false;
   if (queued_ + bytes.size() > settings_.max_send_queue) {
     queue_.resize(writing_ ? 1 : 0);
+    waits(writing_ ? queue_.front().size() : 0);
     close(kTryAgainLater, "send queue full", Disconnect::slow);
     return false;
   }
-  queued_ += bytes.size();
+  waits(queued_ + bytes.size());
   queue_.push_back(std::move(bytes));
   write();
   return true;
+}
+
+/// So much is queued now.
+void Connection::waits(std::size_t octets) {
+  counters_.ws_queued.add(static_cast<std::int64_t>(octets) - static_cast<std::int64_t>(queued_));
+  queued_ = octets;
 }
 
 void Connection::write() {
@@ -360,14 +377,14 @@ void Connection::write() {
 void Connection::on_written(error_code error) {
   writing_ = false;
   if (error) return phase_ == Phase::open ? finish_open(Disconnect::lost) : finish();
-  queued_ -= queue_.front().size();
+  waits(queued_ - queue_.front().size());
   queue_.pop_front();
   if (!queue_.empty()) return write();
   if (phase_ == Phase::closing) begin_close();
 }
 
 void Connection::ping(TimePoint now) {
-  awaiting_pong_ = true;
+  awaiting_pong_ = timing_pong_ = true;
   ping_sent_ = now;
   ws_.async_ping({}, handler(&Connection::on_pinged));
 }

@@ -43,6 +43,7 @@ class WebSocketConnection {
 struct WebSocketPlace {
   const HttpDoor& door;
   const WebSocketSettings& settings;
+  Counters& counters;
   boost::asio::ssl::context* tls = nullptr;
 };
 

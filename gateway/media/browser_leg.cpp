@@ -1,6 +1,7 @@
 #include "media/browser_leg.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace trunkline::media {
 
@@ -43,7 +44,11 @@ BrowserLeg::BrowserLeg(const AddBrowserLeg& order, const DtlsIdentity& identity,
            {order.local_ice.ufrag, order.local_ice.pwd}, ufrag_of(order.remote.ice), turn.now),
       dtls_(identity, context.handshakes, context.settings.dtls_timeout) {
   // A call may ring for minutes; the DTLS role is settled when offer and answer are both known.
-  if (order.remote.role == DtlsRole::undecided) ice_.await_descriptions();
+  if (order.remote.role == DtlsRole::undecided) {
+    ice_.await_descriptions();
+  } else {
+    described_ = turn.now;
+  }
   dtls_.describe(order.remote, turn.now);
 }
 
@@ -57,7 +62,10 @@ void BrowserLeg::update(const BrowserRemote& remote, Turn& turn) {
   // ICE comes back with new credentials, DTLS with a new association.
   if (failed_ && !is_ice_failure(*failed_) && dtls_.is_new_association(remote)) failed_.reset();
   if (failed_) return;
-  if (remote.role != DtlsRole::undecided) ice_.begin_connecting(turn.now);
+  if (remote.role != DtlsRole::undecided) {
+    ice_.begin_connecting(turn.now);
+    described_ = std::min(described_, turn.now);
+  }
   handle(dtls_.describe(remote, turn.now), turn);
 }
 
@@ -86,7 +94,13 @@ ice::CheckOutcome BrowserLeg::receive_stun(const ice::StunMessage& message, cons
   }
   last_heard_ = turn.now;
   if (outcome.connected) {
-    worker().counters.ice[IceResult::connected].add();
+    MediaCounters& counters = worker().counters;
+    counters.ice[IceResult::connected].add();
+    const bool v6 = from.remote.ip.is_v6();
+    counters.selected_pairs[v6 ? Family::ipv6 : Family::ipv4].add();
+    counters.ice_connect.observe(
+        std::chrono::duration<double>(turn.now - std::min(described_, turn.now)).count());
+    handshake_begun_ = turn.now;
     turn.events.emplace_back(IceConnected{id(), from.remote});
     handle(dtls_.begin(turn.now), turn);
   }
@@ -183,6 +197,10 @@ void BrowserLeg::use_keys(Turn& turn) {
   receiver_ = make_srtp_receiver(engine, keys.profile, keys.receive);
   if (!sender_ || !receiver_) return fail(MediaFailure::dtls_profile, turn);
   worker().counters.dtls[DtlsResult::connected].add();
+  if (handshake_begun_ != kNever) {
+    const Duration took = turn.now - std::exchange(handshake_begun_, kNever);
+    worker().counters.dtls_handshake.observe(std::chrono::duration<double>(took).count());
+  }
   turn.events.emplace_back(DtlsConnected{id(), std::string(traits(keys.profile).name)});
   start_rtcp(turn.now);
 }

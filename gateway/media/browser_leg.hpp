@@ -65,6 +65,8 @@ class BrowserLeg final : public Leg {
   std::unique_ptr<SrtpReceiver> receiver_;
   std::optional<MediaFailure> failed_;
   TimePoint last_heard_{};
+  TimePoint described_ = kNever;        ///< both descriptions are known since then
+  TimePoint handshake_begun_ = kNever;  ///< of the first handshake, while it runs
 };
 
 }  // namespace trunkline::media

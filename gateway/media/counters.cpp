@@ -104,6 +104,16 @@ void MediaCounters::collect(MetricSink& sink) const {
                   {"reason", dtls_reason(result)}},
                  value(dtls[result]));
   });
+  for_each<Family>([&](Family family) {
+    sink.counter("trunkline_ice_selected_pair_total", "ICE sessions connected, by their pair.",
+                 {{"protocol", "udp"}, {"family", family == Family::ipv6 ? "ipv6" : "ipv4"}},
+                 value(selected_pairs[family]));
+  });
+  sink.histogram("trunkline_ice_connect_duration_seconds",
+                 "Time from both descriptions to the first valid check of the browser.", {},
+                 ice_connect);
+  sink.histogram("trunkline_dtls_handshake_duration_seconds",
+                 "Time from ICE's connection to the keys of SRTP.", {}, dtls_handshake);
   for_each<LegKind>([&](LegKind leg) {
     sink.gauge("trunkline_media_sessions", "Media legs alive.", {{"leg", leg_label(leg)}},
                value(sessions[leg]));

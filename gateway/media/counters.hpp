@@ -49,6 +49,9 @@ class PerLeg {
   std::array<CellArray<Enum>, static_cast<std::size_t>(LegKind::count_)> rows_{};
 };
 
+/// The address family of the first pair that ICE connected on.
+enum class Family : std::uint8_t { ipv4, ipv6, count_ };
+
 /// The counters of one worker. Written by its thread only; `collect` on any thread.
 struct MediaCounters final : MetricSource {
   CellArray<LegKind> sessions;  ///< gauge
@@ -58,6 +61,10 @@ struct MediaCounters final : MetricSource {
   PerLeg<Direction> packets, bytes;
   PerLeg<DropReason> dropped;
   PerLeg<Direction> digits;
+  CellArray<Family> selected_pairs;
+  /// From the moment both descriptions are known to the first valid check, and from there to keys.
+  HistogramCell ice_connect{{0.05, 0.1, 0.25, 0.5, 1, 2, 5, 10, 30}};
+  HistogramCell dtls_handshake{{0.05, 0.1, 0.25, 0.5, 1, 2, 5, 15}};
 
   void collect(MetricSink& sink) const override;
 };

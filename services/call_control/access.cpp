@@ -7,6 +7,7 @@
 #include <openssl/hmac.h>
 
 #include <algorithm>
+#include <array>
 
 namespace trunkline::call_control {
 namespace {
@@ -82,6 +83,15 @@ std::optional<std::string_view> bearer(std::string_view authorization) {
 std::optional<Role> required_role(std::string_view method) {
   const auto row = std::ranges::find(kMethods, method, &MethodRole::method);
   return row == kMethods.end() ? std::nullopt : std::optional<Role>(row->role);
+}
+
+std::span<const std::string_view> all_methods() {
+  static constexpr auto kNames = [] {
+    std::array<std::string_view, kMethods.size()> names;
+    std::ranges::transform(kMethods, names.begin(), &MethodRole::method);
+    return names;
+  }();
+  return kNames;
 }
 
 std::string_view role_name(Role role) {

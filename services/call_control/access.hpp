@@ -13,6 +13,8 @@ namespace trunkline::call_control {
 
 /// The role that a method needs, by "Service.Method"; nothing for a name that is not of this API.
 std::optional<Role> required_role(std::string_view method);
+/// Every method of the API: "CallService.CreateCall" …
+std::span<const std::string_view> all_methods();
 std::string_view role_name(Role role);
 
 /// What a client has shown of itself.

@@ -6,16 +6,16 @@ void PendingAnswer::finish(const Rejection& rejection) {
   if (!claim()) return;
   context_->AddTrailingMetadata(std::string(Pushback::kTrailer),
                                 std::to_string(rejection.pushback.milliseconds));
-  reactor_->Finish(to_grpc(rejection.status));
+  reactor_->finish(to_grpc(rejection.status));
 }
 
 void PendingAnswer::finish(const grpc::Status& status) {
-  if (claim()) reactor_->Finish(status);
+  if (claim()) reactor_->finish(status);
 }
 
 bool PendingAnswer::cancel() {
   if (!claim()) return false;
-  reactor_->Finish(grpc::Status::CANCELLED);
+  reactor_->finish(grpc::Status::CANCELLED);
   return true;
 }
 

@@ -2,6 +2,7 @@
 #include <grpcpp/server_context.h>
 #include <grpcpp/support/server_callback.h>
 
+#include "call_control/rpc_counters.hpp"
 #include "call_control/status_details.hpp"
 #include <atomic>
 #include <functional>
@@ -28,11 +29,35 @@ class RpcCount {
   std::atomic<std::size_t> now_{0};
 };
 
+/// Lives until gRPC is done with the RPC.
+class UnaryReactor final : public grpc::ServerUnaryReactor {
+ public:
+  UnaryReactor(RpcCount* count, RpcCounters::Started started) : count_(count), started_(started) {}
+  void on_cancel(std::function<void()> action) { on_cancel_ = std::move(action); }
+  /// Once.
+  void finish(const grpc::Status& status) {
+    started_.over(static_cast<int>(status.error_code()));
+    Finish(status);
+  }
+  void OnCancel() override {
+    if (on_cancel_) on_cancel_();
+  }
+  void OnDone() override {
+    if (count_ != nullptr) count_->leave();
+    delete this;
+  }
+
+ private:
+  RpcCount* count_;
+  const RpcCounters::Started started_;
+  std::function<void()> on_cancel_;
+};
+
 /// The answer to a unary RPC that comes later, from any thread, at most once: by then the client
 /// may have gone, which is an answer too.
 class PendingAnswer {
  public:
-  PendingAnswer(grpc::CallbackServerContext& context, grpc::ServerUnaryReactor& reactor)
+  PendingAnswer(grpc::CallbackServerContext& context, UnaryReactor& reactor)
       : context_(&context), reactor_(&reactor) {}
 
   /// Done already; whatever is still under way for it may stop.
@@ -48,7 +73,7 @@ class PendingAnswer {
   /// True for the one who may answer now.
   bool claim() { return !over_.exchange(true, std::memory_order_acq_rel); }
   grpc::CallbackServerContext* context_;
-  grpc::ServerUnaryReactor* reactor_;
+  UnaryReactor* reactor_;
 
  private:
   std::atomic<bool> over_{false};
@@ -57,8 +82,7 @@ class PendingAnswer {
 template <class Response>
 class Answer final : public PendingAnswer {
  public:
-  Answer(grpc::CallbackServerContext& context, grpc::ServerUnaryReactor& reactor,
-         Response& response)
+  Answer(grpc::CallbackServerContext& context, UnaryReactor& reactor, Response& response)
       : PendingAnswer(context, reactor), response_(&response) {}
 
   /// OK; `fill` writes the response.
@@ -66,29 +90,11 @@ class Answer final : public PendingAnswer {
   void finish_with(Fill&& fill) {
     if (!claim()) return;
     fill(*response_);
-    reactor_->Finish(grpc::Status::OK);
+    reactor_->finish(grpc::Status::OK);
   }
 
  private:
   Response* response_;
-};
-
-/// Lives until gRPC is done with the RPC.
-class UnaryReactor final : public grpc::ServerUnaryReactor {
- public:
-  explicit UnaryReactor(RpcCount* count) : count_(count) {}
-  void on_cancel(std::function<void()> action) { on_cancel_ = std::move(action); }
-  void OnCancel() override {
-    if (on_cancel_) on_cancel_();
-  }
-  void OnDone() override {
-    if (count_ != nullptr) count_->leave();
-    delete this;
-  }
-
- private:
-  RpcCount* count_;
-  std::function<void()> on_cancel_;
 };
 
 }  // namespace trunkline::call_control

@@ -189,6 +189,8 @@ void CallJournal::observe(const call::Observation& observation, TimePoint now,
           append(view, [&](v1::CallEvent& event) { fill(seen, event); });
           settle(view, settled);
           end(view, now);
+        } else if constexpr (std::is_same_v<Seen, call::CallMeasured>) {
+          // For records: what a live call counts is told by GetCallStats.
         } else if constexpr (requires { seen.call.name; }) {
           append(seen.call, [&](v1::CallEvent& event) { fill(seen, event); });
           settle(seen.call, settled);

@@ -41,6 +41,7 @@ Desk::Desk(Settings s, Access a, call::Control& c, std::uint64_t epoch)
       control(c),
       pending(settings.limits.pending_requests),
       subscriptions(settings.limits.subscriptions),
+      rpcs(all_methods()),
       journal(settings, epoch) {}
 
 std::optional<Rejection> Desk::refuse(const grpc::CallbackServerContext& context,

@@ -27,6 +27,7 @@ struct Desk : std::enable_shared_from_this<Desk> {
   const Access access;
   call::Control& control;
   RpcCount pending, subscriptions;
+  RpcCounters rpcs;
   std::atomic<bool> closing{false};  ///< streams end
   JournalThread journal;
 
@@ -64,7 +65,7 @@ template <class Response, class Body>
 grpc::ServerUnaryReactor* Desk::serve(grpc::CallbackServerContext* context, std::string_view method,
                                       Response* response, Body&& body) {
   const bool entered = pending.enter();
-  auto* reactor = new UnaryReactor(entered ? &pending : nullptr);
+  auto* reactor = new UnaryReactor(entered ? &pending : nullptr, rpcs.started(method));
   auto answer = std::make_shared<Answer<Response>>(*context, *reactor, *response);
   reactor->on_cancel([answer] { answer->cancel(); });
   try {

@@ -48,6 +48,7 @@ void JournalThread::observe(const call::Observation& observation) {
     if (stopping_) return;
     if (queued_observations_ >= limits_.queued_observations) {
       lost_ = true;
+      dropped_.add();
       return;
     }
     ++queued_observations_;
@@ -55,6 +56,12 @@ void JournalThread::observe(const call::Observation& observation) {
     if (!std::exchange(keeper_sleeps_, false)) return;
   }
   arrived_.notify_one();
+}
+
+void JournalThread::collect(MetricSink& sink) const {
+  sink.counter("trunkline_events_dropped_total",
+               "Events that the API's queue had no room for: all its streams begin again.", {},
+               static_cast<double>(dropped_.get()));
 }
 
 void JournalThread::post(Task task) {

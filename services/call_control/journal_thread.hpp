@@ -1,4 +1,5 @@
 #pragma once
+#include "base/metrics.hpp"
 #include "call/observer.hpp"
 
 #include "call_control/call_journal.hpp"
@@ -53,6 +54,9 @@ class JournalThread final : public call::Observer {
   /// Has them all look now.
   void check_now();
 
+  /// Any thread.
+  void collect(MetricSink& sink) const;
+
   /// Runs what is posted, then ends both threads. Idempotent.
   void stop();
 
@@ -79,6 +83,7 @@ class JournalThread final : public call::Observer {
   std::size_t queued_observations_ = 0;
   bool keeper_sleeps_ = false;  ///< until something is queued; else it comes by itself
   bool lost_ = false, stopping_ = false;
+  Cell dropped_;
   std::recursive_mutex after_stop_;  ///< tasks that come late take turns; a task may post another
 
   std::mutex distribution_mutex_;

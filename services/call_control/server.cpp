@@ -64,7 +64,7 @@ std::string why_not(const SocketAddress& address) {
   return why;
 }
 
-class GrpcServer final : public Server {
+class GrpcServer final : public Server, private MetricSource {
  public:
   GrpcServer(std::shared_ptr<Desk> desk, std::array<std::unique_ptr<grpc::Service>, 5> services,
              ServerTls tls)
@@ -107,7 +107,12 @@ class GrpcServer final : public Server {
   SocketAddress listening() const override {
     return {desk_->settings.bind.ip, static_cast<std::uint16_t>(port_)};
   }
-  const MetricSource* metrics() const override { return tls_.certificate.get(); }
+  const MetricSource& metrics() const override { return *this; }
+  void collect(MetricSink& sink) const override {
+    desk_->rpcs.collect(sink);
+    desk_->journal.collect(sink);
+    if (tls_.certificate != nullptr) tls_.certificate->collect(sink);
+  }
   void set_serving(bool serving) override {
     if (server_) server_->GetHealthCheckService()->SetServingStatus(serving);
   }

@@ -79,8 +79,8 @@ class Server {
   virtual call::Observer& observer() = 0;
   /// The address really bound.
   virtual SocketAddress listening() const = 0;
-  /// Of its certificate; null without TLS. Any thread, as long as the server lives.
-  virtual const MetricSource* metrics() const = 0;
+  /// Of its RPCs, and of its certificate. Any thread, as long as the server lives.
+  virtual const MetricSource& metrics() const = 0;
   /// What health checks are told: false while draining.
   virtual void set_serving(bool serving) = 0;
   /// Ends all streams (each with its resume token) and RPCs, then stops. Idempotent. `control` must

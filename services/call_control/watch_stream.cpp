@@ -47,6 +47,7 @@ grpc::ServerWriteReactor<grpc::ByteBuffer>* WatchStream::serve(
 
 void WatchStream::start(std::string_view method, const std::string& resume_token,
                         const Prepare& prepare) {
+  started_ = desk_->rpcs.stream_started(method);
   if (const auto refused = desk_->refuse(*context_, method)) return end(*refused);
   counted_ = desk_->subscriptions.enter();
   if (!counted_) {
@@ -143,7 +144,9 @@ void WatchStream::finish(const Rejection& rejection) {
   reset_at_ = Clock::now() + desk_->settings.limits.cut_off_grace;
   feed_.forget(this);
   end_turn();
-  Finish(to_grpc(rejection.status));
+  const grpc::Status status = to_grpc(rejection.status);
+  code_ = static_cast<int>(status.error_code());
+  Finish(status);
 }
 
 void WatchStream::wake() {
@@ -176,6 +179,7 @@ void WatchStream::OnDone() {
     const std::lock_guard lock(mutex_);
     done_ = true;
   }
+  started_.stream_over(code_);
   if (counted_) desk_->subscriptions.leave();
   const std::shared_ptr<WatchStream> last = std::move(self_);
 }

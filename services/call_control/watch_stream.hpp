@@ -57,6 +57,8 @@ class WatchStream final : public grpc::ServerWriteReactor<grpc::ByteBuffer>,
   EventFeed& feed_;
   std::shared_ptr<WatchStream> self_;
   bool counted_ = false;
+  RpcCounters::Started started_;
+  int code_ = 0;  ///< that it ended with
 
   mutable std::mutex mutex_;
   grpc::ByteBuffer current_;

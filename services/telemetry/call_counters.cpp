@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <chrono>
+#include <utility>
 
 namespace trunkline::telemetry {
 namespace {
@@ -11,13 +12,12 @@ using call::Direction;
 using call::EndReason;
 using call::Fault;
 
-constexpr const char* kOther = "_other";
-
-constexpr std::array kRefusals{"draining",  "overload",   "cps",    "limit",    "acl",  "auth",
-                               "no_route",  "no_codec",   "policy", "ports",    "loop", "hops",
-                               "extension", "media_type", "method", "transport"};
-constexpr std::array kAuthentications{"ok", "challenge", "bad", "stale", "replay", "unknown_user"};
-constexpr std::array kPolicyFaults{"unavailable", "timeout", "invalid", "error"};
+constexpr std::array kRefusals{"draining",  "overload",   "cps",    "limit",     "acl",  "auth",
+                               "no_route",  "no_codec",   "policy", "ports",     "loop", "hops",
+                               "extension", "media_type", "method", "transport", kOther};
+constexpr std::array kAuthentications{"ok",     "challenge",    "bad", "stale",
+                                      "replay", "unknown_user", kOther};
+constexpr std::array kPolicyFaults{"unavailable", "timeout", "invalid", "error", kOther};
 constexpr std::array kRegistrations{"added", "refreshed", "removed", "expired", "flow_lost"};
 
 std::string label(std::string_view text) {
@@ -35,9 +35,15 @@ double seconds_between(std::chrono::system_clock::time_point from,
   return std::max(0.0, std::chrono::duration<double>(to - from).count());
 }
 
-/// The name of a leg begins with its side; the further ones of it are no labels of their own.
-std::string side_of(const std::string& leg) {
-  return leg.substr(0, leg.find('-'));
+/// The codes that the recorded figures need, and those that operators look for; others are one of
+/// their class.
+constexpr std::array kCodes{400, 401, 403, 404, 407, 408, 410, 480, 484, 486, 487,
+                            488, 500, 502, 503, 504, 600, 603, 604, 606, 607};
+constexpr std::array kCodeClasses{"3xx", "4xx", "5xx", "6xx", kOther};
+
+std::string code_label(int code) {
+  if (std::ranges::find(kCodes, code) != kCodes.end()) return std::to_string(code);
+  return code >= 300 && code < 700 ? std::to_string(code / 100) + "xx" : kOther;
 }
 
 std::string kind_label(call::RegistrationChanged::Kind kind) {
@@ -58,6 +64,16 @@ std::string kind_label(call::RegistrationChanged::Kind kind) {
 }
 
 }  // namespace
+
+std::string_view leg_label(const std::string& party) {
+  if (party.starts_with("user:")) return "webrtc";
+  return party.starts_with("trunk:") ? "sip" : "service";
+}
+
+std::string_view leg_label(const call::CallView& call, const std::string& leg) {
+  const auto found = std::ranges::find(call.legs, leg, &call::LegView::id);
+  return found == call.legs.end() ? "service" : leg_label(found->party);
+}
 
 CallCounters::CallCounters(std::vector<std::string> trunks)
     : trunks_(std::move(trunks)),
@@ -83,8 +99,8 @@ CallCounters::CallCounters(std::vector<std::string> trunks)
       digits_({"trunkline_dtmf_digits_total",
                "DTMF digits passed on, by the leg they came from.",
                {"leg", "method"}}),
-      holds_({"trunkline_holds_total", "Calls put on hold.", {"direction"}}),
-      trunk_up_({"trunkline_trunk_up", "Whether the trunk answers.", {"trunk"}}),
+      holds_({"trunkline_holds_total", "Calls put on hold, by the leg that asked.", {"leg"}}),
+      trunk_up_({"trunkline_trunk_up", "0 once the trunk is known not to answer.", {"trunk"}}),
       trunk_degraded_({"trunkline_trunk_degraded",
                        "Whether the trunk is up, but a target of it is down, late or refuses.",
                        {"trunk"}}),
@@ -95,14 +111,16 @@ CallCounters::CallCounters(std::vector<std::string> trunks)
       silent_({"trunkline_call_legs_silent_total",
                "Legs from which no packet had come five seconds after the answer.",
                {"leg", "trunk"}}),
-      setup_duration_({"trunkline_call_setup_duration_seconds",
-                       "Time from the start of a call to ringing or answer.",
-                       {"direction", "trunk", "stage"}},
-                      {0.05, 0.1, 0.25, 0.5, 1, 2, 5, 10, 20, 30, 60, 120, 180}),
+      setup_duration_(
+          {"trunkline_call_setup_duration_seconds",
+           "Time from the start of a call to ringing or answer: the first is the post-dial "
+           "delay.",
+           {"direction", "trunk", "stage"}},
+          {0.1, 0.25, 0.5, 1, 2, 4, 8, 15, 30, 60, 120}),
       duration_({"trunkline_call_duration_seconds",
                  "Time from the answer to the end.",
                  {"direction", "trunk"}},
-                {1, 5, 10, 30, 60, 120, 300, 600, 1800, 3600, 7200}) {
+                {1, 5, 10, 30, 60, 120, 300, 600, 1800, 3600}) {
   prepare();
 }
 
@@ -113,40 +131,54 @@ void CallCounters::prepare() {
     prepare_calls(Direction::outbound, trunk);
   }
   for (const Direction direction : {Direction::inbound, Direction::outbound, Direction::internal}) {
-    setup_active_.add({label(direction_label(direction))}, 0);
-    holds_.add({label(direction_label(direction))}, 0);
+    prepare_calls(direction, kOther);
+    setup_active_.prepare({label(direction_label(direction))});
   }
   for (const char* reason : kRefusals)
-    rejections_.add({reason}, 0);
+    rejections_.prepare({reason});
   for (const char* result : kAuthentications)
-    authentications_.add({result}, 0);
+    authentications_.prepare({result});
   for (const char* result : kRegistrations)
-    registration_changes_.add({result}, 0);
-  for (const char* leg : {"from", "to"}) {
+    registration_changes_.prepare({result});
+  for (const char* leg : {"webrtc", "sip", "service"}) {
     for (const char* method : {"info", "rfc4733"})
-      digits_.add({leg, method}, 0);
-    silent_.add({leg, ""}, 0);
-    for (const std::string& trunk : trunks_)
-      silent_.add({leg, trunk}, 0);
+      digits_.prepare({leg, method});
+    holds_.prepare({leg});
+  }
+  for (const std::string& trunk : trunks_) {
+    for (const char* leg : {"webrtc", "sip"})
+      silent_.prepare({leg, trunk});
+    trunk_up_.prepare({trunk});
+    trunk_up_.set({trunk}, 1);
+    trunk_degraded_.prepare({trunk});
+  }
+  for (const char* leg : {"webrtc", "sip"}) {
+    silent_.prepare({leg, ""});
+    silent_.prepare({leg, kOther});
   }
   for (const char* result : {"ok", "failed"})
-    transfers_.add({result}, 0);
+    transfers_.prepare({result});
   for (const char* question : {"route", "authenticate"}) {
     for (const char* reason : kPolicyFaults)
-      policy_faults_.add({question, reason}, 0);
+      policy_faults_.prepare({question, reason});
   }
-  registrations_.add({}, 0);
+  registrations_.prepare({});
 }
 
 void CallCounters::prepare_calls(Direction direction, const std::string& trunk) {
   const std::vector<std::string> place{label(direction_label(direction)), trunk};
   for (Series* series : {&active_, &attempts_, &answered_})
-    series->add(place, 0);
-  duration_.cell(place);
+    series->prepare(place);
+  duration_.prepare(place);
   for (const char* stage : {"ringing", "answer"})
-    setup_duration_.cell({place[0], place[1], stage});
+    setup_duration_.prepare({place[0], place[1], stage});
+  for (const int code : kCodes)
+    failures_.prepare({place[0], place[1], std::to_string(code)});
+  for (const char* codes : kCodeClasses)
+    failures_.prepare({place[0], place[1], codes});
   const auto ended = [&](Fault fault, EndReason reason) {
-    ended_.add({place[0], place[1], label(fault_label(fault)), label(end_reason_label(reason))}, 0);
+    ended_.prepare(
+        {place[0], place[1], label(fault_label(fault)), label(end_reason_label(reason))});
   };
   for (std::size_t i = 0; i < static_cast<std::size_t>(EndReason::count_); ++i) {
     const auto reason = static_cast<EndReason>(i);
@@ -158,9 +190,19 @@ void CallCounters::prepare_calls(Direction direction, const std::string& trunk) 
   }
 }
 
-std::vector<std::string> CallCounters::where(const call::CallView& view) const {
-  const bool known = view.trunk.empty() || std::ranges::find(trunks_, view.trunk) != trunks_.end();
-  return {label(direction_label(view.direction)), known ? view.trunk : kOther};
+std::string CallCounters::trunk_label(const std::string& trunk) const {
+  return trunk.empty() || std::ranges::find(trunks_, trunk) != trunks_.end() ? trunk : kOther;
+}
+
+CallCounters::Place CallCounters::where(const call::CallView& view) const {
+  const bool internal = view.direction == Direction::internal;
+  const bool fits = internal == view.trunk.empty();
+  return {label(direction_label(view.direction)), fits ? trunk_label(view.trunk) : kOther};
+}
+
+CallCounters::Place CallCounters::known(const call::CallView& view) const {
+  const auto found = calls_.find(view.id.value);
+  return found == calls_.end() ? where(view) : found->second.place;
 }
 
 void CallCounters::observe(const call::Observation& observation) {
@@ -168,39 +210,42 @@ void CallCounters::observe(const call::Observation& observation) {
 }
 
 void CallCounters::take(const call::CallStarted& event) {
-  const auto place = where(event.call);
-  attempts_.add(place, 1);
-  active_.add(place, 1);
-  setup_active_.add({place[0]}, 1);
+  const Place place = where(event.call);
+  attempts_.add({place.direction, place.trunk}, 1);
+  active_.add({place.direction, place.trunk}, 1);
+  setup_active_.add({place.direction}, 1);
+  calls_.insert_or_assign(event.call.id.value, Known{place});
 }
 
 void CallCounters::take(const call::CallRinging& event) {
-  const auto place = where(event.call);
-  if (!event.call.ringing || !ringing_.insert(event.call.id.value).second) return;
-  setup_duration_.observe({place[0], place[1], "ringing"},
+  const auto found = calls_.find(event.call.id.value);
+  if (!event.call.ringing || found == calls_.end() || std::exchange(found->second.rang, true))
+    return;
+  const Place& place = found->second.place;
+  setup_duration_.observe({place.direction, place.trunk, "ringing"},
                           seconds_between(event.call.created, *event.call.ringing));
 }
 
 void CallCounters::take(const call::CallAnswered& event) {
-  const auto place = where(event.call);
-  answered_.add(place, 1);
-  setup_active_.add({place[0]}, -1);
-  ringing_.erase(event.call.id.value);
+  const Place place = known(event.call);
+  answered_.add({place.direction, place.trunk}, 1);
+  setup_active_.add({place.direction}, -1);
   if (!event.call.answered) return;
-  setup_duration_.observe({place[0], place[1], "answer"},
+  setup_duration_.observe({place.direction, place.trunk, "answer"},
                           seconds_between(event.call.created, *event.call.answered));
 }
 
 void CallCounters::take(const call::CallHeld& event) {
-  if (event.held) holds_.add({label(direction_label(event.call.direction))}, 1);
+  if (event.held) holds_.add({label(leg_label(event.call, event.leg))}, 1);
 }
 
 void CallCounters::take(const call::DtmfPassed& event) {
-  digits_.add({side_of(event.leg), event.method}, 1);
+  digits_.add({label(leg_label(event.call, event.leg)), event.method}, 1);
 }
 
 void CallCounters::take(const call::MediaChanged& event) {
-  if (event.what == "silent") silent_.add({side_of(event.leg), where(event.call)[1]}, 1);
+  if (event.what != "silent") return;
+  silent_.add({label(leg_label(event.call, event.leg)), trunk_label(event.call.trunk)}, 1);
 }
 
 void CallCounters::take(const call::CallTransferred& event) {
@@ -212,17 +257,21 @@ void CallCounters::take(const call::PolicyFault& event) {
 }
 
 void CallCounters::take(const call::CallEnded& event) {
-  const auto place = where(event.call);
-  active_.add(place, -1);
-  ringing_.erase(event.call.id.value);
-  ended_.add({place[0], place[1], label(fault_label(event.end.fault())),
-              label(end_reason_label(event.end.reason))},
-             1);
+  const Place place = known(event.call);
+  calls_.erase(event.call.id.value);
+  active_.add({place.direction, place.trunk}, -1);
+  const std::string reason = label(end_reason_label(event.end.reason));
+  const auto ended_by_fault = [&](Fault fault) {
+    return ended_.add({place.direction, place.trunk, label(fault_label(fault)), reason}, 1);
+  };
+  if (!ended_by_fault(event.end.fault()))
+    ended_by_fault(call::Failure::local(event.end.reason).fault());
   if (!event.call.answered) {
-    setup_active_.add({place[0]}, -1);
-    failures_.add({place[0], place[1], std::to_string(event.end.sip_code)}, 1);
+    setup_active_.add({place.direction}, -1);
+    failures_.add({place.direction, place.trunk, code_label(event.end.sip_code)}, 1);
   } else if (event.call.ended) {
-    duration_.observe(place, seconds_between(*event.call.answered, *event.call.ended));
+    duration_.observe({place.direction, place.trunk},
+                      seconds_between(*event.call.answered, *event.call.ended));
   }
 }
 
@@ -245,9 +294,8 @@ void CallCounters::take(const call::AuthenticationResult& event) {
 }
 
 void CallCounters::take(const call::TrunkChanged& event) {
-  const bool known = std::ranges::find(trunks_, event.trunk) != trunks_.end();
-  trunk_up_.set({known ? event.trunk : kOther}, event.up ? 1 : 0);
-  trunk_degraded_.set({known ? event.trunk : kOther}, event.degraded ? 1 : 0);
+  trunk_up_.set({event.trunk}, event.up ? 1 : 0);
+  trunk_degraded_.set({event.trunk}, event.degraded ? 1 : 0);
 }
 
 void CallCounters::collect(Exposition& out) const {

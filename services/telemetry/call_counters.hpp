@@ -3,12 +3,14 @@
 
 #include "telemetry/series.hpp"
 #include <string>
-#include <unordered_set>
+#include <string_view>
+#include <unordered_map>
 #include <vector>
 
 namespace trunkline::telemetry {
 
-/// The counters and histograms that follow from observations. The owner's lock guards it.
+/// The counters and histograms that follow from observations. One thread observes; any may collect.
+/// All series are made here, from configuration and enums: what peers send makes none.
 class CallCounters {
  public:
   explicit CallCounters(std::vector<std::string> trunks);
@@ -27,22 +29,42 @@ class CallCounters {
   void take(const call::LegEnded&) {}
   void take(const call::PolicyFault& event);
   void take(const call::CallEnded& event);
+  void take(const call::CallMeasured&) {}
   void take(const call::RequestRefused& event);
   void take(const call::RegistrationChanged& event);
   void take(const call::AuthenticationResult& event);
   void take(const call::TrunkChanged& event);
 
+  /// Where a call is counted, from its start to its end: a transfer moves no call.
+  struct Place {
+    std::string direction, trunk;
+  };
+  struct Known {
+    Place place;
+    bool rang = false;
+  };
   void prepare();
   void prepare_calls(call::Direction direction, const std::string& trunk);
-  std::vector<std::string> where(const call::CallView& view) const;
+  Place where(const call::CallView& view) const;
+  /// Of a call that was told to have started, else as it looks now.
+  Place known(const call::CallView& view) const;
+  std::string trunk_label(const std::string& trunk) const;
 
   std::vector<std::string> trunks_;
-  std::unordered_set<std::uint64_t> ringing_;  ///< calls whose ringing time is taken
+  std::unordered_map<std::uint64_t, Known> calls_;  ///< alive
   Series active_, setup_active_, attempts_, answered_, ended_, failures_, rejections_;
   Series registrations_, registration_changes_, authentications_, digits_, holds_, trunk_up_,
       trunk_degraded_;
   Series transfers_, policy_faults_, silent_;
   HistogramSeries setup_duration_, duration_;
 };
+
+/// The label `leg`: "webrtc" for a user, "sip" for a trunk, "service" for one of ours.
+std::string_view leg_label(const std::string& party);
+/// The label of a leg by its id; "service" if the call has none of that id.
+std::string_view leg_label(const call::CallView& call, const std::string& leg);
+
+/// What the label `trunk` is for one that is not configured.
+inline constexpr const char* kOther = "_other";
 
 }  // namespace trunkline::telemetry

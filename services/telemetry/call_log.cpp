@@ -98,7 +98,8 @@ void CallLog::take(const call::MediaChanged& event) {
                      {{"call_id", event.call.name},
                       {"leg", event.leg},
                       {"party", leg == event.call.legs.end() ? std::string{} : leg->party},
-                      {"trunk", event.call.trunk}});
+                      {"trunk", event.call.trunk},
+                      {"cause", event.cause}});
   }
   log::debug("media", {{"call_id", event.call.name}, {"leg", event.leg}, {"what", event.what}});
 }

@@ -27,6 +27,7 @@ class CallLog final : public call::Observer {
   void take(const call::LegEnded& event);
   void take(const call::PolicyFault& event);
   void take(const call::CallEnded& event);
+  void take(const call::CallMeasured&) {}
   void take(const call::RequestRefused& event);
   void take(const call::RegistrationChanged& event);
   void take(const call::AuthenticationResult& event);

@@ -33,17 +33,30 @@ class Exposition final : public MetricSink {
   void add_histogram(std::string_view name, std::string_view help, const Labels& labels,
                      const HistogramCell& value);
 
-  /// Prometheus text format 0.0.4.
-  std::string text() const;
+  /// The same for series of which each is given only once, by one source: they are not looked up.
+  void append_counter(std::string_view name, std::string_view help, const Labels& labels,
+                      double value);
+  void append_gauge(std::string_view name, std::string_view help, const Labels& labels,
+                    double value);
+  void append_histogram(std::string_view name, std::string_view help, const Labels& labels,
+                        const HistogramCell& value);
+
+  /// Prometheus text format 0.0.4, once: what was collected is gone then.
+  std::string text();
 
  private:
+  using Metric = prometheus::ClientMetric;
   struct Family {
     prometheus::MetricFamily family;
     std::map<std::vector<prometheus::ClientMetric::Label>, std::size_t> places;
   };
+  /// Null when the name has another type.
+  Family* family(std::string_view name, std::string_view help, prometheus::MetricType type);
+  Metric* fresh(std::string_view name, std::string_view help, const Labels& labels,
+                prometheus::MetricType type);
   /// The series, new or known; null when the name has another type.
-  prometheus::ClientMetric* series(std::string_view name, std::string_view help,
-                                   const Labels& labels, prometheus::MetricType type);
+  Metric* series(std::string_view name, std::string_view help, const Labels& labels,
+                 prometheus::MetricType type);
 
   std::map<std::string, Family, std::less<>> families_;
 };

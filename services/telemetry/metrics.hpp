@@ -11,6 +11,7 @@ namespace trunkline::telemetry {
 
 struct MetricsSettings {
   std::string version;
+  std::string configuration;  ///< a hash of it, to tell nodes apart that run different ones
   std::vector<std::string>
       trunks;  ///< configured names: the only values of the label `trunk`, besides "_other"
 };

@@ -6,6 +6,7 @@
 #include <map>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace trunkline::telemetry {
@@ -16,79 +17,85 @@ struct Description {
   std::vector<std::string_view> labels;
 };
 
-/// More series than this are not made: label values come from configuration and enums, so it is
-/// only a safety net.
-inline constexpr std::size_t kMaxSeries = 20000;
-
-/// All series of one counter or gauge. The owner's lock guards it.
-class Series {
+/// All series of one metric. Each is made by `prepare`, before the metric is shared; from then on
+/// their set does not change, so that one thread may count while another reads, without a lock, and
+/// nobody can make a series by what he sends.
+template <class Value>
+class SeriesOf {
  public:
-  explicit Series(Description description) : description_(std::move(description)) {}
-  /// `values`: one a label. Adding 0 makes the series exist.
-  void add(std::vector<std::string> values, std::int64_t amount) {
-    const auto found = values_.find(values);
-    if (found != values_.end()) {
-      found->second += amount;
-    } else if (values_.size() < kMaxSeries) {
-      values_.emplace(std::move(values), amount);
+  using Labelled = std::vector<std::string>;  ///< values of the labels, in their order
+
+  explicit SeriesOf(Description description) : description_(std::move(description)) {}
+  /// Before the metric is shared.
+  template <class... Args>
+  void prepare(Labelled values, Args&&... args) {
+    all_.try_emplace(std::move(values), std::forward<Args>(args)...);
+  }
+  /// Null: there is no such series.
+  Value* find(const Labelled& values) {
+    const auto found = all_.find(values);
+    return found == all_.end() ? nullptr : &found->second;
+  }
+
+ protected:
+  template <class Visit>
+  void for_each(Visit visit) const {
+    Labels labels(description_.labels.size());
+    for (const auto& [values, value] : all_) {
+      for (std::size_t i = 0; i < values.size(); ++i)
+        labels[i] = {description_.labels[i], values[i]};
+      visit(labels, value);
     }
   }
-  void set(std::vector<std::string> values, std::int64_t value) {
-    if (values_.size() < kMaxSeries || values_.contains(values)) values_[std::move(values)] = value;
-  }
-  void collect_counters(Exposition& out) const {
-    for (const auto& [values, number] : values_) {
-      out.add_counter(description_.name, description_.help, labels(values),
-                      static_cast<double>(number));
-    }
-  }
-  void collect_gauges(Exposition& out) const {
-    for (const auto& [values, number] : values_) {
-      out.add_gauge(description_.name, description_.help, labels(values),
-                    static_cast<double>(number));
-    }
-  }
+  Description description_;
 
  private:
-  Labels labels(const std::vector<std::string>& values) const {
-    Labels result;
-    for (std::size_t i = 0; i < values.size(); ++i)
-      result.emplace_back(description_.labels[i], values[i]);
-    return result;
-  }
-
-  Description description_;
-  std::map<std::vector<std::string>, std::int64_t> values_;
+  std::map<Labelled, Value> all_;
 };
 
-/// All series of one histogram.
-class HistogramSeries {
+/// A counter or a gauge.
+class Series final : public SeriesOf<Cell> {
+ public:
+  using SeriesOf::SeriesOf;
+  /// False: there is no such series.
+  bool add(const Labelled& values, std::int64_t amount) {
+    Cell* const cell = find(values);
+    if (cell != nullptr) cell->add(amount);
+    return cell != nullptr;
+  }
+  void set(const Labelled& values, std::int64_t value) {
+    if (Cell* const cell = find(values)) cell->set(value);
+  }
+  void collect_counters(Exposition& out) const {
+    for_each([&](const Labels& labels, const Cell& cell) {
+      out.append_counter(description_.name, description_.help, labels,
+                         static_cast<double>(cell.get()));
+    });
+  }
+  void collect_gauges(Exposition& out) const {
+    for_each([&](const Labels& labels, const Cell& cell) {
+      out.append_gauge(description_.name, description_.help, labels,
+                       static_cast<double>(cell.get()));
+    });
+  }
+};
+
+class HistogramSeries final : public SeriesOf<HistogramCell> {
  public:
   HistogramSeries(Description description, std::vector<double> bounds)
-      : description_(std::move(description)), bounds_(std::move(bounds)) {}
-  /// Makes the series exist; null when there are too many.
-  HistogramCell* cell(std::vector<std::string> values) {
-    const auto found = cells_.find(values);
-    if (found != cells_.end()) return &found->second;
-    if (cells_.size() >= kMaxSeries) return nullptr;
-    return &cells_.try_emplace(std::move(values), bounds_).first->second;
-  }
-  void observe(std::vector<std::string> values, double value) {
-    if (HistogramCell* found = cell(std::move(values))) found->observe(value);
+      : SeriesOf(std::move(description)), bounds_(std::move(bounds)) {}
+  void prepare(Labelled values) { SeriesOf::prepare(std::move(values), bounds_); }
+  void observe(const Labelled& values, double value) {
+    if (HistogramCell* const cell = find(values)) cell->observe(value);
   }
   void collect(Exposition& out) const {
-    for (const auto& [values, cell] : cells_) {
-      Labels labels;
-      for (std::size_t i = 0; i < values.size(); ++i)
-        labels.emplace_back(description_.labels[i], values[i]);
-      out.add_histogram(description_.name, description_.help, labels, cell);
-    }
+    for_each([&](const Labels& labels, const HistogramCell& cell) {
+      out.append_histogram(description_.name, description_.help, labels, cell);
+    });
   }
 
  private:
-  Description description_;
   std::vector<double> bounds_;
-  std::map<std::vector<std::string>, HistogramCell> cells_;
 };
 
 }  // namespace trunkline::telemetry

@@ -7,6 +7,7 @@
 #include "config/config.hpp"
 #include "telemetry/admin_endpoint.hpp"
 #include "telemetry/call_log.hpp"
+#include "telemetry/cdr_writer.hpp"
 #include "telemetry/metrics.hpp"
 #include "web_phone.hpp"
 #include <CLI/CLI.hpp>
@@ -192,10 +193,18 @@ int run(config::Config config) {
   prctl(PR_SET_DUMPABLE, 0);
   Signals signals;
   log::start(config.log.level, config.log.format, config.node);
-  telemetry::Metrics metrics({.version = TRUNKLINE_VERSION, .trunks = trunk_names(config)});
+  telemetry::Metrics metrics({.version = TRUNKLINE_VERSION,
+                              .configuration = config::fingerprint(config.effective),
+                              .trunks = trunk_names(config)});
   telemetry::CallLog call_log;
   Readiness readiness;
 
+  std::unique_ptr<telemetry::CdrWriter> cdr;  // goes after the runtime, which it observes
+  if (config.cdr) {
+    auto started = telemetry::CdrWriter::start(*config.cdr);
+    if (!started) return fail_with(started.error().message);
+    cdr = std::move(*started);
+  }
   std::unique_ptr<io::Runtime> runtime;  // goes after the admin endpoint, which asks it
   std::unique_ptr<telemetry::AdminEndpoint> admin;
   if (config.admin) {
@@ -214,6 +223,10 @@ int run(config::Config config) {
   auto made = io::Runtime::make(std::move(settings), {&metrics, &call_log});
   if (!made) return fail_with(made.error().message);
   runtime = std::move(*made);
+  if (cdr != nullptr) {
+    runtime->add_observer(*cdr);
+    metrics.add_source(*cdr);
+  }
   metrics.add_source(runtime->metrics());
   auto api = start_api(config, *runtime);
   if (!api) return fail_with(api.error().message);
@@ -224,7 +237,7 @@ int run(config::Config config) {
     policy = std::move(*client);
     runtime->set_policy(*policy);
   }
-  if (*api != nullptr && (*api)->metrics() != nullptr) metrics.add_source(*(*api)->metrics());
+  if (*api != nullptr) metrics.add_source((*api)->metrics());
   readiness.set(runtime.get());
   signals.start(*runtime, [&api = *api] {
     if (api != nullptr) api->set_serving(false);
@@ -240,6 +253,7 @@ int run(config::Config config) {
   policy.reset();
   api->reset();
   runtime.reset();
+  cdr.reset();
   log::stop();
   return kStopped;
 }

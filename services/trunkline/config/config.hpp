@@ -9,6 +9,7 @@
 #include "config/problem.hpp"
 #include "config/scalar.hpp"
 #include "config/value.hpp"
+#include "telemetry/cdr_writer.hpp"
 #include <optional>
 #include <string>
 #include <string_view>
@@ -32,6 +33,7 @@ struct Config {
   std::optional<call_control::PolicySettings> policy;
   bool web_phone = true;
   LogSettings log;
+  std::optional<telemetry::CdrSettings> cdr;  ///< absent: no records
   std::vector<std::string> notices;  ///< what is allowed but may surprise; for the log at start
   Value effective;                   ///< for `print`
 };
@@ -45,6 +47,10 @@ Result<Config, std::vector<Problem>> load(const std::string& file);
 
 /// The effective configuration as YAML, secrets masked (`--print-config`).
 std::string print(const Value& effective);
+
+/// Of the same text: 16 hexadecimal digits, to tell nodes apart whose configurations differ. What
+/// is masked makes no difference.
+std::string fingerprint(const Value& effective);
 
 /// JSON Schema (draft-07) of the file (`--print-schema`).
 std::string json_schema();

@@ -610,6 +610,33 @@ constexpr std::array kLog{
         .standard = "json",
         .choices = kFormats},
 };
+constexpr std::array kCdr{
+    Key{.name = "path",
+        .kind = text,
+        .doc = "File that the records are appended to, relative to the folder of the configuration "
+               "file.",
+        .required = true,
+        .maximum = 4096},
+    Key{.name = "max_size",
+        .kind = size,
+        .doc = "At this size the file is put aside as PATH.1, PATH.2 … and another begun.",
+        .standard = "64MiB",
+        .minimum = 65536,
+        .maximum = std::int64_t{1} << 40},
+    Key{.name = "spool_limit",
+        .kind = size,
+        .doc = "Room for the files that were put aside; beyond it the oldest is removed.",
+        .standard = "1GiB",
+        .minimum = 65536,
+        .maximum = std::int64_t{1} << 50},
+    Key{.name = "queue",
+        .kind = integer,
+        .doc = "Calls whose records may wait while the file can't be written; of more no record is "
+               "kept.",
+        .standard = "10000",
+        .minimum = 100,
+        .maximum = 1000000},
+};
 constexpr std::array kDns{
     Key{.name = "servers",
         .kind = socket_address,
@@ -668,6 +695,10 @@ constexpr std::array kFile{
     Key{.name = "drain", .kind = section, .doc = "Graceful end.", .members = kDrain},
     Key{.name = "store", .kind = section, .doc = "Store of registrations.", .members = kStore},
     Key{.name = "log", .kind = section, .doc = "Log on standard output.", .members = kLog},
+    Key{.name = "cdr",
+        .kind = section,
+        .doc = "Records of calls that have ended, as lines of JSON.",
+        .members = kCdr},
 };
 constexpr Key kRoot{.name = "",
                     .kind = section,

@@ -2,6 +2,8 @@
 
 #include "config/build.hpp"
 #include <algorithm>
+#include <filesystem>
+#include <system_error>
 
 namespace trunkline::config {
 namespace {
@@ -95,6 +97,27 @@ void build_credentials(const Build& build) {
                                            .max_ttl = credentials["max_ttl"].duration()};
 }
 
+void build_cdr(const Build& build) {
+  const Value& cdr = build.file["cdr"];
+  const Value& path = cdr["path"];
+  if (!path.present) return;
+  const std::filesystem::path file = std::filesystem::path(build.folder) / path.text;
+  std::error_code error;
+  const std::filesystem::path folder = file.has_parent_path() ? file.parent_path() : ".";
+  if (path.text.empty() || !std::filesystem::is_directory(folder, error)) {
+    build.wrong(path, "\"" + path.text + "\" is in no folder that exists",
+                "name a file in a folder that exists and may be written to");
+  }
+  if (std::filesystem::is_directory(file, error))
+    build.wrong(path, "\"" + path.text + "\" is a folder", "name a file");
+  build.config.cdr = telemetry::CdrSettings{
+      .path = file.string(),
+      .node = build.config.node,
+      .limits = {.file = static_cast<std::uint64_t>(cdr["max_size"].number),
+                 .spool = static_cast<std::uint64_t>(cdr["spool_limit"].number)},
+      .queue = static_cast<std::size_t>(cdr["queue"].number)};
+}
+
 }  // namespace
 
 void Build::unsupported(const Value& at, std::string_view instead) const {
@@ -146,6 +169,7 @@ void build_node(const Build& build) {
   build_policy(build);
   build_digest(build);
   build_credentials(build);
+  build_cdr(build);
 }
 
 }  // namespace trunkline::config

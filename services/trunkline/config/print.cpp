@@ -1,4 +1,8 @@
+
 #include "config/config.hpp"
+#include <functional>
+#include <iomanip>
+#include <sstream>
 #include <yaml-cpp/yaml.h>
 
 namespace trunkline::config {
@@ -65,6 +69,13 @@ std::string print(const Value& effective) {
   YAML::Emitter out;
   emit(out, effective, false);
   return std::string(out.c_str()) + "\n";
+}
+
+std::string fingerprint(const Value& effective) {
+  std::ostringstream digits;
+  digits << std::hex << std::setw(16) << std::setfill('0')
+         << std::hash<std::string>{}(print(effective));
+  return digits.str();
 }
 
 }  // namespace trunkline::config

@@ -148,6 +148,43 @@ TEST(StatisticsBeforeTheAnswer, RingingLegsHaveThemToo) {
   EXPECT_EQ(world.reply<CallStatistics>(asked)->legs[1].codec, "");
 }
 
+TEST_F(Statistics, OfACallThatEndedAreToldOnceItsWorkersHaveToldTheirs) {
+  trunk->send_in_dialog(Method::bye);
+  world.settle();
+  ASSERT_THAT(world.observed<CallEnded>(), SizeIs(1));
+  EXPECT_THAT(world.observed<CallMeasured>(), SizeIs(0));
+  std::uint64_t packets = 100;
+  for (const auto& removed : world.media_commands<media::RemoveLeg>()) {
+    EXPECT_THAT(world.observed<CallMeasured>(), SizeIs(0));
+    media::LegStatistics counted;
+    counted.packets_received = packets++;
+    world.media(media::LegClosed{removed.leg, counted});
+  }
+  ASSERT_THAT(world.observed<CallMeasured>(), SizeIs(1));
+  const CallMeasured measured = world.observed<CallMeasured>().front();
+  EXPECT_EQ(measured.call.name, call_name());
+  EXPECT_TRUE(measured.call.ended);
+  ASSERT_THAT(measured.legs, SizeIs(2));
+  EXPECT_EQ(measured.legs[0].packets_received, 100U);
+  EXPECT_TRUE(measured.legs[0].joined);
+  EXPECT_EQ(measured.legs[1].packets_received, 101U);
+  ended(*alice);
+  world.expect_nothing_left();
+}
+
+TEST_F(Statistics, OfACallThatEndedAreNotWaitedForLongerThanASecond) {
+  trunk->send_in_dialog(Method::bye);
+  world.settle();
+  const LegId first = world.media_commands<media::RemoveLeg>().front().leg;
+  world.media(media::LegClosed{first, {}});
+  world.pass(milliseconds{1001});
+  ASSERT_THAT(world.observed<CallMeasured>(), SizeIs(1));
+  EXPECT_THAT(world.observed<CallMeasured>().front().legs, SizeIs(1));
+  ended(*alice);
+  world.expect_nothing_left();
+  EXPECT_THAT(world.observed<CallMeasured>(), SizeIs(1));
+}
+
 TEST_F(Statistics, MediaChangesAreObserved) {
   world.media(media::IceConnected{browser(), *SocketAddress::parse("198.51.100.7:4000")});
   EXPECT_TRUE(world.observed<MediaChanged>().empty());

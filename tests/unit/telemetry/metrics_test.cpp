@@ -28,8 +28,44 @@ call::CallView outgoing(std::uint64_t id = 1, std::string trunk = "carrier") {
   return view;
 }
 
+/// Answered, with a browser and the trunk.
+call::CallView joined(std::uint64_t id = 1) {
+  call::CallView view = outgoing(id);
+  view.answered = kStart + 5s;
+  view.ended = kStart + 65s;
+  for (const auto& [name, party] :
+       {std::pair{"from", "user:alice"}, std::pair{"to", "trunk:carrier"}}) {
+    call::LegView& leg = view.legs.emplace_back();
+    leg.id = name;
+    leg.from = leg.id == "from";
+    leg.party = party;
+  }
+  return view;
+}
+
+call::LegQuality quality(std::string leg, std::uint64_t received, double mos = 4.3) {
+  call::LegQuality seen;
+  seen.leg = std::move(leg);
+  seen.joined = true;
+  seen.packets_received = received;
+  seen.packets_expected = received + received / 10;
+  seen.packets_lost = received / 10;
+  seen.jitter_seconds = 0.004;
+  seen.round_trip_seconds = 0.03;
+  if (received > 0) seen.mos = mos;
+  return seen;
+}
+
 class CallMetrics : public testing::Test {
  protected:
+  /// How many series there are.
+  std::size_t series() const {
+    std::istringstream text(metrics_.text());
+    std::size_t count = 0;
+    for (std::string line; std::getline(text, line);)
+      count += line.starts_with("#") ? 0 : 1;
+    return count;
+  }
   /// The value of one series by its whole left side; -1 when there is none.
   double value(const std::string& series) const {
     std::istringstream text(metrics_.text());
@@ -38,7 +74,7 @@ class CallMetrics : public testing::Test {
     }
     return -1;
   }
-  Metrics metrics_{{.version = "1.2.3", .trunks = {"carrier"}}};
+  Metrics metrics_{{.version = "1.2.3", .configuration = "0a1b", .trunks = {"carrier"}}};
 };
 
 TEST_F(CallMetrics, ChildrenFromConfigurationExistAtStart) {
@@ -117,6 +153,69 @@ TEST_F(CallMetrics, UnknownLabelValuesAreOneValue) {
   EXPECT_THAT(metrics_.text(), AllOf(Not(HasSubstr("stranger")), Not(HasSubstr("made up"))));
 }
 
+TEST_F(CallMetrics, MakeNoSeriesOfWhatStrangersSend) {
+  const std::size_t before = series();
+  for (int made_up = 0; made_up < 1000; ++made_up) {
+    const std::string name = "x" + std::to_string(made_up);
+    call::CallView view = outgoing(static_cast<std::uint64_t>(made_up), name);
+    view.from = view.from_number = name;
+    metrics_.observe(call::RequestRefused{name, name, name, name, name, 403});
+    metrics_.observe(call::AuthenticationResult{name, name, name});
+    metrics_.observe(call::CallStarted{view});
+    metrics_.observe(call::DtmfPassed{view, name, '1', name});
+    metrics_.observe(call::MediaChanged{view, name, "silent", name});
+    metrics_.observe(call::TrunkChanged{name, true, name});
+    metrics_.observe(call::PolicyFault{name, name, name});
+    view.ended = kStart + 1s;
+    metrics_.observe(
+        call::CallEnded{view, call::Failure::from_response(300 + made_up % 400, name)});
+    metrics_.observe(call::CallMeasured{view, {quality(name, 100)}});
+  }
+  EXPECT_EQ(series(), before);
+  EXPECT_EQ(value("trunkline_call_attempts_total{direction=\"out\",trunk=\"_other\"}"), 1000);
+  EXPECT_GT(value("trunkline_call_failures_total{code=\"4xx\",direction=\"out\",trunk=\"_other\"}"),
+            0);
+}
+
+TEST_F(CallMetrics, ACallIsCountedWhereItBeganThoughATransferMovesIt) {
+  call::CallView view = outgoing();
+  metrics_.observe(call::CallStarted{view});
+  view.trunk.clear();
+  view.direction = Direction::internal;
+  metrics_.observe(call::CallEnded{view, call::Failure::local(call::EndReason::hangup)});
+  EXPECT_EQ(value("trunkline_calls_active{direction=\"out\",trunk=\"carrier\"}"), 0);
+  EXPECT_EQ(value("trunkline_calls_active{direction=\"internal\",trunk=\"\"}"), 0);
+}
+
+TEST_F(CallMetrics, TellWhatTheMediaOfEndedCallsWasLike) {
+  metrics_.observe(call::CallMeasured{joined(), {quality("from", 1000), quality("to", 500, 3.2)}});
+  EXPECT_EQ(value("trunkline_rtp_packets_lost_total{leg=\"webrtc\",trunk=\"\"}"), 100);
+  EXPECT_EQ(value("trunkline_rtp_packets_expected_total{leg=\"sip\",trunk=\"carrier\"}"), 550);
+  EXPECT_EQ(value("trunkline_call_quality_total{grade=\"good\",leg=\"webrtc\",trunk=\"\"}"), 1);
+  EXPECT_EQ(value("trunkline_call_quality_total{grade=\"poor\",leg=\"sip\",trunk=\"carrier\"}"), 1);
+  EXPECT_EQ(value("trunkline_call_mos_count{leg=\"sip\",trunk=\"carrier\"}"), 1);
+  EXPECT_EQ(
+      value("trunkline_rtp_jitter_seconds_bucket{leg=\"sip\",trunk=\"carrier\",le=\"0.005\"}"), 1);
+  EXPECT_EQ(value("trunkline_rtp_rtt_seconds_sum{leg=\"sip\",trunk=\"carrier\"}"), 0.03);
+  EXPECT_EQ(value("trunkline_no_media_calls_total{trunk=\"carrier\"}"), 0);
+}
+
+TEST_F(CallMetrics, TellOneWayAudioFromNone) {
+  metrics_.observe(call::CallMeasured{joined(1), {quality("from", 1000), quality("to", 9)}});
+  metrics_.observe(call::CallMeasured{joined(2), {quality("from", 0), quality("to", 0)}});
+  call::CallView brief = joined(3);
+  brief.ended = *brief.answered + 4s;
+  metrics_.observe(call::CallMeasured{brief, {quality("from", 0), quality("to", 100)}});
+  // A device that rang in vain was never to be heard.
+  call::LegQuality rang = quality("to-2", 0);
+  rang.joined = false;
+  metrics_.observe(
+      call::CallMeasured{joined(4), {quality("from", 1000), quality("to", 100), rang}});
+  EXPECT_EQ(value("trunkline_one_way_audio_calls_total{leg=\"sip\",trunk=\"carrier\"}"), 1);
+  EXPECT_EQ(value("trunkline_one_way_audio_calls_total{leg=\"webrtc\",trunk=\"carrier\"}"), 0);
+  EXPECT_EQ(value("trunkline_no_media_calls_total{trunk=\"carrier\"}"), 1);
+}
+
 TEST_F(CallMetrics, FollowRegistrations) {
   using Kind = call::RegistrationChanged::Kind;
   for (const Kind kind : {Kind::added, Kind::added, Kind::refreshed, Kind::flow_lost}) {
@@ -129,14 +228,14 @@ TEST_F(CallMetrics, FollowRegistrations) {
 
 TEST_F(CallMetrics, CountTheRest) {
   metrics_.observe(call::AuthenticationResult{"bad", "alice", "192.0.2.1:1"});
-  metrics_.observe(call::DtmfPassed{outgoing(), "from", '1', "info"});
-  metrics_.observe(call::CallHeld{outgoing(), true, "to"});
-  metrics_.observe(call::CallHeld{outgoing(), false, "to"});
+  metrics_.observe(call::DtmfPassed{joined(), "from", '1', "info"});
+  metrics_.observe(call::CallHeld{joined(), true, "to"});
+  metrics_.observe(call::CallHeld{joined(), false, "to"});
   metrics_.observe(call::TrunkChanged{"carrier", true, ""});
   metrics_.observe(call::TrunkChanged{"carrier", true, ""});
   EXPECT_EQ(value("trunkline_sip_auth_total{result=\"bad\"}"), 1);
-  EXPECT_EQ(value("trunkline_dtmf_digits_total{leg=\"from\",method=\"info\"}"), 1);
-  EXPECT_EQ(value("trunkline_holds_total{direction=\"out\"}"), 1);
+  EXPECT_EQ(value("trunkline_dtmf_digits_total{leg=\"webrtc\",method=\"info\"}"), 1);
+  EXPECT_EQ(value("trunkline_holds_total{leg=\"sip\"}"), 1);
   EXPECT_EQ(value("trunkline_trunk_up{trunk=\"carrier\"}"), 1);
 }
 
@@ -149,6 +248,8 @@ TEST_F(CallMetrics, TellTheBuildAndTheProcess) {
   EXPECT_GT(value("process_start_time_seconds"), 1.6e9);
   EXPECT_GE(value("process_cpu_seconds_total"), 0);
   EXPECT_GE(value("trunkline_log_dropped_total"), 0);
+  EXPECT_GE(value("trunkline_log_messages_total{level=\"warn\"}"), 0);
+  EXPECT_EQ(value("trunkline_config_hash_info{hash=\"0a1b\"}"), 1);
 }
 
 struct TwoWorkers : MetricSource {

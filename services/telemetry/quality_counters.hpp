@@ -1,0 +1,29 @@
+#pragma once
+#include "call/observer.hpp"
+
+#include "telemetry/series.hpp"
+#include <string>
+#include <vector>
+
+namespace trunkline::telemetry {
+
+/// What the media of ended calls was like: one observation a leg, from what the workers counted in
+/// its life. One thread observes; any may collect. A browser's leg is counted without its trunk,
+/// but where the silence of one side of a call is told.
+class QualityCounters {
+ public:
+  explicit QualityCounters(const std::vector<std::string>& trunks);
+  void take(const call::CallMeasured& event);
+  void collect(Exposition& out) const;
+
+ private:
+  void take_leg(const call::CallView& call, const call::LegQuality& leg);
+  void take_silence(const call::CallMeasured& event);
+  std::string trunk_label(const std::string& trunk) const;
+
+  std::vector<std::string> trunks_;
+  Series lost_, expected_, grades_, one_way_, no_media_;
+  HistogramSeries jitter_, round_trip_, mos_;
+};
+
+}  // namespace trunkline::telemetry
