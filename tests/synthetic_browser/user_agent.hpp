@@ -19,7 +19,7 @@ struct UserAgentSettings {
   std::string instance;  ///< +sip.instance; empty: none, as SIP.js does
   int expires = 600;
   BrowserMediaSettings media;  ///< its codec and losses
-  bool by_tcp = false;  ///< the network blocks UDP: media by ICE-TCP
+  bool by_tcp = false;         ///< the network blocks UDP: media by ICE-TCP
 };
 
 /// What happened, for whoever drives the user agent.
