@@ -19,7 +19,6 @@ constexpr Duration kSweep = seconds{1};
 constexpr int kAcceptsAtOnce = 16;
 // What waits in the kernel is late audio. It takes a flight of DTLS, and a fifth of a second.
 constexpr int kSendBuffer = 32 << 10, kUnsent = 4 << 10;  // octets
-constexpr int kExpeditedForwarding = 46 << 2;             // RFC 8837
 
 void set_options(int fd, bool v6) {
   set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1);

@@ -16,7 +16,6 @@ namespace {
 using Use = media::SocketSpec::Use;
 
 constexpr int kBrowserBuffer = 4 << 20, kTrunkBuffer = 256 << 10;  // octets of the kernel
-constexpr int kExpeditedForwarding = 46 << 2;                      // RFC 8837
 constexpr int kBacklog = 256;
 
 /// An invalid descriptor and errno, if it can't be had.

@@ -18,6 +18,8 @@ struct NativeAddress {
   sockaddr* get() { return reinterpret_cast<sockaddr*>(&storage); }
 };
 
+inline constexpr int kExpeditedForwarding = 46 << 2;  ///< the traffic class of audio (RFC 8837)
+
 /// An option of a socket; where the kernel does not know it, the socket does without.
 void set_option(int fd, int level, int name, int value);
 

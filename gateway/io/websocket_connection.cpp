@@ -55,7 +55,7 @@ constexpr std::size_t kMaxPieces = 1024;   // fragments and segments of one mess
 constexpr int kMaxControlFrames = 20;      // a second
 constexpr std::size_t kKeptBuffer = 8192;  // octets that a connection holds between messages
 constexpr std::size_t kMaxReason = 123;    // RFC 6455 §5.5
-constexpr std::uint16_t kPolicyViolation = 1008, kTryAgainLater = 1013;
+constexpr std::uint16_t kTryAgainLater = 1013;
 constexpr const char* kContentSecurityPolicy =
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; media-src "
     "'self' blob:; "

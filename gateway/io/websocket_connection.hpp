@@ -14,6 +14,8 @@
 
 namespace trunkline::io {
 
+inline constexpr std::uint16_t kPolicyViolation = 1008;  ///< RFC 6455 §7.4.1
+
 /// One connection to a WebSocket port: TLS, HTTP, and if the door lets it in a SIP WebSocket (RFC
 /// 6455, RFC 7118). Signalling thread.
 class WebSocketConnection {
