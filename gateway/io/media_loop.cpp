@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <ctime>
 #include <sys/epoll.h>
 #include <utility>
 
@@ -43,6 +44,7 @@ MediaLoop::MediaLoop(const MediaSockets& sockets, media::Plane& plane,
       epoll_(::epoll_create1(EPOLL_CLOEXEC)),
       connections_(sockets.listeners, epoll_.get(), {}, counters.connections),
       now_(Clock::now()),
+      ended_(now_),
       buffers_(std::make_unique<std::array<Buffer, kBuffers>>()) {
   epoll_event event{};
   event.events = EPOLLIN;
@@ -57,6 +59,7 @@ MediaLoop::MediaLoop(const MediaSockets& sockets, media::Plane& plane,
     in_[i].msg_hdr.msg_iov = &in_parts_[i];
     in_[i].msg_hdr.msg_iovlen = 1;
     in_[i].msg_hdr.msg_name = &in_names_[i];
+    in_[i].msg_hdr.msg_namelen = sizeof(Name);
   }
   for (std::size_t i = 0; i < media::Outbox::kCapacity; ++i) {
     out_[i].msg_hdr.msg_iov = &out_parts_[i];
@@ -72,13 +75,22 @@ int MediaLoop::timeout(TimePoint now) const {
   return static_cast<int>(std::chrono::ceil<milliseconds>(deadline - now).count());
 }
 
+/// Waits until the next turn may begin; returns that time. `now_` is when the last one did.
+TimePoint MediaLoop::gather() const {
+  const TimePoint next = std::min(now_ + pace_.interval(), plane_.deadline());
+  if (next <= ended_) return ended_;
+  const timespec left{0, std::chrono::nanoseconds(next - ended_).count()};
+  ::nanosleep(&left, nullptr);
+  return next;
+}
+
 bool MediaLoop::turn(std::vector<media::Event>& events) {
-  std::array<epoll_event, kEvents> ready{};
-  const int count = ::epoll_wait(epoll_.get(), ready.data(), kEvents, timeout(Clock::now()));
+  const TimePoint begin = gather();
+  const int count = ::epoll_wait(epoll_.get(), ready_.data(), kEvents, timeout(begin));
   now_ = Clock::now();
   bool commanded = false;
   for (int i = 0; i < count; ++i) {
-    const std::uint64_t which = ready[static_cast<std::size_t>(i)].data.u64;
+    const std::uint64_t which = ready_[static_cast<std::size_t>(i)].data.u64;
     if (which == kCommands) {
       commands_.clear();
       commanded = true;
@@ -115,12 +127,13 @@ void MediaLoop::receive(const media::TranscodedFrame& frame, std::vector<media::
 }
 
 void MediaLoop::end_turn() {
-  const TimePoint end = Clock::now();
+  ended_ = Clock::now();
   if (std::exchange(forwarded_, false) && ++turns_ % kSampled == 0)
-    counters_.forwarding.observe(std::chrono::duration<double>(end - now_).count());
+    counters_.forwarding.observe(std::chrono::duration<double>(ended_ - now_).count());
   counters_.busy_microseconds.add(
-      std::chrono::duration_cast<std::chrono::microseconds>(end - now_).count());
-  counters_.last_turn.set(end.time_since_epoch().count());
+      std::chrono::duration_cast<std::chrono::microseconds>(ended_ - now_).count());
+  counters_.last_turn.set(ended_.time_since_epoch().count());
+  pace_.end_turn(ended_);
 }
 
 // ------------------------------------------------------------------------------------ receiving
@@ -131,14 +144,14 @@ void MediaLoop::receive(media::SocketIndex socket, std::vector<media::Event>& ev
   const std::size_t batch = browser ? kBrowserBatch : kTrunkBatch;
   for (int round = browser ? kBrowserRounds : 1; round > 0; --round) {
     if (used_ + batch > kBuffers || outbox_.nearly_full()) flush();
-    for (std::size_t i = used_; i < used_ + batch; ++i)
-      in_[i].msg_hdr.msg_namelen = sizeof(Name);
     const int got =
         ::recvmmsg(from.fd.get(), &in_[used_], static_cast<unsigned>(batch), MSG_DONTWAIT, nullptr);
     if (got <= 0) return;
+    pace_.count(static_cast<std::size_t>(got));
     const auto end = used_ + static_cast<std::size_t>(got);
     for (; used_ < end; ++used_) {
-      const mmsghdr& message = in_[used_];
+      mmsghdr& message = in_[used_];
+      message.msg_hdr.msg_namelen = sizeof(Name);  // the kernel had put the sender's there
       // One octet over the limit is what the plane drops and counts as too large.
       const bool cut = (message.msg_hdr.msg_flags & MSG_TRUNC) != 0;
       const std::size_t size = cut ? media::kMaxDatagram + 1 : message.msg_len;
@@ -175,7 +188,7 @@ void MediaLoop::flush() {
   for (std::size_t i = 0; i < entries.size(); ++i)
     order_[i] = (std::uint64_t{entries[i].socket} << 32) | i;
   const auto end = order_.begin() + static_cast<std::ptrdiff_t>(entries.size());
-  std::sort(order_.begin(), end);
+  if (entries.size() > 1) std::sort(order_.begin(), end);
   std::size_t first = 0;
   for (std::size_t i = 0; i < entries.size(); ++i) {
     const media::Outbox::Entry& entry = entries[order_[i] & UINT32_MAX];

@@ -4,6 +4,7 @@
 #include "io/media_connections.hpp"
 #include "io/media_sockets.hpp"
 #include "io/transcoding_thread.hpp"
+#include "io/turn_pace.hpp"
 #include "io/wakeup.hpp"
 #include "media/outbox.hpp"
 #include "media/plane.hpp"
@@ -13,6 +14,7 @@
 #include <cstdint>
 #include <memory>
 #include <netinet/in.h>
+#include <sys/epoll.h>
 #include <sys/socket.h>
 #include <vector>
 
@@ -38,8 +40,8 @@ class MediaLoop {
   MediaLoop(const MediaSockets& sockets, media::Plane& plane, TranscodingThread& transcoding,
             const Wakeup& commands, Counters& counters);
 
-  /// Waits for packets, a command or a deadline, handles the packets, fires deadlines. True:
-  /// commands may be there.
+  /// Waits for packets, a command or a deadline, at high load also until some have gathered
+  /// (`TurnPace`); handles the packets, fires deadlines. True: commands may be there.
   bool turn(std::vector<media::Event>& events);
   void execute(const media::Command& command, std::vector<media::Event>& events);
   /// A frame that the transcoding thread has made.
@@ -59,6 +61,7 @@ class MediaLoop {
   using Name = sockaddr_in6;  // the larger of the two families
 
   int timeout(TimePoint now) const;
+  TimePoint gather() const;
   void receive(media::SocketIndex socket, std::vector<media::Event>& events);
   void receive_frames(media::SocketIndex connection, std::vector<media::Event>& events);
   void close(media::SocketIndex connection);
@@ -72,7 +75,9 @@ class MediaLoop {
   UniqueFd epoll_;
   MediaConnections connections_;
   media::Outbox outbox_;
-  TimePoint now_;
+  TimePoint now_, ended_;  ///< of the last turn: its begin and its end
+  TurnPace pace_;
+  std::array<epoll_event, kEvents> ready_{};
   std::unique_ptr<std::array<Buffer, kBuffers>> buffers_;
   std::array<iovec, kBuffers> in_parts_{};
   std::array<Name, kBuffers> in_names_{};
