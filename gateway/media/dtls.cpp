@@ -150,6 +150,7 @@ void DtlsAssociation::on_deadline(TimePoint now) {
 void DtlsAssociation::close() {
   if (state_ != State::finished) return;
   ERR_clear_error();
+  SSL_alloc_buffers(ssl_);
   SSL_shutdown(ssl_);
 }
 
@@ -167,7 +168,10 @@ void DtlsAssociation::advance(TimePoint now) {
       }
     }
   }
-  if (state_ == State::finished) read_records();
+  if (state_ == State::finished) {
+    read_records();
+    SSL_free_buffers(ssl_);  // 32 KiB that hardly anything comes for any more
+  }
   rearm(now);
 }
 
