@@ -33,7 +33,7 @@ test('the check of types sees an unknown key, a wrong type and a null', async ()
     (container) => { container.args = null; },
   ];
   const errors = typeErrors(changes.map(broken));
-  for (const said of ["'hostPrt' does not exist", "Type 'string' is not assignable to type 'number'", "Type 'null' is not assignable"])
+  for (const said of [`'"hostPrt"' does not exist`, "Type 'string' is not assignable to type 'number'", "Type 'null' is not assignable"])
     assert.equal(errors.filter((error) => error.includes(said)).length, 1, `${said}: ${errors.join('\n')}`);
   assert.equal((await schemaErrors([broken(changes[1])])).length, 1);
 });
