@@ -121,13 +121,19 @@ test('loadBalancer: SIP and media of each pod have a Service of their own', () =
     assert.equal(service.spec.selector['statefulset.kubernetes.io/pod-name'], `edge-trunkline-${number}`);
     assert.equal(service.spec.externalTrafficPolicy, 'Local');
     assert.equal(service.spec.publishNotReadyAddresses, true);
-    assert.deepEqual(portNames(service).slice(0, 3), ['sip-udp', 'sip-tcp', 'webrtc-0']);
-    assert.equal(service.spec.ports.length, 3 + 40);
+    assert.deepEqual(portNames(service).slice(0, 4), ['sip-udp', 'sip-tcp', 'webrtc-0', 'webrtc-tcp-0']);
+    assert.equal(service.spec.ports.length, 4 + 40);
   }
   assert.deepEqual(portNames(find(objects, 'Service', 'edge-trunkline')), ['wss']);
   assert.equal(workload(objects).spec.serviceName, 'edge-trunkline-pods');
   const alone = render({ exposure: { mode: 'loadBalancer', loadBalancer: { ips: ['192.0.2.1'] } } });
   assert.equal(find(alone, 'Service', 'edge-trunkline-direct').spec.loadBalancerIP, '192.0.2.1');
+});
+
+test('media by TCP has its port, unless it is off', () => {
+  const ports = (values) => gateway(render(values)).ports.filter(({ name }) => name.startsWith('webrtc')).map(({ containerPort, protocol }) => `${protocol} ${containerPort}`);
+  assert.deepEqual(ports({ media: { workers: 2 } }), ['UDP 19000', 'TCP 19000', 'UDP 19001', 'TCP 19001']);
+  assert.deepEqual(ports({ config: { media: { ice_tcp: false } } }), ['UDP 19000']);
 });
 
 test('nodePort: each node forwards to its own pod, and peers are told the node ports', () => {

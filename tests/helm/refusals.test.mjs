@@ -50,6 +50,7 @@ const REFUSED = [
   // ports
   [{ ports: { admin: 8080 } }, 'ports.admin and ports.websocket both take port 8080'],
   [{ ports: { webrtc: 20500 } }, 'ports.webrtc and ports.rtp both take port 20500'],
+  [{ ports: { grpc: 19000 } }, 'ports.grpc and ports.webrtc both take port 19000'],
   [{ ports: { sip: 19001 }, media: { workers: 2 } }, 'ports.webrtc and ports.sip both take port 19001'],
   [{ ports: { rtp: { first: 20001, last: 20100 } } }, 'ports.rtp.first 20001 is odd'],
   [{ ports: { rtp: { first: 20100, last: 20000 } } }, 'comes after'],

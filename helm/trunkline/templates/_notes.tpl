@@ -55,7 +55,7 @@
 {{- else if eq .what "sip" }}
   {{ printf "%s %d" .protocol $port | printf "%-18s" }}{{ $trunks }}: SIP
 {{- else if eq .what "webrtc" }}
-  {{ printf "%s %d" .protocol $port | printf "%-18s" }}browsers: media
+  {{ printf "%s %d" .protocol $port | printf "%-18s" }}browsers: media{{ if eq .protocol "TCP" }}, where their network blocks UDP{{ end }}
 {{- end -}}
 {{- end -}}
 {{- if or (has .Values.exposure.mode (list "hostNetwork" "clusterIP")) .Values.exposure.rtp }}

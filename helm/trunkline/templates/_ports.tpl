@@ -19,6 +19,9 @@ ports:
 {{- range $worker := until (include "trunkline.workers" . | int) }}
 {{- $port := add $ports.webrtc $worker }}
 - { name: webrtc-{{ $worker }}, port: {{ $port }}, protocol: UDP, what: webrtc, nodePort: {{ ternary $port 0 (eq $.Values.exposure.mode "nodePort") }} }
+{{- if include "trunkline.iceTcp" $ }}
+- { name: webrtc-tcp-{{ $worker }}, port: {{ $port }}, protocol: TCP, what: webrtc, nodePort: {{ ternary $port 0 (eq $.Values.exposure.mode "nodePort") }} }
+{{- end }}
 {{- end }}
 {{- if and .Values.exposure.rtp (has .Values.exposure.mode (list "hostPort" "loadBalancer" "nodePort")) }}
 {{- range $port := untilStep (int $ports.rtp.first) (int $ports.rtp.last | add1 | int) 1 }}
@@ -29,6 +32,11 @@ ports:
 - { name: grpc, port: {{ int $ports.grpc }}, protocol: TCP, what: grpc, nodePort: 0 }
 {{- end }}
 - { name: admin, port: {{ int $ports.admin }}, protocol: TCP, what: admin, nodePort: 0 }
+{{- end -}}
+
+{{/* Browsers whose network blocks UDP send their media by TCP, unless config says otherwise. */}}
+{{- define "trunkline.iceTcp" -}}
+{{- if ne (toString (default dict .Values.config.media).ice_tcp) "false" -}}yes{{- end -}}
 {{- end -}}
 
 {{/* ports of a Service: (list $ kinds…) */}}

@@ -117,6 +117,7 @@ ports.rtp {{ int $rtp.first }}-{{ int $rtp.last }} must be node ports (30000 to 
 {{- if has "udp" .Values.sip.transports }}{{ $udp = append $udp (list "ports.sip" (int $ports.sip) (int $ports.sip)) }}{{ end -}}
 {{- if include "trunkline.tlsOn" .Values.tls.sip }}{{ $tcp = append $tcp (list "ports.sipTls" (int $ports.sipTls) (int $ports.sipTls)) }}{{ end -}}
 {{- if .Values.grpc.enabled }}{{ $tcp = append $tcp (list "ports.grpc" (int $ports.grpc) (int $ports.grpc)) }}{{ end -}}
+{{- if include "trunkline.iceTcp" . }}{{ $tcp = append $tcp $webrtc }}{{ end -}}
 {{- include "trunkline.overlaps" $tcp -}}
 {{- include "trunkline.overlaps" $udp -}}
 {{- if gt $first $last }}
