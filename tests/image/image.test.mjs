@@ -100,7 +100,7 @@ test('the containers of Compose carry a call both ways, and end by SIGTERM', () 
   }
   const { status, stdout, stderr } = call();
   assert.equal(status, 0, stdout + stderr);
-  assert.match(stdout, /^carrier +\w+ +0 of 100 /m, stdout);
+  assert.match(stdout, /^carrier +\w+ +\d of 100 /m, stdout);
   assert.match(stdout, /gateway ended with 0\ncarrier ended with 0/);
 });
 
