@@ -29,7 +29,7 @@ export class Pod {
   }
 
   translated(text) {
-    return text.replace(/\/(etc\/trunkline|run\/trunkline|scripts|var\/run\/secrets)(?=[/"\s]|$)/g, (path) => this.path(path));
+    return text.replace(/\/(etc\/trunkline|run\/trunkline|var\/lib\/trunkline|scripts|var\/run\/secrets)(?=[/"\s]|$)/g, (path) => this.path(path));
   }
 
   write(inPod, text) {

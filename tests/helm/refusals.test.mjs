@@ -82,6 +82,8 @@ const REFUSED = [
   [{ config: { trunks: [{ name: 'a', password: '${A}', passwordSecretRef: { name: 'b', key: 'c' } }] } }, 'stands beside another password'],
   [{ config: { credentials: { secret: 'a-secret-of-sixteen' } } }, 'config.credentials.secret would stand readable'],
   [{ config: { users: [{ name: 'alice', password: '${A}' }] } }, 'config.users needs config.domain'],
+  [{ cdr: { enabled: true }, config: { cdr: { path: '/a' } } }, 'config.cdr.path is decided by cdr.enabled'],
+  [{ config: { cdr: { queue: 5 } } }, 'has limits of records that nothing writes'],
   [{ redis: { enabled: true } }, 'has no store in Redis yet'],
   [{ config: { store: { type: 'redis', url: '${URL}' } } }, 'has no store in Redis yet'],
   // scaling and the rest

@@ -207,6 +207,10 @@ admin:
 {{- $_ := set $config "node" "${POD_NAME}" -}}
 {{- $_ := set $config "listen" (include "trunkline.listen" . | fromYaml) -}}
 {{- $_ := set $config "drain" (dict "timeout" (printf "%ds" (int .Values.drain.timeoutSeconds))) -}}
+{{- if .Values.cdr.enabled -}}
+{{- $cdr := default dict $config.cdr -}}
+{{- $_ := set $config "cdr" (set $cdr "path" "/var/lib/trunkline/calls.jsonl") -}}
+{{- end -}}
 {{- $_ := set $config "web" (dict "phone" .Values.webPhone.enabled) -}}
 {{- toYaml $config -}}
 {{- end -}}

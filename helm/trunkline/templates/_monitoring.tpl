@@ -1,15 +1,22 @@
+{{/* How a monitor scrapes: (list $ values) */}}
 {{- define "trunkline.scrape" -}}
+{{- $root := index . 0 -}}
+{{- $full := include "trunkline.fullname" $root -}}
+{{- with index . 1 -}}
 interval: {{ .interval }}
 scrapeTimeout: {{ .scrapeTimeout }}
 honorLabels: {{ .honorLabels }}
-{{- with .relabelings }}
 relabelings:
+  # One job a release, by which the alerts know it.
+  - { targetLabel: job, replacement: {{ printf "%s/%s%s" $root.Release.Namespace $full (ternary "" "/trunkline" (contains "trunkline" $full)) | quote }} }
+  {{- with .relabelings }}
   {{- toYaml . | nindent 2 }}
-{{- end }}
+  {{- end }}
 {{- with .metricRelabelings }}
 metricRelabelings:
   {{- toYaml . | nindent 2 }}
 {{- end }}
+{{- end -}}
 {{- end -}}
 
 {{/* Recording rules and alerts: the files of deploy/prometheus, with what the values say of single alerts. */}}
@@ -34,10 +41,12 @@ metricRelabelings:
 {{- define "trunkline.ruleGroups" -}}
 {{- $settings := .Values.metrics.prometheusRule -}}
 {{- $groups := list -}}
+{{- $standard := dict "TrunklineConfigSkew" (dict "enabled" false) -}}
 {{- range $group := include "trunkline.ruleFiles" . | fromYamlArray -}}
 {{- $rules := list -}}
 {{- range $rule := $group.rules -}}
-{{- $own := default dict (get $settings.alerts ($rule.alert | default "")) -}}
+{{- $name := default "" $rule.alert -}}
+{{- $own := get $settings.alerts $name | default (get $standard $name) | default dict -}}
 {{- if ne (toString $own.enabled) "false" -}}
 {{- if $rule.alert -}}
 {{- with $own.for }}{{ $_ := set $rule "for" . }}{{ end -}}

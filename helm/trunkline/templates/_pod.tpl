@@ -157,6 +157,9 @@ volumeMounts:
   {{- else }}
   - { name: config, mountPath: /etc/trunkline/config, readOnly: true }
   {{- end }}
+  {{- if .Values.cdr.enabled }}
+  - { name: cdr, mountPath: /var/lib/trunkline }
+  {{- end }}
   {{- range include "trunkline.secrets" . | fromYamlArray }}
   - { name: {{ include "trunkline.volume" (list "secret" .) }}, mountPath: {{ include "trunkline.secretFolder" . }}, readOnly: true }
   {{- end }}
@@ -203,6 +206,10 @@ volumeMounts:
     sources:
       - serviceAccountToken: { path: token, expirationSeconds: 3600 }
       - configMap: { name: kube-root-ca.crt, items: [{ key: ca.crt, path: ca.crt }] }
+{{- end }}
+{{- if .Values.cdr.enabled }}
+- name: cdr
+  {{- .Values.cdr.volume | default (dict "emptyDir" (dict "sizeLimit" "2Gi")) | toYaml | nindent 2 }}
 {{- end }}
 {{- range include "trunkline.secrets" . | fromYamlArray }}
 - name: {{ include "trunkline.volume" (list "secret" .) }}

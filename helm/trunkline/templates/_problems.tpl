@@ -196,6 +196,11 @@ config.{{ $key }} is decided by {{ $instead }}: remove it
 config.media.{{ $key }} is decided by {{ $instead }}: remove it
 {{- end -}}
 {{- end -}}
+{{- if hasKey (default dict $config.cdr) "path" }}
+config.cdr.path is decided by cdr.enabled: remove it
+{{- else if and $config.cdr (not .Values.cdr.enabled) }}
+config.cdr has limits of records that nothing writes: set cdr.enabled
+{{- end -}}
 {{- if or .Values.redis.enabled (eq "redis" (toString (default dict $config.store).type)) }}
 redis: this version of Trunkline keeps registrations in each pod's memory and has no store in Redis yet: leave redis.enabled false and config.store.type memory
 {{- end -}}
