@@ -386,6 +386,7 @@ void Call::receive(Turn& turn, const media::Event& event) {
     return statistics_reported(turn, *report);
   if (const auto* closed = std::get_if<media::LegClosed>(&event))
     return leg_measured(turn, *closed);
+  if (const auto* verdict = std::get_if<media::MediaJudged>(&event)) return judged(turn, *verdict);
   media_changed(turn, event);
   const auto* failed = std::get_if<media::LegFailed>(&event);
   if (failed == nullptr || ended()) return;
@@ -500,6 +501,7 @@ void Call::leg_due(Turn& turn, Leg& leg) {
   }
   if (now >= leg.media_by) return lost(turn, leg, EndReason::media_timeout);
   if (now >= leg.silent_at) stays_silent(turn, leg);
+  if (now >= leg.judged_by) tell_silence(turn, leg, {});
   if (now >= leg.failover.next_at) return target_silent(turn, leg);
   if (leg.reconnect_by != kNever)
     return;  // nobody there to refresh with: the grace time alone counts
@@ -538,7 +540,7 @@ TimePoint Call::deadline() const {
     if (!leg->alive()) continue;
     const bool away = leg->reconnect_by != kNever;
     if (leg->reliable) first = std::min(first, leg->reliable->deadline());
-    first = std::min({first, leg->media_by, leg->silent_at, leg->failover.next_at,
+    first = std::min({first, leg->media_by, leg->silent_at, leg->judged_by, leg->failover.next_at,
                       away ? leg->reconnect_by : leg->timer.deadline()});
   }
   return first;

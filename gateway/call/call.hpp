@@ -26,8 +26,9 @@ inline constexpr int kMaxForwards = 70;
 
 /// For the media workers' reports.
 inline constexpr Duration kReportPatience = seconds{1};
-/// So long after the answer a party from whom nothing was heard is told to be silent.
-inline constexpr Duration kSilentAfter = seconds{5};
+/// So long after the answer it is asked why nothing is heard from a party; with `kReportPatience`
+/// that is told three seconds after the answer at the latest.
+inline constexpr Duration kSilentAfter = seconds{2};
 
 /// Legs of one call, ended ones included: transfers without end leave no heap of them.
 inline constexpr std::size_t kMaxLegs = 32;
@@ -411,6 +412,9 @@ class Call {
   /// Those who are joined now are to be heard.
   void listen(TimePoint now);
   void stays_silent(Turn& turn, Leg& leg);
+  void judged(Turn& turn, const media::MediaJudged& verdict);
+  /// The party of that leg is silent. `cause`: why; empty if that is not known.
+  void tell_silence(Turn& turn, Leg& leg, std::string_view cause);
   void statistics_reported(Turn& turn, const media::StatisticsReported& report);
   void reply_statistics(Turn& turn);
   void leg_measured(Turn& turn, const media::LegClosed& closed);

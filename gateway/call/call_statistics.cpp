@@ -2,6 +2,7 @@
 #include "call/refusals.hpp"
 
 #include <algorithm>
+#include <utility>
 
 // What the media workers tell of a call's legs: their state, and their statistics when asked.
 namespace trunkline::call {
@@ -20,6 +21,11 @@ std::string srtp_profile_of(const Leg& leg) {
   const auto& remote = leg.media->sdp().remote();
   if (!remote || !remote->crypto) return leg.srtp_profile;
   return std::string(sdp::suite_name(remote->crypto->suite));
+}
+
+/// The party has said that it sends, and is there.
+bool should_be_heard(const Leg& leg) {
+  return sdp::sends(leg.peer_direction) && leg.reconnect_by == kNever && !leg.held && leg.media;
 }
 
 LegQuality quality_of(const Leg& leg, const media::LegStatistics& statistics) {
@@ -56,7 +62,7 @@ void Call::media_changed(Turn& turn, const media::Event& event) {
   } else if (std::holds_alternative<media::FirstPacket>(event)) {
     what = "flowing";
     leg->flowing = true;
-    leg->silent_at = kNever;
+    leg->silent_at = leg->judged_by = kNever;
   } else if (const auto* failed = std::get_if<media::LegFailed>(&event)) {
     what = media::failure_label(failed->failure);
   }
@@ -71,8 +77,33 @@ void Call::listen(TimePoint now) {
 
 void Call::stays_silent(Turn& turn, Leg& leg) {
   leg.silent_at = kNever;
-  const bool would_send = sdp::sends(leg.peer_direction) && leg.reconnect_by == kNever;
-  if (would_send) turn.observe(MediaChanged{view(), leg.name, "silent"});
+  if (!should_be_heard(leg)) return;
+  leg.judged_by = turn.at.now + kReportPatience;
+  turn.media(leg.media->worker(), media::JudgeMedia{leg.id});
+}
+
+void Call::judged(Turn& turn, const media::MediaJudged& verdict) {
+  Leg* leg = find(verdict.leg);
+  if (leg == nullptr || !leg->alive()) return;
+  const bool nothing_comes = verdict.received != media::Silence::none;
+  const bool asked = std::exchange(leg->judged_by, kNever) != kNever;
+  // Unasked it is told when what came has stopped, or does not arrive.
+  const bool stopped = nothing_comes && std::exchange(leg->flowing, false);
+  if (!joined(*leg) || !view_.answered) return;
+  if (nothing_comes && (asked || stopped))
+    tell_silence(turn, *leg, media::silence_label(verdict.received));
+  if (verdict.sent == media::Silence::none || leg->unheard) return;
+  leg->unheard = true;
+  leg->silence = media::silence_label(verdict.sent);
+  turn.observe(MediaChanged{view(), leg->name, "unheard", leg->silence});
+}
+
+void Call::tell_silence(Turn& turn, Leg& leg, std::string_view cause) {
+  leg.judged_by = kNever;
+  leg.flowing = false;
+  if (!should_be_heard(leg)) return;
+  leg.silence = cause;
+  turn.observe(MediaChanged{view(), leg.name, "silent", leg.silence});
 }
 
 void Call::execute(Turn& turn, RequestId id, const GetStatistics&) {

@@ -181,7 +181,8 @@ class Leg {
   TimePoint media_by =
       kNever;  ///< until when that restart, or new media after close_notify, must have come
   bool flowing = false;          ///< the first packet of its peer has come
-  TimePoint silent_at = kNever;  ///< from when on it is told that none has
+  TimePoint silent_at = kNever;  ///< when it is asked why none has
+  TimePoint judged_by = kNever;  ///< until when that is to be answered
 
   sdp::Direction peer_direction =
       sdp::Direction::sendrecv;  ///< what the peer last said it is ready for
@@ -200,6 +201,7 @@ class Leg {
   std::optional<Failure> end;           ///< set with its one LegEnded
   TimePoint measured_by = kNever;       ///< until when its worker is to tell what it counted
   std::string silence;                  ///< LegQuality::silence
+  bool unheard = false;                 ///< told already: what we send does not arrive
 
   /// Our 2xx waits for the PRACK of a provisional response (RFC 3262 §3): for the peer the INVITE
   /// has no final response.

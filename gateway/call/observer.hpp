@@ -22,6 +22,8 @@ enum class Direction : std::uint8_t {
   count_
 };                                                      ///< relative to the gateway's trunks
 std::string_view direction_label(Direction direction);  ///< "in", "out", "internal"
+/// All that `MediaChanged::cause` may be, but for the empty one.
+std::vector<std::string_view> silence_causes();
 
 enum class CallState : std::uint8_t {
   created,
@@ -126,13 +128,14 @@ struct CallTransferred {
   std::string leg, target;
   std::optional<Failure> failure;  ///< nothing: the party is connected with the target
 };
-/// Something of a leg's media: "connected" (ICE and DTLS), "flowing" (first packet), "silent" (none
-/// has come for kSilentAfter after the answer, though the peer said that it would send), or a
-/// failure's label.
+/// Something of a leg's media: "connected" (ICE and DTLS), "flowing" (the first packet, also after
+/// a silence), "silent" (nothing comes from a party that has said that it sends: told within three
+/// seconds, after the answer or later), "unheard" (nothing that we send arrives), or a failure's
+/// label.
 struct MediaChanged {
   CallView call;
   std::string leg, what;
-  std::string cause{};  ///< of a silence: "TRUNK_SENDS_NOTHING"; empty: not known
+  std::string cause{};  ///< of "silent" and "unheard": "TRUNK_SENDS_NOTHING"; empty: not known
 };
 /// Exactly one for each leg that a call had, before its CallEnded; for a leg that an attended
 /// transfer has moved, that of the call that it went to.

@@ -186,9 +186,16 @@ struct AddIdentity {
   std::shared_ptr<const DtlsIdentity> identity;
 };
 
+/// Asks why nothing is heard from, or by, the leg's peer now: `MediaJudged` follows at once, if the
+/// worker has the leg.
+struct JudgeMedia {
+  LegId leg;
+};
+
 using Command =
     std::variant<AddBrowserLeg, UpdateBrowserLeg, AddTrunkLeg, UpdateTrunkLeg, RemoveLeg, SetRoute,
-                 ClearRoute, StartTone, StopTone, SendDigit, QueryStatistics, AddIdentity>;
+                 ClearRoute, StartTone, StopTone, SendDigit, QueryStatistics, AddIdentity,
+                 JudgeMedia>;
 
 // ---------------------------------------------------------------- events from a worker
 
@@ -229,7 +236,8 @@ struct LegFailed {
   LegId leg;
   MediaFailure failure = MediaFailure::ice_timeout;
 };
-/// The first RTP of this leg's peer was accepted (for a browser leg: decrypted).
+/// The first RTP of this leg's peer was accepted (for a browser leg: decrypted); once more when
+/// some comes after `MediaJudged` has told that none did.
 struct FirstPacket {
   LegId leg;
   SocketAddress remote;
@@ -249,8 +257,75 @@ struct StatisticsReported {
   std::uint64_t query = 0;
   LegStatistics statistics;
 };
+/// Why nothing is heard in one direction between us and a leg's peer.
+enum class Silence : std::uint8_t {
+  none,  ///< it is heard
+  // from the peer
+  browser_sent_no_ice_checks,  ///< UDP to us is shut, or we are told to be elsewhere
+  ice_checks_refused,          ///< they come with the wrong password
+  browser_never_started_dtls,
+  dtls_not_finished,
+  transport_failed,  ///< ICE or DTLS has ended the leg
+  browser_sends_nothing,
+  trunk_sends_nothing,
+  peer_address_unknown,  ///< the peer has described no place that its media come from
+  wrong_source_address,  ///< they come from another place than it has described
+  srtp_auth_failing,     ///< sealed with other keys than agreed, or not at all
+  unknown_payload_type,  ///< in no codec that was agreed
+  malformed_media,
+  // by the peer
+  one_way_to_browser,  ///< what we send does not arrive, by its RTCP
+  one_way_to_trunk,
+  count_
+};
+
+/// What `JudgeMedia` asks for; also told unasked, once, when nothing has come for two seconds after
+/// something did, and when the peer's RTCP says that it does not hear.
+struct MediaJudged {
+  LegId leg;
+  Silence received = Silence::none, sent = Silence::none;
+};
 using Event = std::variant<IceConnected, DtlsConnected, LegFailed, FirstPacket, DigitReceived,
-                           LegClosed, StatisticsReported>;
+                           LegClosed, StatisticsReported, MediaJudged>;
+
+/// The name of a cause in events, records, the log and metrics: "TRUNK_SENDS_NOTHING"; of `none` it
+/// is empty.
+inline std::string_view silence_label(Silence silence) {
+  switch (silence) {
+    case Silence::browser_sent_no_ice_checks:
+      return "BROWSER_SENT_NO_ICE_CHECKS";
+    case Silence::ice_checks_refused:
+      return "ICE_CHECKS_REFUSED";
+    case Silence::browser_never_started_dtls:
+      return "BROWSER_NEVER_STARTED_DTLS";
+    case Silence::dtls_not_finished:
+      return "DTLS_NOT_FINISHED";
+    case Silence::transport_failed:
+      return "TRANSPORT_FAILED";
+    case Silence::browser_sends_nothing:
+      return "BROWSER_SENDS_NOTHING";
+    case Silence::trunk_sends_nothing:
+      return "TRUNK_SENDS_NOTHING";
+    case Silence::peer_address_unknown:
+      return "PEER_ADDRESS_UNKNOWN";
+    case Silence::wrong_source_address:
+      return "WRONG_SOURCE_ADDRESS";
+    case Silence::srtp_auth_failing:
+      return "SRTP_AUTH_FAILING";
+    case Silence::unknown_payload_type:
+      return "UNKNOWN_PAYLOAD_TYPE";
+    case Silence::malformed_media:
+      return "MALFORMED_MEDIA";
+    case Silence::one_way_to_browser:
+      return "ONE_WAY_TO_BROWSER";
+    case Silence::one_way_to_trunk:
+      return "ONE_WAY_TO_TRUNK";
+    case Silence::none:
+    case Silence::count_:
+      break;
+  }
+  return "";
+}
 
 /// The metric label of a failure: its enumerator's name.
 inline std::string_view failure_label(MediaFailure failure) {

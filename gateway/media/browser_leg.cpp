@@ -75,6 +75,7 @@ ice::CheckOutcome BrowserLeg::receive_stun(const ice::StunMessage& message, cons
     drop(DropReason::stun);
     return {};
   }
+  checked_ = true;
   ice::IceLite::Reply reply;
   const ice::CheckOutcome outcome =
       ice_.receive(message, from.remote, from.local_socket, turn.now, reply);
@@ -240,6 +241,14 @@ void BrowserLeg::on_transport_deadline(Turn& turn) {
 
 TimePoint BrowserLeg::transport_deadline() const {
   return failed_ ? kNever : std::min(ice_.deadline(), dtls_.deadline());
+}
+
+void BrowserLeg::add_transport_facts(ReceivingFacts& facts) const {
+  facts.checked = checked_;
+  facts.connected = ice_.connected();
+  facts.handshake_begun = dtls_peer_.has_value();
+  facts.keys = receiver_ != nullptr;
+  facts.failed = failed_.has_value();
 }
 
 void BrowserLeg::close_transport(Turn& turn) {

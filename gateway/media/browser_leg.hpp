@@ -49,6 +49,7 @@ class BrowserLeg final : public Leg {
   void on_transport_deadline(Turn& turn) override;
   TimePoint transport_deadline() const override;
   void close_transport(Turn& turn) override;
+  void add_transport_facts(ReceivingFacts& facts) const override;
 
   bool receive_dtls(Packet packet, const ice::Tuple& from, Turn& turn);
   void receive_srtp(Packet packet, const ice::Tuple& tuple, bool rtcp, Turn& turn);
@@ -64,6 +65,7 @@ class BrowserLeg final : public Leg {
   std::unique_ptr<SrtpSender> sender_;
   std::unique_ptr<SrtpReceiver> receiver_;
   std::optional<MediaFailure> failed_;
+  bool checked_ = false;  ///< a check has come, of whatever worth
   TimePoint last_heard_{};
   TimePoint described_ = kNever;        ///< both descriptions are known since then
   TimePoint handshake_begun_ = kNever;  ///< of the first handshake, while it runs

@@ -7,6 +7,8 @@
 namespace trunkline::media {
 namespace {
 
+constexpr std::uint8_t kComfortNoise = 13;  // payload type of RFC 3551 §6
+
 /// What a receiver's own buffer and packets add to the delay: 20 ms of audio, and twice the jitter.
 constexpr double kPacketSeconds = 0.02, kBufferedJitters = 2;
 
@@ -79,6 +81,33 @@ const PayloadRoute* Leg::find_route(std::uint8_t payload_type) const {
 
 void Leg::drop(DropReason reason) {
   ++dropped_;
+  switch (reason) {
+    case DropReason::unknown_source:
+      ++since_.from_others;
+      break;
+    case DropReason::srtp:
+      ++since_.unsealed;
+      break;
+    case DropReason::unknown_payload:
+      ++since_.unknown_payload;
+      break;
+    case DropReason::malformed:
+      ++since_.malformed;
+      break;
+    case DropReason::size:
+    case DropReason::unknown_protocol:
+    case DropReason::rate:
+    case DropReason::stun:
+    case DropReason::dtls_limit:
+    case DropReason::not_ready:
+    case DropReason::no_route:
+    case DropReason::held:
+    case DropReason::late:
+    case DropReason::replaced:
+    case DropReason::queue:
+    case DropReason::count_:
+      break;
+  }
   worker_.counters.dropped[kind_][reason].add();
 }
 
@@ -104,16 +133,52 @@ void Leg::receive_rtp(Packet packet, const SocketAddress& from, Turn& turn) {
   worker_.counters.packets[kind_][Direction::received].add();
   worker_.counters.bytes[kind_][Direction::received].add(
       static_cast<std::int64_t>(header->payload_size));
-  if (!heard_) {
-    heard_ = true;
-    turn.events.emplace_back(FirstPacket{id_, from});
-  }
+  if (route || routes_.empty()) taken(*header, from, turn);
   if (!route) return drop(routes_.empty() ? DropReason::no_route : DropReason::unknown_payload);
   if (event) {
     receive_event(packet.bytes().subspan(header->payload_at, header->payload_size), *header, *route,
                   turn);
   }
   distribute(packet, *header, turn);
+}
+
+void Leg::taken(const rtp::Header& header, const SocketAddress& from, Turn& turn) {
+  taken_at_ = turn.now;
+  since_ = {};
+  paused_ = header.payload_type == kComfortNoise;
+  if (stall_at_ == kNever) stall_at_ = turn.now + kStalled;
+  if (heard_) return;
+  heard_ = true;
+  turn.events.emplace_back(FirstPacket{id_, from});
+}
+
+void Leg::look_for_stall(Turn& turn) {
+  stall_at_ = taken_at_ + kStalled;
+  if (stall_at_ > turn.now) return;
+  stall_at_ = kNever;
+  if (paused_) return;
+  heard_ = false;
+  turn.events.emplace_back(judge(turn.now));
+}
+
+MediaJudged Leg::judge(TimePoint now) const {
+  MediaJudged judged{id_};
+  const bool heard = taken_at_ != kNever && now - taken_at_ < kStalled;
+  if (!heard) {
+    ReceivingFacts facts;
+    facts.leg = kind_;
+    facts.from_others = since_.from_others;
+    facts.unsealed = since_.unsealed;
+    facts.unknown_payload = since_.unknown_payload;
+    facts.malformed = since_.malformed;
+    add_transport_facts(facts);
+    judged.received = why_silent(facts);
+  }
+  if (hearing_.deaf()) {
+    judged.sent =
+        kind_ == LegKind::webrtc ? Silence::one_way_to_browser : Silence::one_way_to_trunk;
+  }
+  return judged;
 }
 
 void Leg::receive_event(ByteView payload, const rtp::Header& header, const PayloadRoute& route,
@@ -219,7 +284,17 @@ void Leg::send(Packet& packet, Turn& turn) {
 }
 
 void Leg::receive_rtcp(ByteView compound, Turn& turn) {
-  if (!rtcp_.receive(compound, line_, received_, turn.now)) drop(DropReason::malformed);
+  if (!rtcp_.receive(compound, line_, received_, turn.now)) return drop(DropReason::malformed);
+  const auto& report = rtcp_.last_report();
+  if (!report) return;
+  // A browser has a block on each stream that it gets; some carriers have none, ever.
+  const bool always = kind_ == LegKind::webrtc;
+  if (hearing_.reported(report->highest ? &*report->highest : nullptr, line_.packets_sent(),
+                        always)) {
+    MediaJudged judged{id_};
+    judged.sent = always ? Silence::one_way_to_browser : Silence::one_way_to_trunk;
+    turn.events.emplace_back(judged);
+  }
 }
 
 void Leg::send_report(Turn& turn, bool bye) {
@@ -234,6 +309,7 @@ void Leg::on_deadline(Turn& turn) {
   on_transport_deadline(turn);
   if (turn.now >= events_.deadline()) report_digits(events_.on_deadline(turn.now), turn);
   if (rtcp_.due(turn.now)) send_report(turn, false);
+  if (turn.now >= stall_at_) look_for_stall(turn);
   const std::uint64_t begun = line_.digits_begun();
   while (turn.now >= line_.deadline()) {
     Packet packet = turn.out.scratch();
@@ -245,7 +321,8 @@ void Leg::on_deadline(Turn& turn) {
 }
 
 TimePoint Leg::deadline() const {
-  return std::min({transport_deadline(), events_.deadline(), rtcp_.deadline(), line_.deadline()});
+  return std::min(
+      {transport_deadline(), events_.deadline(), rtcp_.deadline(), line_.deadline(), stall_at_});
 }
 
 void Leg::close(Turn& turn) {

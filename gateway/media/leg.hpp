@@ -4,6 +4,7 @@
 #include "media/outgoing_line.hpp"
 #include "media/rtcp_session.hpp"
 #include "media/turn.hpp"
+#include "media/verdict.hpp"
 #include "rtp/packet.hpp"
 #include "rtp/quality.hpp"
 #include "rtp/telephone_event.hpp"
@@ -45,6 +46,8 @@ class Leg {
   static constexpr std::size_t kMaxRoutes = 4, kMaxPayloads = 64;
   /// Four times the packets that 10 ms audio makes, and a second of them at once after a stall.
   static constexpr double kMaxPacketRate = 400, kPacketBurst = 400;
+  /// Nothing for so long after something: the peer is silent.
+  static constexpr Duration kStalled = seconds{2};
 
   Leg(LegId id, LegKind kind, std::uint32_t ssrc, std::string cname, WorkerContext& worker);
   virtual ~Leg() = default;
@@ -78,6 +81,8 @@ class Leg {
   /// Says goodbye to the peer.
   void close(Turn& turn);
   LegStatistics statistics() const;
+  /// Why nothing is heard, in each direction.
+  MediaJudged judge(TimePoint now) const;
 
   void drop(DropReason reason);
 
@@ -105,6 +110,8 @@ class Leg {
   virtual void on_transport_deadline(Turn& turn) = 0;
   virtual TimePoint transport_deadline() const = 0;
   virtual void close_transport(Turn& turn) = 0;
+  /// Of what comes before RTP.
+  virtual void add_transport_facts(ReceivingFacts& facts) const = 0;
 
   const PayloadRoute* find_route(std::uint8_t payload_type) const;
   void receive_event(ByteView payload, const rtp::Header& header, const PayloadRoute& route,
@@ -115,6 +122,9 @@ class Leg {
                  LegId to, Turn& turn);
   void send(Packet& packet, Turn& turn);
   void send_report(Turn& turn, bool bye);
+  /// A packet came that goes where it should.
+  void taken(const rtp::Header& header, const SocketAddress& from, Turn& turn);
+  void look_for_stall(Turn& turn);
 
   LegId id_;
   LegKind kind_;
@@ -127,6 +137,13 @@ class Leg {
   rtp::EventReceiver events_;
   RateLimit rate_{kMaxPacketRate, kPacketBurst};
   bool heard_ = false;
+  // for the verdict: the last packet that was taken, and what came since
+  TimePoint taken_at_ = kNever, stall_at_ = kNever;
+  bool paused_ = false;  ///< it was comfort noise: the peer has nothing to say (RFC 3389)
+  struct {
+    std::uint64_t from_others = 0, unsealed = 0, unknown_payload = 0, malformed = 0;
+  } since_;
+  Hearing hearing_;
   std::uint64_t octets_received_ = 0, dropped_ = 0, srtp_failures_ = 0;
 
   // of `Plane`: its place among the deadlines

@@ -55,6 +55,7 @@ struct Plane::Impl {
   void execute(const StopTone& order, Turn& turn) const;
   void execute(const SendDigit& order, Turn& turn);
   void execute(const QueryStatistics& order, Turn& turn) const;
+  void execute(const JudgeMedia& order, Turn& turn) const;
 
   void receive_browser(const ice::Tuple& source, Packet packet, Turn& turn);
   void receive_stun(const ice::Tuple& source, Packet packet, Turn& turn);
@@ -239,6 +240,10 @@ void Plane::Impl::execute(const QueryStatistics& order, Turn& turn) const {
   const Leg* leg = find(order.leg);
   turn.events.emplace_back(StatisticsReported{
       order.leg, order.query, leg != nullptr ? leg->statistics() : LegStatistics{}});
+}
+
+void Plane::Impl::execute(const JudgeMedia& order, Turn& turn) const {
+  if (const Leg* leg = find(order.leg)) turn.events.emplace_back(leg->judge(turn.now));
 }
 
 std::optional<SocketIndex> Plane::Impl::socket_at(SocketSpec::Use use,

@@ -37,6 +37,7 @@ std::size_t RtcpSession::write(MutableBytes out, const OutgoingLine& line,
 bool RtcpSession::receive(ByteView compound, const OutgoingLine& line,
                           rtp::ReceiveStatistics& received, TimePoint now) {
   auto reader = rtp::RtcpReader::open(compound);
+  last_report_.reset();
   if (!reader) return false;
   while (const auto packet = reader->next()) {
     if (packet->is(rtp::RtcpType::sender_report)) {
@@ -47,8 +48,10 @@ bool RtcpSession::receive(ByteView compound, const OutgoingLine& line,
     if (!packet->is(rtp::RtcpType::sender_report) && !packet->is(rtp::RtcpType::receiver_report)) {
       continue;
     }
+    if (!last_report_) last_report_.emplace();
     for (std::size_t i = 0; const auto block = rtp::report_block(*packet, i); ++i) {
       if (block->ssrc != line.ssrc()) continue;
+      last_report_->highest = block->highest_sequence;
       if (const auto trip = rtp::round_trip(*block, ntp_of(now))) round_trip_ = trip;
     }
   }

@@ -31,6 +31,12 @@ class RtcpSession {
   bool receive(ByteView compound, const OutgoingLine& line, rtp::ReceiveStatistics& received,
                TimePoint now);
   const std::optional<Duration>& round_trip() const { return round_trip_; }
+  /// What the compound received last reports.
+  struct PeerReport {
+    std::optional<std::uint32_t> highest;  ///< extended sequence number of our line; none: no block
+  };
+  /// Nothing: it was no report.
+  const std::optional<PeerReport>& last_report() const { return last_report_; }
 
  private:
   std::string cname_;
@@ -38,6 +44,7 @@ class RtcpSession {
   Random& random_;
   TimePoint next_ = kNever;
   std::optional<Duration> round_trip_;
+  std::optional<PeerReport> last_report_;
 };
 
 }  // namespace trunkline::media

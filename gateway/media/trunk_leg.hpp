@@ -34,6 +34,9 @@ class TrunkLeg final : public Leg {
   void on_transport_deadline(Turn&) override {}
   TimePoint transport_deadline() const override { return kNever; }
   void close_transport(Turn&) override {}
+  void add_transport_facts(ReceivingFacts& facts) const override {
+    facts.described = !source_.rtp_destination().empty();
+  }
 
   void describe(const TrunkRemote& remote, TimePoint now);
   /// False, and counted, when it is not the peer's.

@@ -96,6 +96,7 @@ void fill(const call::CallTransferred& seen, v1::CallEvent& event) {
 void fill(const call::MediaChanged& seen, v1::CallEvent& event) {
   event.mutable_media()->set_leg_id(seen.leg);
   event.mutable_media()->set_change(seen.what);
+  event.mutable_media()->set_cause(seen.cause);
 }
 void fill(const call::LegEnded& seen, v1::CallEvent& event) {
   event.mutable_leg_ended()->set_leg_id(seen.leg.id);

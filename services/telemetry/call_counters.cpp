@@ -108,9 +108,11 @@ CallCounters::CallCounters(std::vector<std::string> trunks)
       policy_faults_({"trunkline_policy_failures_total",
                       "Questions that the policy service left without a usable answer.",
                       {"question", "reason"}}),
-      silent_({"trunkline_call_legs_silent_total",
-               "Legs from which no packet had come five seconds after the answer.",
-               {"leg", "trunk"}}),
+      silent_(
+          {"trunkline_call_silences_total",
+           "Times that nothing was heard from a leg's peer, or by it, by what was found to cause "
+           "it.",
+           {"leg", "trunk", "cause"}}),
       setup_duration_(
           {"trunkline_call_setup_duration_seconds",
            "Time from the start of a call to ringing or answer: the first is the post-dial "
@@ -146,16 +148,13 @@ void CallCounters::prepare() {
     holds_.prepare({leg});
   }
   for (const std::string& trunk : trunks_) {
-    for (const char* leg : {"webrtc", "sip"})
-      silent_.prepare({leg, trunk});
+    prepare_silences(trunk);
     trunk_up_.prepare({trunk});
     trunk_up_.set({trunk}, 1);
     trunk_degraded_.prepare({trunk});
   }
-  for (const char* leg : {"webrtc", "sip"}) {
-    silent_.prepare({leg, ""});
-    silent_.prepare({leg, kOther});
-  }
+  prepare_silences("");
+  prepare_silences(kOther);
   for (const char* result : {"ok", "failed"})
     transfers_.prepare({result});
   for (const char* question : {"route", "authenticate"}) {
@@ -163,6 +162,18 @@ void CallCounters::prepare() {
       policy_faults_.prepare({question, reason});
   }
   registrations_.prepare({});
+}
+
+void CallCounters::prepare_silences(const std::string& trunk) {
+  for (const std::string_view cause : call::silence_causes()) {
+    if (cause.find("TRUNK") == std::string_view::npos)
+      silent_.prepare({"webrtc", trunk, label(cause)});
+    const bool of_browser = cause.find("BROWSER") != std::string_view::npos ||
+                            cause.starts_with("ICE") || cause.starts_with("DTLS");
+    if (!of_browser) silent_.prepare({"sip", trunk, label(cause)});
+  }
+  for (const char* leg : {"webrtc", "sip"})
+    silent_.prepare({leg, trunk, kOther});
 }
 
 void CallCounters::prepare_calls(Direction direction, const std::string& trunk) {
@@ -244,8 +255,10 @@ void CallCounters::take(const call::DtmfPassed& event) {
 }
 
 void CallCounters::take(const call::MediaChanged& event) {
-  if (event.what != "silent") return;
-  silent_.add({label(leg_label(event.call, event.leg)), trunk_label(event.call.trunk)}, 1);
+  if (event.what != "silent" && event.what != "unheard") return;
+  const std::string leg = label(leg_label(event.call, event.leg));
+  const std::string trunk = trunk_label(event.call.trunk);
+  if (!silent_.add({leg, trunk, event.cause}, 1)) silent_.add({leg, trunk, kOther}, 1);
 }
 
 void CallCounters::take(const call::CallTransferred& event) {

@@ -44,6 +44,7 @@ class CallCounters {
     bool rang = false;
   };
   void prepare();
+  void prepare_silences(const std::string& trunk);
   void prepare_calls(call::Direction direction, const std::string& trunk);
   Place where(const call::CallView& view) const;
   /// Of a call that was told to have started, else as it looks now.

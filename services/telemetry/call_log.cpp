@@ -92,14 +92,15 @@ void CallLog::take(const call::CallTransferred& event) {
 }
 
 void CallLog::take(const call::MediaChanged& event) {
-  if (event.what == "silent") {
+  if (event.what == "silent" || event.what == "unheard") {
     const auto leg = std::ranges::find(event.call.legs, event.leg, &call::LegView::id);
-    return log::warn("no sound comes from a party",
-                     {{"call_id", event.call.name},
-                      {"leg", event.leg},
-                      {"party", leg == event.call.legs.end() ? std::string{} : leg->party},
-                      {"trunk", event.call.trunk},
-                      {"cause", event.cause}});
+    return log::warn(
+        event.what == "silent" ? "no sound comes from a party" : "no sound reaches a party",
+        {{"call_id", event.call.name},
+         {"leg", event.leg},
+         {"party", leg == event.call.legs.end() ? std::string{} : leg->party},
+         {"trunk", event.call.trunk},
+         {"cause", event.cause}});
   }
   log::debug("media", {{"call_id", event.call.name}, {"leg", event.leg}, {"what", event.what}});
 }

@@ -108,6 +108,12 @@ void MediaStub::run(std::size_t, const media::QueryStatistics& command) {
   });
 }
 
+void MediaStub::run(std::size_t, const media::JudgeMedia& command) {
+  agenda_.after(kThreadHop, [this, leg = command.leg] {
+    tell(media::MediaJudged{leg, media::Silence::trunk_sends_nothing, media::Silence::none});
+  });
+}
+
 void MediaStub::finish() {
   for (const auto& [place, leg] : legs_)
     journal_.violation(text_of(place.first) + " was never removed from its worker");

@@ -44,6 +44,7 @@ class MediaStub {
   void run(std::size_t, const media::StopTone&) {}
   void run(std::size_t worker, const media::SendDigit& command);
   void run(std::size_t worker, const media::QueryStatistics& command);
+  void run(std::size_t worker, const media::JudgeMedia& command);
   Leg* find(std::size_t worker, LegId leg);
   void expect(std::size_t worker, LegId leg, const char* what);
   void later(Duration delay, std::size_t worker, LegId leg, const media::Event& event);

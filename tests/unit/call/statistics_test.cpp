@@ -58,14 +58,59 @@ struct Silence : Statistics {
   LegId trunk_leg() const { return world.media_commands<media::AddTrunkLeg>().front().leg; }
 };
 
-TEST_F(Silence, OfAPartyIsToldOnceFiveSecondsAfterTheAnswer) {
+TEST_F(Silence, OfAPartyIsToldOnceWithItsCauseTwoSecondsAfterTheAnswer) {
   world.media(media::FirstPacket{browser(), *SocketAddress::parse("198.51.100.7:4000")});
-  world.pass(milliseconds{4999});
-  EXPECT_THAT(silent(), SizeIs(0));
+  world.pass(milliseconds{1999});
+  EXPECT_THAT(world.media_commands<media::JudgeMedia>(), SizeIs(0));
   world.pass(milliseconds{1});
+  ASSERT_THAT(world.media_commands<media::JudgeMedia>(), SizeIs(1));
+  EXPECT_EQ(world.media_commands<media::JudgeMedia>().front().leg, trunk_leg());
+  EXPECT_THAT(silent(), SizeIs(0));
+  world.media(media::MediaJudged{trunk_leg(), media::Silence::wrong_source_address});
   EXPECT_THAT(silent(), testing::ElementsAre("to"));
+  EXPECT_EQ(world.observed<MediaChanged>().back().cause, "WRONG_SOURCE_ADDRESS");
   world.pass(seconds{30});
   EXPECT_THAT(silent(), SizeIs(1));
+}
+
+TEST_F(Silence, IsToldWithoutACauseThreeSecondsAfterTheAnswerIfTheWorkerDoesNotSay) {
+  world.media(media::FirstPacket{browser(), *SocketAddress::parse("198.51.100.7:4000")});
+  world.pass(milliseconds{3000});
+  EXPECT_THAT(silent(), testing::ElementsAre("to"));
+  EXPECT_EQ(world.observed<MediaChanged>().back().cause, "");
+}
+
+TEST_F(Silence, IsToldAgainWhenWhatCameHasStopped) {
+  world.media(media::FirstPacket{browser(), *SocketAddress::parse("198.51.100.7:4000")});
+  world.media(media::FirstPacket{trunk_leg(), *SocketAddress::parse("192.0.2.2:7000")});
+  world.pass(seconds{10});
+  world.media(media::MediaJudged{browser(), media::Silence::browser_sends_nothing});
+  EXPECT_THAT(silent(), testing::ElementsAre("from"));
+  EXPECT_EQ(world.observed<MediaChanged>().back().cause, "BROWSER_SENDS_NOTHING");
+  world.media(media::FirstPacket{browser(), *SocketAddress::parse("198.51.100.7:4000")});
+  EXPECT_EQ(world.observed<MediaChanged>().back().what, "flowing");
+  world.media(media::MediaJudged{browser(), media::Silence::srtp_auth_failing});
+  EXPECT_THAT(silent(), testing::ElementsAre("from", "from"));
+}
+
+TEST_F(Silence, OfAPartyThatDoesNotHearIsToldOnceAndStandsInTheRecord) {
+  world.media(media::FirstPacket{browser(), *SocketAddress::parse("198.51.100.7:4000")});
+  world.media(media::FirstPacket{trunk_leg(), *SocketAddress::parse("192.0.2.2:7000")});
+  for (int told = 0; told < 2; ++told) {
+    world.media(
+        media::MediaJudged{browser(), media::Silence::none, media::Silence::one_way_to_browser});
+  }
+  std::size_t unheard = 0;
+  for (const auto& change : world.observed<MediaChanged>())
+    unheard += change.what == "unheard" && change.cause == "ONE_WAY_TO_BROWSER" ? 1 : 0;
+  EXPECT_EQ(unheard, 1U);
+  EXPECT_THAT(silent(), SizeIs(0));
+  trunk->send_in_dialog(Method::bye);
+  world.settle();
+  for (const auto& removed : world.media_commands<media::RemoveLeg>())
+    world.media(media::LegClosed{removed.leg, {}});
+  ASSERT_THAT(world.observed<CallMeasured>(), SizeIs(1));
+  EXPECT_EQ(world.observed<CallMeasured>().front().legs[0].silence, "ONE_WAY_TO_BROWSER");
 }
 
 TEST_F(Silence, IsNotToldOfThoseWhoAreHeard) {

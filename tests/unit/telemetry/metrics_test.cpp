@@ -200,6 +200,21 @@ TEST_F(CallMetrics, TellWhatTheMediaOfEndedCallsWasLike) {
   EXPECT_EQ(value("trunkline_no_media_calls_total{trunk=\"carrier\"}"), 0);
 }
 
+TEST_F(CallMetrics, CountSilencesByTheirCause) {
+  metrics_.observe(call::MediaChanged{joined(), "to", "silent", "TRUNK_SENDS_NOTHING"});
+  metrics_.observe(call::MediaChanged{joined(), "to", "silent", ""});
+  metrics_.observe(call::MediaChanged{joined(), "from", "unheard", "ONE_WAY_TO_BROWSER"});
+  metrics_.observe(call::MediaChanged{joined(), "from", "flowing", ""});
+  EXPECT_EQ(value("trunkline_call_silences_total{cause=\"TRUNK_SENDS_NOTHING\",leg=\"sip\",trunk="
+                  "\"carrier\"}"),
+            1);
+  EXPECT_EQ(value("trunkline_call_silences_total{cause=\"_other\",leg=\"sip\",trunk=\"carrier\"}"),
+            1);
+  EXPECT_EQ(value("trunkline_call_silences_total{cause=\"ONE_WAY_TO_BROWSER\",leg=\"webrtc\",trunk="
+                  "\"carrier\"}"),
+            1);
+}
+
 TEST_F(CallMetrics, TellOneWayAudioFromNone) {
   metrics_.observe(call::CallMeasured{joined(1), {quality("from", 1000), quality("to", 9)}});
   metrics_.observe(call::CallMeasured{joined(2), {quality("from", 0), quality("to", 0)}});
