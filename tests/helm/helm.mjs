@@ -39,9 +39,18 @@ function valuesFile(values) {
 
 const OPTIONS = ['--namespace', 'telephony', '--kube-version'];
 
+const rendered = new Map();
+
 // The objects that the chart makes. `values` are files or objects, the later ones win.
 export function render(values = [], { kubernetes = '1.34.0', release = 'edge', from = chart } = {}) {
-  const given = [values].flat().map((one) => (typeof one === 'string' && one.endsWith('.yaml') ? one : valuesFile(one)));
+  const given = [values].flat();
+  const key = JSON.stringify([given, kubernetes, release, from]);
+  if (!rendered.has(key)) rendered.set(key, template(given, { kubernetes, release, from }));
+  return structuredClone(rendered.get(key));
+}
+
+function template(values, { kubernetes, release, from }) {
+  const given = values.map((one) => (typeof one === 'string' && one.endsWith('.yaml') ? one : valuesFile(one)));
   const result = helm('template', release, from, ...OPTIONS, kubernetes, ...given.flatMap((file) => ['--values', file]));
   assert.equal(result.status, 0, result.stderr);
   return parseAllDocuments(result.stdout, { uniqueKeys: true, strict: true }).map((document) => {
