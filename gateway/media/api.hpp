@@ -192,10 +192,9 @@ struct JudgeMedia {
   LegId leg;
 };
 
-using Command =
-    std::variant<AddBrowserLeg, UpdateBrowserLeg, AddTrunkLeg, UpdateTrunkLeg, RemoveLeg, SetRoute,
-                 ClearRoute, StartTone, StopTone, SendDigit, QueryStatistics, AddIdentity,
-                 JudgeMedia>;
+using Command = std::variant<AddBrowserLeg, UpdateBrowserLeg, AddTrunkLeg, UpdateTrunkLeg,
+                             RemoveLeg, SetRoute, ClearRoute, StartTone, StopTone, SendDigit,
+                             QueryStatistics, AddIdentity, JudgeMedia>;
 
 // ---------------------------------------------------------------- events from a worker
 

@@ -20,10 +20,13 @@ TEST(ResolverTest, locates_a_name_of_the_hosts_file) {
   std::promise<ServerLocator::Found> told;
   auto answer = told.get_future();
   bool once = false;
-  const auto resolver = Resolver::make(wanted("trunk", "sip:localhost:5070", seconds{60}),
-                                       [&](ServerLocator::Found found) {
-                                         if (!std::exchange(once, true)) told.set_value(found);
-                                       });
+  ResolverCounters counters;
+  const auto resolver = Resolver::make(
+      wanted("trunk", "sip:localhost:5070", seconds{60}),
+      [&](ServerLocator::Found found) {
+        if (!std::exchange(once, true)) told.set_value(found);
+      },
+      counters);
   ASSERT_TRUE(resolver);
   ASSERT_EQ(answer.wait_for(seconds{60}), std::future_status::ready);
   const auto found = answer.get();
@@ -39,17 +42,22 @@ TEST(ResolverTest, looks_a_name_up_again_after_the_interval) {
   std::promise<void> twice;
   auto done = twice.get_future();
   int count = 0;
-  const auto resolver = Resolver::make(wanted("trunk", "sip:localhost", milliseconds{20}),
-                                       [&](const ServerLocator::Found&) {
-                                         if (++count == 2) twice.set_value();
-                                       });
+  ResolverCounters counters;
+  const auto resolver = Resolver::make(
+      wanted("trunk", "sip:localhost", milliseconds{20}),
+      [&](const ServerLocator::Found&) {
+        if (++count == 2) twice.set_value();
+      },
+      counters);
   ASSERT_TRUE(resolver);
   EXPECT_EQ(done.wait_for(seconds{60}), std::future_status::ready);
 }
 
 TEST(ResolverTest, ends_while_a_query_is_under_way) {
-  const auto resolver = Resolver::make(wanted("trunk", "sip:name.invalid", seconds{60}),
-                                       [](const ServerLocator::Found&) { FAIL(); });
+  ResolverCounters counters;
+  const auto resolver = Resolver::make(
+      wanted("trunk", "sip:name.invalid", seconds{60}), [](const ServerLocator::Found&) { FAIL(); },
+      counters);
   EXPECT_TRUE(resolver);
 }
 

@@ -19,6 +19,7 @@ class TimedLeg final : public Leg {
   void on_transport_deadline(Turn&) override {}
   TimePoint transport_deadline() const override { return due; }
   void close_transport(Turn&) override {}
+  void add_transport_facts(ReceivingFacts&) const override {}
 };
 
 class Heap : public testing::Test {
