@@ -98,7 +98,9 @@ ice::CheckOutcome BrowserLeg::receive_stun(const ice::StunMessage& message, cons
     MediaCounters& counters = worker().counters;
     counters.ice[IceResult::connected].add();
     const bool v6 = from.remote.ip.is_v6();
-    counters.selected_pairs[v6 ? Family::ipv6 : Family::ipv4].add();
+    auto& pairs =
+        is_connection(from.local_socket) ? counters.selected_tcp_pairs : counters.selected_pairs;
+    pairs[v6 ? Family::ipv6 : Family::ipv4].add();
     counters.ice_connect.observe(
         std::chrono::duration<double>(turn.now - std::min(described_, turn.now)).count());
     handshake_begun_ = turn.now;

@@ -105,9 +105,13 @@ void MediaCounters::collect(MetricSink& sink) const {
                  value(dtls[result]));
   });
   for_each<Family>([&](Family family) {
-    sink.counter("trunkline_ice_selected_pair_total", "ICE sessions connected, by their pair.",
-                 {{"protocol", "udp"}, {"family", family == Family::ipv6 ? "ipv6" : "ipv4"}},
-                 value(selected_pairs[family]));
+    const auto count = [&](const char* protocol, const Cell& cell) {
+      sink.counter("trunkline_ice_selected_pair_total", "ICE sessions connected, by their pair.",
+                   {{"protocol", protocol}, {"family", family == Family::ipv6 ? "ipv6" : "ipv4"}},
+                   value(cell));
+    };
+    count("udp", selected_pairs[family]);
+    count("tcp", selected_tcp_pairs[family]);
   });
   sink.histogram("trunkline_ice_connect_duration_seconds",
                  "Time from both descriptions to the first valid check of the browser.", {},

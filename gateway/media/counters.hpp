@@ -61,7 +61,7 @@ struct MediaCounters final : MetricSource {
   PerLeg<Direction> packets, bytes;
   PerLeg<DropReason> dropped;
   PerLeg<Direction> digits;
-  CellArray<Family> selected_pairs;
+  CellArray<Family> selected_pairs, selected_tcp_pairs;  ///< over UDP, and by ICE-TCP
   /// From the moment both descriptions are known to the first valid check, and from there to keys.
   HistogramCell ice_connect{{0.05, 0.1, 0.25, 0.5, 1, 2, 5, 10, 30}};
   HistogramCell dtls_handshake{{0.05, 0.1, 0.25, 0.5, 1, 2, 5, 15}};

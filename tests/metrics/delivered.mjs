@@ -10,7 +10,7 @@ export const tests = () => readdirSync(join(repository, 'deploy/prometheus/tests
 // Name and YAML of each alert.
 export const alerts = () => read('prometheus/alerts.yaml').split(/^ {6}- alert: /m).slice(1).map((text) => ({ name: text.slice(0, text.indexOf('\n')), text }));
 
-export const dashboards = () => Object.fromEntries(readdirSync(join(repository, 'deploy/grafana')).map((file) => [file.replace('.json', ''), JSON.parse(read('grafana', file))]));
+export const dashboards = () => Object.fromEntries(readdirSync(join(repository, 'deploy/grafana')).filter((file) => file.endsWith('.json')).map((file) => [file.replace('.json', ''), JSON.parse(read('grafana', file))]));
 
 // Metrics by the places that use them. What a histogram is made of counts as the histogram.
 export function usedMetrics() {

@@ -287,8 +287,7 @@ void UserAgent::response(const sip::ResponseReceived& event, TimePoint now) {
     execute(sip::SendAck{event.transaction, call->dialog->ack(sip::cseq_of(event.response).number),
                          gateway_},
             now);
-  if (status < 300 && call->media->ice().ufrag != call->offered_ufrag) {
-    call->offered_ufrag = call->media->ice().ufrag;
+  if (status < 300 && !std::exchange(call->offered_ufrag, {}).empty()) {
     if (call->take_restart(event.response.body(), now))
       events_.push_back({AgentEvent::Kind::restarted, number, status, {}});
     return;
@@ -353,8 +352,8 @@ void UserAgent::hold(int number, bool held, TimePoint now) {
 void UserAgent::restart_ice(int number, TimePoint now) {
   WebCall* call = find(number);
   if (call == nullptr || !call->connected) return;
-  call->offered_ufrag = call->media->ice().ufrag;
   call->media->restart_ice();
+  call->offered_ufrag = call->media->ice().ufrag;
   ++call->version;
   auto message = call->dialog->request(Method::invite);
   message.add(HeaderName::contact, contact());

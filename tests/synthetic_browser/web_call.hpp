@@ -40,7 +40,7 @@ struct WebCall {
   bool by_tcp = false;  ///< the network blocks UDP
   int network = 0;      ///< another number is another network, with other addresses
   std::string remote_ufrag;
-  std::string offered_ufrag;  ///< ours in the last description, while ICE begins anew
+  std::string offered_ufrag;  ///< ours, while an offer to begin ICE anew waits for its answer
   double tone = 0, listens_to = 0;
   std::string direction = "sendrecv";
   int version = 1;

@@ -324,7 +324,10 @@ TEST(ConfigMedia, TranscodingIsOnUnlessItIsTurnedOff) {
             sdp::Translation::never);
   EXPECT_EQ(good("media: { max_transcoded_calls: 7 }").gateway.call.max_transcoded_calls, 7U);
   const auto trunk = [](const std::string& wish) {
-    return good("trunks: [{ name: a, uri: \"sip:192.0.2.9\"" + wish + " }]")
+    return good(
+               "listen: { sip: [{ transport: udp, bind: \"127.0.0.1:5060\" }] }\n"
+               "trunks: [{ name: a, uri: \"sip:192.0.2.9\"" +
+               wish + " }]")
         .gateway.call.trunks[0]
         .translation;
   };
