@@ -135,7 +135,9 @@ function suite(transport) {
       const [{ call_id: id }] = (await api.must('listCalls', {})).calls;
       await api.must('transferCall', { call_id: id, target: '5551000', mode: 'TRANSFER_MODE_REFER' });
       await alice.event('ended', { call });
-      for (const side of ['outgoing', 'incoming']) await baresip.event('CALL_ESTABLISHED', { direction: side, peeruri: baresip.uri });
+      const target = transport === 'udp' ? baresip.uri : `${baresip.uri};transport=${transport}`;
+      await baresip.event('CALL_ESTABLISHED', { direction: 'outgoing', peeruri: target });
+      await baresip.event('CALL_ESTABLISHED', { direction: 'incoming', peeruri: baresip.uri });
       await baresip.do('hangup');
     });
   }
