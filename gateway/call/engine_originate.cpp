@@ -71,7 +71,7 @@ Result<Party, Refusal> Engine::Impl::party_of(std::string_view text, std::string
                                               TimePoint now) const {
   static constexpr std::string_view kUser = "user:", kService = "service:";
   if (text.empty() || text.size() > kMaxParty || !has_no_controls(text))
-    return invalid(field, "must be 1 to 256 has_no_controls characters");
+    return invalid(field, "must be 1 to 256 printable characters");
   if (text.starts_with(kUser)) {
     const std::string name(text.substr(kUser.size()));
     if (name.empty()) return invalid(field, "has no user name");

@@ -24,7 +24,7 @@ Result<TransferTarget, Refusal> Engine::Impl::transfer_target(std::string_view t
   };
   static constexpr std::string_view kUser = "user:", kTrunk = "trunk:", kService = "service:";
   if (text.empty() || text.size() > kMaxTarget || !is_dialable(text))
-    return invalid("must be 1 to 256 is_dialable characters");
+    return invalid("must be 1 to 256 printable characters");
   const Caller api{Caller::Kind::api, {}};
   TransferTarget target;
   if (text.starts_with(kUser) || text.starts_with(kService)) {

@@ -699,6 +699,7 @@ TEST_F(Originate, WhatCanNeverBeACallIsRefused) {
   refuses("user:alice", "", "INVALID_PARTY", "to");
   refuses("user:alice", "555\r\n1000", "INVALID_PARTY", "to");
   refuses("user:alice", std::string(257, '1'), "INVALID_PARTY", "to");
+  EXPECT_THAT(refused().message, testing::HasSubstr("must be 1 to 256 printable characters"));
   refuses("user:alice", "sip:@@", "INVALID_PARTY", "to");
   refuses("user:alice", "sip:example.test", "INVALID_PARTY", "to");
   refuses("user:alice", "sip:a%0d%0ab@example.test", "INVALID_PARTY", "to");

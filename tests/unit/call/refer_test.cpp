@@ -338,6 +338,7 @@ TEST_F(ReferTransfer, WhatIsNoTargetIsRefused) {
     ASSERT_TRUE(refused) << target;
     EXPECT_EQ(refused->field, "target") << target;
   }
+  EXPECT_EQ(world.reply<Refusal>(refer("a b"))->message, "must be 1 to 256 printable characters");
   for (const auto* service : {"service:policy", "service:nosuch"}) {
     const auto refused =
         world.reply<Refusal>(transfer(service, TransferMode::gateway, carrier_leg()));
