@@ -1,6 +1,7 @@
 #pragma once
 #include <array>
 #include <atomic>
+#include <cstddef>
 #include <cstdint>
 #include <initializer_list>
 #include <span>
@@ -24,6 +25,18 @@ class Cell {
  private:
   std::atomic<std::int64_t> value_{0};
 };
+
+/// As a `MetricSink` takes it.
+inline double value(const Cell& cell) {
+  return static_cast<double>(cell.get());
+}
+
+/// Visits each value of an enum whose last enumerator is `count_`.
+template <class Enum, class Visit>
+void for_each(Visit visit) {
+  for (std::size_t i = 0; i < static_cast<std::size_t>(Enum::count_); ++i)
+    visit(static_cast<Enum>(i));
+}
 
 /// One `Cell` per value of an enum whose last enumerator is `count_`.
 template <class Enum>

@@ -3,16 +3,6 @@
 namespace trunkline::call {
 namespace {
 
-template <class Enum, class Visit>
-void for_each(Visit visit) {
-  for (std::size_t i = 0; i < static_cast<std::size_t>(Enum::count_); ++i)
-    visit(static_cast<Enum>(i));
-}
-
-double value(const Cell& cell) {
-  return static_cast<double>(cell.get());
-}
-
 std::string_view failover_label(FailoverReason reason) {
   switch (reason) {
     case FailoverReason::no_response:

@@ -11,8 +11,6 @@ namespace trunkline::call {
 
 using sip::HeaderName;
 
-namespace {}
-
 void Exchanges::begin(Turn& turn, const sip::RequestReceived& event,
                       const std::vector<Place>& places, const Caller& from) {
   const std::uint64_t id = ++last_;

@@ -3,16 +3,6 @@
 namespace trunkline::io {
 namespace {
 
-template <class Enum, class Visit>
-void for_each(Visit visit) {
-  for (std::size_t i = 0; i < static_cast<std::size_t>(Enum::count_); ++i)
-    visit(static_cast<Enum>(i));
-}
-
-double value(const Cell& cell) {
-  return static_cast<double>(cell.get());
-}
-
 std::string_view drop_label(IoDrop drop) {
   switch (drop) {
     case IoDrop::udp_full:

@@ -20,22 +20,7 @@ namespace {
 
 constexpr int kTries = 2, kTimeoutMs = 2000;
 
-ResolverCounters::Type counted(call::DnsQuestion::Type type) {
-  using Asked = call::DnsQuestion::Type;
-  switch (type) {
-    case Asked::a:
-      return ResolverCounters::Type::a;
-    case Asked::aaaa:
-      return ResolverCounters::Type::aaaa;
-    case Asked::srv:
-      return ResolverCounters::Type::srv;
-    case Asked::naptr:
-      break;
-  }
-  return ResolverCounters::Type::naptr;
-}
-
-constexpr std::array kTypeLabels{"A", "AAAA", "SRV", "NAPTR"};
+constexpr std::array kTypeLabels{"NAPTR", "SRV", "A", "AAAA"};  // as DnsQuestion::Type
 constexpr std::array kResultLabels{"found", "empty", "failed"};
 
 }  // namespace
@@ -47,7 +32,7 @@ void ResolverCounters::count(call::DnsQuestion::Type type, const call::DnsAnswer
   const bool empty = answer.naptr.empty() && answer.srv.empty() && answer.addresses.empty();
   Result result = empty ? Result::empty : Result::found;
   if (answer.failed) result = Result::failed;
-  queries_[static_cast<std::size_t>(counted(type))][result].add();
+  queries_[static_cast<std::size_t>(type)][result].add();
   duration_.observe(std::chrono::duration<double>(took).count());
 }
 
@@ -57,7 +42,7 @@ void ResolverCounters::collect(MetricSink& sink) const {
       sink.counter("trunkline_dns_queries_total",
                    "DNS questions answered, by type and by whether records were found.",
                    {{"type", kTypeLabels[type]}, {"result", kResultLabels[result]}},
-                   static_cast<double>(queries_[type][static_cast<Result>(result)].get()));
+                   value(queries_[type][static_cast<Result>(result)]));
     }
   }
   sink.histogram("trunkline_dns_query_duration_seconds", "Time from a DNS question to its answer.",

@@ -17,14 +17,13 @@ namespace trunkline::io {
 
 /// What the resolver counts: written by its thread, and there before and after it.
 struct ResolverCounters final : MetricSource {
-  enum class Type : std::uint8_t { a, aaaa, srv, naptr, count_ };
   enum class Result : std::uint8_t { found, empty, failed, count_ };
   ResolverCounters();
   void count(call::DnsQuestion::Type type, const call::DnsAnswer& answer, Duration took);
   void collect(MetricSink& sink) const override;
 
  private:
-  std::array<CellArray<Result>, static_cast<std::size_t>(Type::count_)> queries_{};
+  std::array<CellArray<Result>, 4> queries_{};  ///< by call::DnsQuestion::Type
   HistogramCell duration_;
 };
 

@@ -43,14 +43,8 @@ void TranscodingThread::give(std::span<const media::Outbox::Coded> audio, TimePo
       dropped_.add();
       continue;
     }
-    media::TranscodeOrder order;
-    order.from = coded.from;
-    order.to = coded.to;
-    order.decode = coded.decode;
-    order.encode = coded.encode;
-    order.ssrc = coded.ssrc;
-    order.sequence = coded.sequence;
-    order.timestamp = coded.timestamp;
+    media::TranscodeOrder order;  // the payload is not cleared first
+    static_cast<media::CodedAudio&>(order) = coded;
     order.arrived = now;
     order.size = static_cast<std::uint16_t>(coded.size);
     std::copy_n(coded.data, coded.size, order.payload.begin());

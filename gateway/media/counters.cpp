@@ -4,12 +4,6 @@ namespace trunkline::media {
 
 namespace {
 
-template <class Enum, class Visit>
-void for_each(Visit visit) {
-  for (std::size_t i = 0; i < static_cast<std::size_t>(Enum::count_); ++i)
-    visit(static_cast<Enum>(i));
-}
-
 std::string_view leg_label(LegKind leg) {
   return leg == LegKind::webrtc ? "webrtc" : "sip";
 }
@@ -47,10 +41,6 @@ std::string_view dtls_reason(DtlsResult result) {
       break;
   }
   return "";
-}
-
-double value(const Cell& cell) {
-  return static_cast<double>(cell.get());
 }
 
 }  // namespace

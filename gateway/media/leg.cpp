@@ -9,6 +9,10 @@ namespace {
 
 constexpr std::uint8_t kComfortNoise = 13;  // payload type of RFC 3551 §6
 
+Silence one_way_to(LegKind leg) {
+  return leg == LegKind::webrtc ? Silence::one_way_to_browser : Silence::one_way_to_trunk;
+}
+
 /// What a receiver's own buffer and packets add to the delay: 20 ms of audio, and twice the jitter.
 constexpr double kPacketSeconds = 0.02, kBufferedJitters = 2;
 
@@ -174,10 +178,7 @@ MediaJudged Leg::judge(TimePoint now) const {
     add_transport_facts(facts);
     judged.received = why_silent(facts);
   }
-  if (hearing_.deaf()) {
-    judged.sent =
-        kind_ == LegKind::webrtc ? Silence::one_way_to_browser : Silence::one_way_to_trunk;
-  }
+  if (hearing_.deaf()) judged.sent = one_way_to(kind_);
   return judged;
 }
 
@@ -240,15 +241,10 @@ void Leg::forward(Packet packet, const rtp::Header& header, const PayloadRoute& 
 
 void Leg::transcode(const Packet& packet, const rtp::Header& header, const PayloadRoute& route,
                     LegId to, Turn& turn) {
-  const bool queued = turn.out.push(Outbox::Coded{.from = id_,
-                                                  .to = to,
-                                                  .decode = route.decode,
-                                                  .encode = route.encode,
-                                                  .ssrc = header.ssrc,
-                                                  .sequence = header.sequence,
-                                                  .timestamp = header.timestamp,
-                                                  .data = packet.data + header.payload_at,
-                                                  .size = header.payload_size});
+  const bool queued = turn.out.push(Outbox::Coded{
+      {id_, to, route.decode, route.encode, header.ssrc, header.sequence, header.timestamp},
+      packet.data + header.payload_at,
+      header.payload_size});
   if (!queued) drop(DropReason::queue);
 }
 
@@ -292,7 +288,7 @@ void Leg::receive_rtcp(ByteView compound, Turn& turn) {
   if (hearing_.reported(report->highest ? &*report->highest : nullptr, line_.packets_sent(),
                         always)) {
     MediaJudged judged{id_};
-    judged.sent = always ? Silence::one_way_to_browser : Silence::one_way_to_trunk;
+    judged.sent = one_way_to(kind_);
     turn.events.emplace_back(judged);
   }
 }

@@ -34,6 +34,15 @@ inline constexpr bool is_connection(SocketIndex socket) {
   return socket >= kFirstConnection;
 }
 
+/// One packet of audio that is to be made anew: from where to where, and its place in its stream.
+struct CodedAudio {
+  LegId from, to;
+  AudioCodec decode = AudioCodec::none, encode = AudioCodec::none;
+  std::uint32_t ssrc = 0;
+  std::uint16_t sequence = 0;
+  std::uint32_t timestamp = 0;
+};
+
 /// What one turn of a worker wants to send: a fixed array that the worker flushes with `sendmmsg`.
 /// Entries point into the worker's receive buffers or into scratch buffers of the outbox; both stay
 /// valid until `clear()`. No allocation.
@@ -49,12 +58,7 @@ class Outbox {
   };
 
   /// Audio that goes to the transcoding thread instead; `data` as in `Entry`.
-  struct Coded {
-    LegId from, to;
-    AudioCodec decode = AudioCodec::none, encode = AudioCodec::none;
-    std::uint32_t ssrc = 0;
-    std::uint16_t sequence = 0;
-    std::uint32_t timestamp = 0;
+  struct Coded : CodedAudio {
     const std::uint8_t* data = nullptr;
     std::size_t size = 0;
   };

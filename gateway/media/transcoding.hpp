@@ -13,12 +13,7 @@
 namespace trunkline::media {
 
 /// A packet on its way to the transcoding thread: a value with its own octets.
-struct TranscodeOrder {
-  LegId from, to;
-  AudioCodec decode = AudioCodec::none, encode = AudioCodec::none;
-  std::uint32_t ssrc = 0;
-  std::uint16_t sequence = 0;
-  std::uint32_t timestamp = 0;
+struct TranscodeOrder : CodedAudio {
   TimePoint arrived{};
   std::uint16_t size = 0;
   std::array<std::uint8_t, JitterBuffer::kMaxPayload> payload;

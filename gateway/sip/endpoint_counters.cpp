@@ -11,17 +11,6 @@ HistogramCell size_histogram() {
   return HistogramCell({250, 500, 750, 1000, 1300, 1500, 2500, 5000, 10000, 65535});
 }
 
-template <class Enum, class Visit>
-void for_each(Visit visit) {
-  for (std::size_t i = 0; i < static_cast<std::size_t>(Enum::count_); ++i) {
-    visit(static_cast<Enum>(i));
-  }
-}
-
-double number(const Cell& cell) {
-  return static_cast<double>(cell.get());
-}
-
 std::string_view direction_label(Direction direction) {
   return direction == Direction::in ? "in" : "out";
 }
@@ -118,7 +107,7 @@ void EndpointCounters::collect_messages(MetricSink& sink, Direction direction) c
                    {{"direction", direction_label(direction)},
                     {"transport", transport_label(transport)},
                     {"method", method_label(method)}},
-                   number(requests_[direction][transport][method]));
+                   value(requests_[direction][transport][method]));
       for_each<CodeClass>([&](CodeClass code_class) {
         const std::string code = std::to_string(static_cast<int>(code_class) + 1) + "xx";
         sink.counter("trunkline_sip_responses_total", "SIP responses, copies included",
@@ -126,12 +115,12 @@ void EndpointCounters::collect_messages(MetricSink& sink, Direction direction) c
                       {"transport", transport_label(transport)},
                       {"method", method_label(method)},
                       {"code_class", code}},
-                     number(responses_[direction][transport][method][code_class]));
+                     value(responses_[direction][transport][method][code_class]));
       });
     });
     sink.counter("trunkline_sip_retransmissions_total", "SIP messages sent or received again",
                  {{"direction", direction_label(direction)}, {"method", method_label(method)}},
-                 number(retransmissions_[direction][method]));
+                 value(retransmissions_[direction][method]));
   });
 }
 
@@ -141,7 +130,7 @@ void EndpointCounters::collect_transports(MetricSink& sink) const {
       sink.counter(
           "trunkline_sip_parse_errors_total", "Received octets that are not a SIP message",
           {{"transport", transport_label(transport)}, {"reason", parse_error_label(reason)}},
-          number(parse_errors_[transport][reason]));
+          value(parse_errors_[transport][reason]));
     });
     sink.histogram("trunkline_sip_message_size_bytes", "Size of SIP messages sent and received",
                    {{"transport", transport_label(transport)}},
@@ -152,17 +141,17 @@ void EndpointCounters::collect_transports(MetricSink& sink) const {
 void EndpointCounters::collect_transactions(MetricSink& sink) const {
   for_each<TransactionKind>([&](TransactionKind kind) {
     sink.gauge("trunkline_sip_transactions_active", "SIP transactions that are not over",
-               {{"kind", kind_label(kind)}}, number(active_[kind]));
+               {{"kind", kind_label(kind)}}, value(active_[kind]));
   });
   for_each<TimeoutTimer>([&](TimeoutTimer timer) {
     sink.counter("trunkline_sip_transaction_timeouts_total",
                  "SIP transactions that ended without the message they waited for",
-                 {{"timer", timer_label(timer)}}, number(timeouts_[timer]));
+                 {{"timer", timer_label(timer)}}, value(timeouts_[timer]));
   });
   for_each<LargeRequest>([&](LargeRequest sent) {
     sink.counter("trunkline_sip_large_requests_total",
                  "SIP requests too large for UDP (RFC 3261 §18.1.1), by how they went",
-                 {{"sent", large_request_label(sent)}}, number(large_requests_[sent]));
+                 {{"sent", large_request_label(sent)}}, value(large_requests_[sent]));
   });
 }
 

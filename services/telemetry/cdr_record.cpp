@@ -41,6 +41,14 @@ Json since(Time from, const std::optional<Time>& to) {
   return to ? Json(milliseconds_between(from, *to)) : Json();
 }
 
+Json or_null(const std::optional<double>& number, double unit = 1) {
+  return number ? Json(*number * unit) : Json();
+}
+
+Json or_null(const std::string& text) {
+  return text.empty() ? Json() : Json(text);
+}
+
 void add_end(Json& record, const call::Failure& end) {
   record["sip_code"] = end.sip_code;
   record["reason"] = end_reason_label(end.reason);
@@ -65,10 +73,9 @@ Json media_of(const call::LegQuality& leg) {
   media["packets_dropped"] = leg.packets_dropped;
   media["srtp_failures"] = leg.srtp_failures;
   media["jitter_ms"] = leg.jitter_seconds * kMilliseconds;
-  media["round_trip_ms"] =
-      leg.round_trip_seconds ? Json(*leg.round_trip_seconds * kMilliseconds) : Json();
-  media["mos"] = leg.mos ? Json(*leg.mos) : Json();
-  media["silence"] = leg.silence.empty() ? Json() : Json(leg.silence);
+  media["round_trip_ms"] = or_null(leg.round_trip_seconds, kMilliseconds);
+  media["mos"] = or_null(leg.mos);
+  media["silence"] = or_null(leg.silence);
   return media;
 }
 
@@ -86,7 +93,7 @@ std::string call_line(const call::CallMeasured& measured, std::string_view node)
   Json record = begin("call", call, node);
   record["session_id"] = call.session_id;
   record["direction"] = direction_label(call.direction);
-  record["trunk"] = call.trunk.empty() ? Json() : Json(call.trunk);
+  record["trunk"] = or_null(call.trunk);
   record["from"] = call.from;
   record["to"] = call.to;
   record["from_number"] = call.from_number;
@@ -120,7 +127,7 @@ std::string leg_line(const call::CallMeasured& measured, const call::LegView& le
   record["leg_id"] = leg.id;
   record["side"] = leg.from ? "from" : "to";
   record["party"] = leg.party;
-  record["sip_call_id"] = leg.sip_call_id.empty() ? Json() : Json(leg.sip_call_id);
+  record["sip_call_id"] = or_null(leg.sip_call_id);
   add_end(record, leg.end.value_or(measured.call.end.value_or(call::Failure{})));
   const auto counted = std::ranges::find(measured.legs, leg.id, &call::LegQuality::leg);
   const bool known = counted != measured.legs.end();

@@ -40,16 +40,8 @@ async function dialled(browser) {
   return [call, await arrived];
 }
 
-async function talk(browser, call, peer) {
-  peer.rtp.forget();
-  await browser.hears(call);
-  await until(() => peer.rtp.hears(BROWSER) > 0.8, 'the trunk to hear the browser');
-}
-
-async function hangUp(browser, call, peer) {
-  browser.hangup(call);
-  await until(() => peer.ended, 'BYE at the trunk');
-}
+const talk = (browser, call, peer) => browser.talks(call, peer, BROWSER);
+const hangUp = (browser, call, peer) => browser.hangsUp(call, peer);
 
 const connections = () => gateway.metric('trunkline_ice_tcp_connections');
 const handshakes = () => gateway.metric('trunkline_dtls_handshakes_total', { result: 'connected' });

@@ -44,16 +44,8 @@ async function dialled() {
   return [call, await arrived];
 }
 
-async function talk(call, peer) {
-  peer.rtp.forget();
-  await alice.hears(call);
-  await until(() => peer.rtp.hears(BROWSER) > 0.8, 'the trunk to hear the browser');
-}
-
-async function hangUp(call, peer) {
-  alice.hangup(call);
-  await until(() => peer.ended, 'BYE at the trunk');
-}
+const talk = (call, peer) => alice.talks(call, peer, BROWSER);
+const hangUp = (call, peer) => alice.hangsUp(call, peer);
 
 describe('sound', () => {
   it('crosses both ways on a call of the browser', async () => {

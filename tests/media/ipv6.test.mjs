@@ -6,7 +6,6 @@ import { Carrier } from '../peers/carrier.mjs';
 import { Gateway } from '../peers/gateway.mjs';
 import { freePort } from '../peers/ports.mjs';
 import { SyntheticBrowser } from '../peers/synthetic_browser.mjs';
-import { until } from '../peers/until.mjs';
 
 const BROWSER = 1000;
 const TRUNK = 440;
@@ -55,16 +54,8 @@ async function dialled(browser, family) {
   return [call, await arrived];
 }
 
-async function talk(browser, call, peer) {
-  peer.rtp.forget();
-  await browser.hears(call);
-  await until(() => peer.rtp.hears(BROWSER) > 0.8, 'the trunk to hear the browser');
-}
-
-async function hangUp(browser, call, peer) {
-  browser.hangup(call);
-  await until(() => peer.ended, 'BYE at the trunk');
-}
+const talk = (browser, call, peer) => browser.talks(call, peer, BROWSER);
+const hangUp = (browser, call, peer) => browser.hangsUp(call, peer);
 
 for (const here of ['IPv4', 'IPv6']) {
   for (const there of ['IPv4', 'IPv6']) {

@@ -70,16 +70,11 @@ async function dialled(carrier, number) {
 
 // `underWay`: packets that may have been sealed before the keys changed.
 async function talk(call, peer, underWay = 0) {
-  peer.rtp.forget();
-  await alice.hears(call);
-  await until(() => peer.rtp.hears(BROWSER) > 0.8, 'the trunk to hear the browser');
+  await alice.talks(call, peer, BROWSER);
   assert.ok(peer.rtp.unauthentic <= underWay, `${peer.rtp.unauthentic} packets that are not authentic`);
 }
 
-async function hangUp(call, peer) {
-  alice.hangup(call);
-  await until(() => peer.ended, 'BYE at the trunk');
-}
+const hangUp = (call, peer) => alice.hangsUp(call, peer);
 
 describe('a call to a trunk that must encrypt', () => {
   for (const suite of ['AES_CM_128_HMAC_SHA1_80', 'AES_CM_128_HMAC_SHA1_32', 'AEAD_AES_128_GCM']) {

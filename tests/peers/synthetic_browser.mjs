@@ -102,6 +102,18 @@ export class SyntheticBrowser {
     }
   }
 
+  // Both ways: it hears what it listens for, and `peer`, the trunk's side of the call, its tone of `frequency`.
+  async talks(call, peer, frequency) {
+    peer.rtp.forget();
+    await this.hears(call);
+    await until(() => peer.rtp.hears(frequency) > 0.8, 'the trunk to hear the browser');
+  }
+
+  async hangsUp(call, peer) {
+    this.hangup(call);
+    await until(() => peer.ended, 'BYE at the trunk');
+  }
+
   hangup(call) {
     this.do('hangup', { call });
   }

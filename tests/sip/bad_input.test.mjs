@@ -46,11 +46,7 @@ after(async () => {
   assert.equal((await gateway?.stop())?.code, 0);
 });
 
-async function talk() {
-  peer.rtp.forget();
-  await alice.hears(call);
-  await until(() => peer.rtp.hears(BROWSER) > 0.8, 'the trunk to hear the browser');
-}
+const talk = () => alice.talks(call, peer, BROWSER);
 
 afterEach(async () => {
   assert.equal(peer.ended, undefined, 'the call beside it is up');

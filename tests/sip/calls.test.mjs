@@ -46,11 +46,7 @@ async function dialled(behaviour, number = '5551000') {
   return [call, await arrived];
 }
 
-async function talk(call, peer) {
-  peer.rtp.forget();
-  await alice.hears(call);
-  await until(() => peer.rtp.hears(BROWSER) > 0.8, 'the trunk to hear the browser');
-}
+const talk = (call, peer) => alice.talks(call, peer, BROWSER);
 
 async function talking() {
   const [call, peer] = await dialled(answering);

@@ -5,6 +5,7 @@
 //                               or "profile", "send", "receive" in hex}]}
 //   {"do": "connect", "rate": N}
 //   {"do": "talk", "calls": N, "seconds": N, "connect_rate": N}
+#include "../load_commands.hpp"
 #include "keys.hpp"
 #include "load.hpp"
 #include <algorithm>
@@ -12,23 +13,12 @@
 #include <iostream>
 #include <nlohmann/json.hpp>
 #include <stdexcept>
-#include <sys/resource.h>
-#include <unistd.h>
 
 namespace {
 
 using namespace trunkline;
 using namespace trunkline::bench;
 using Json = nlohmann::json;
-
-double processor_milliseconds() {
-  rusage used{};
-  ::getrusage(RUSAGE_SELF, &used);
-  const auto of = [](const timeval& time) {
-    return 1000.0 * static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec) / 1000;
-  };
-  return of(used.ru_utime) + of(used.ru_stime);
-}
 
 Json add(Load& load, const Json& order) {
   const CallKind kind = order.at("kind") == "dtls" ? CallKind::dtls : CallKind::keyed;
@@ -138,14 +128,8 @@ int main(int count, char** arguments) {
       return static_cast<std::uint16_t>(std::stoi(arguments[at]));
     };
     Load load(port(1), port(2));
-    for (std::string line;;) {
-      load.idle(STDIN_FILENO);
-      if (!std::getline(std::cin, line)) return 0;
-      const double before = processor_milliseconds();
-      Json result = execute(load, Json::parse(line));
-      result["own_cpu_ms"] = processor_milliseconds() - before;
-      std::cout << result << std::endl;
-    }
+    serve(load, [](Load& to, const std::string& line) { return execute(to, Json::parse(line)); });
+    return 0;
   } catch (const std::exception& error) {
     std::cerr << error.what() << '\n';
     return 1;

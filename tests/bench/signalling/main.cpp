@@ -4,6 +4,7 @@
 //   register RATE                              each user registers, so many a second
 //   call browser|trunk RATE COUNT HOLD_MS      calls to the callee trunk, ended so long after the
 //   answer
+#include "../load_commands.hpp"
 #include "load.hpp"
 #include <algorithm>
 #include <fstream>
@@ -11,8 +12,6 @@
 #include <iterator>
 #include <nlohmann/json.hpp>
 #include <sstream>
-#include <sys/resource.h>
-#include <unistd.h>
 
 namespace {
 
@@ -31,15 +30,6 @@ Json report(Outcome outcome) {
   return {{"begun", outcome.begun},     {"done", outcome.done}, {"failed", outcome.failed},
           {"reasons", outcome.reasons}, {"p50", at(0.5)},       {"p99", at(0.99)},
           {"seconds", outcome.seconds}, {"late", outcome.late}};
-}
-
-double processor_milliseconds() {
-  rusage used{};
-  ::getrusage(RUSAGE_SELF, &used);
-  const auto of = [](const timeval& time) {
-    return 1000.0 * static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec) / 1000;
-  };
-  return of(used.ru_utime) + of(used.ru_stime);
 }
 
 Json execute(Load& load, std::istringstream words) {
@@ -79,14 +69,9 @@ int main(int count, char** arguments) {
     std::ifstream offer(arguments[5]);
     Load load({port(1), port(2), port(3), port(4),
                std::string(std::istreambuf_iterator<char>(offer), {})});
-    for (std::string line;;) {
-      load.idle(STDIN_FILENO);
-      if (!std::getline(std::cin, line)) return 0;
-      const double before = processor_milliseconds();
-      Json result = execute(load, std::istringstream(line));
-      result["own_cpu_ms"] = processor_milliseconds() - before;
-      std::cout << result << std::endl;
-    }
+    serve(load,
+          [](Load& to, const std::string& line) { return execute(to, std::istringstream(line)); });
+    return 0;
   } catch (const std::exception& error) {
     std::cerr << error.what() << '\n';
     return 1;
