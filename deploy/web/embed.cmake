@@ -1,18 +1,14 @@
 # cmake -DOUT=FILE.cpp [-DPAGE=DIR] -P embed.cmake
 # Writes a C++ source that holds the files of the web phone; without PAGE, one that holds none.
 
+include(${CMAKE_CURRENT_LIST_DIR}/../../cmake/literal.cmake)
+
 set(files "")
 set(constants "")
 
 function(embed name path media_type file)
-  file(READ ${file} hex HEX)
-  string(LENGTH "${hex}" digits)
-  math(EXPR size "${digits} / 2")
-  string(REGEX REPLACE "(..)" "\\\\x\\1" text "${hex}")
-  # Lines of 32 octets, each a literal of its own: the compiler joins them.
-  string(REPEAT "...." 32 line)
-  string(REGEX REPLACE "(${line})" "\\1\"\n    \"" text "${text}")
-  set(constants "${constants}constexpr std::string_view ${name}{\n    \"${text}\",\n    ${size}};\n" PARENT_SCOPE)
+  literal(${file} text size)
+  set(constants "${constants}constexpr std::string_view ${name}{\n    ${text},\n    ${size}};\n" PARENT_SCOPE)
   set(files "${files}          {\"${path}\", \"${media_type}\", ${name}},\n" PARENT_SCOPE)
 endfunction()
 

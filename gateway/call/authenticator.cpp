@@ -61,9 +61,15 @@ Authenticator::Authenticator(std::string domain, const std::vector<UserSettings>
                              bool ask_unknown, Algorithms algorithms)
     : domain_(std::move(domain)),
       digest_(DigestServer::Settings{.secret = secret_or_fresh(std::move(secret), random)}, random),
-      credentials_(credentials),
-      ask_unknown_(ask_unknown),
-      algorithms_(std::move(algorithms)) {
+      credentials_(credentials) {
+  configure(users, ask_unknown, std::move(algorithms));
+}
+
+void Authenticator::configure(const std::vector<UserSettings>& users, bool ask_unknown,
+                              Algorithms algorithms) {
+  ask_unknown_ = ask_unknown;
+  algorithms_ = std::move(algorithms);
+  users_.clear();
   for (const UserSettings& user : users)
     users_.emplace(user.name, User{user.password, user.algorithms});
 }

@@ -31,6 +31,9 @@ class Authenticator {
                 Random& random, const Credentials* credentials = nullptr, bool ask_unknown = false,
                 Algorithms algorithms = {sip::DigestAlgorithm::sha256, sip::DigestAlgorithm::md5});
 
+  /// Other users and algorithms from now on; as the constructor takes them.
+  void configure(const std::vector<UserSettings>& users, bool ask_unknown, Algorithms algorithms);
+
   struct Decision {
     std::string user;                      ///< set when authenticated
     std::optional<sip::Message> response;  ///< otherwise: 401 with a challenge
@@ -77,7 +80,7 @@ class Authenticator {
   std::map<std::string, User, std::less<>> users_;
   sip::DigestServer digest_;
   const Credentials* credentials_;
-  bool ask_unknown_;
+  bool ask_unknown_ = false;
   Algorithms algorithms_;
   std::unordered_map<std::string, Learnt> learnt_;
   std::deque<std::pair<TimePoint, std::string>> learnt_order_;  ///< oldest first

@@ -64,7 +64,9 @@ Call::Call(Turn& turn, CallId id, const Caller& caller, std::string dialled,
 Leg& Call::add_leg(Turn& turn, Leg::Kind kind, const std::string& peer, Side side) {
   const LegId id = turn.node.leg_ids.next();
   if (!from_) from_ = id;
-  return take_in(turn.node, std::make_unique<Leg>(id, kind, peer), side);
+  auto leg = std::make_unique<Leg>(id, kind, peer);
+  if (kind == Leg::Kind::trunk) leg->trunk = turn.node.trunks.shared(peer);
+  return take_in(turn.node, std::move(leg), side);
 }
 
 Leg& Call::take_in(Node& node, std::unique_ptr<Leg> leg, Side side) {
@@ -388,6 +390,7 @@ void Call::receive(Turn& turn, const media::Event& event) {
     return leg_measured(turn, *closed);
   if (const auto* verdict = std::get_if<media::MediaJudged>(&event)) return judged(turn, *verdict);
   media_changed(turn, event);
+  if (const auto* silent = std::get_if<media::MediaSilent>(&event)) return silenced(turn, *silent);
   const auto* failed = std::get_if<media::LegFailed>(&event);
   if (failed == nullptr || ended()) return;
   Leg* leg = find(failed->leg);
@@ -460,6 +463,19 @@ bool Call::waits_for_browser() const {
   });
 }
 
+bool Call::waits_for(std::string_view user) const {
+  return !ended() && std::any_of(legs_.begin(), legs_.end(), [user](const auto& leg) {
+    return leg->alive() && leg->reconnect_by != kNever && leg->peer == user;
+  });
+}
+
+bool Call::uses(FlowId flow) const {
+  return std::any_of(legs_.begin(), legs_.end(), [flow](const auto& leg) {
+    return leg->kind == Leg::Kind::browser && leg->target.flow == flow && !leg->finished() &&
+           leg->reconnect_by == kNever;
+  });
+}
+
 void Call::on_deadline(Turn& turn) {
   measured_no_longer(turn);
   if (ended()) return;
@@ -467,10 +483,12 @@ void Call::on_deadline(Turn& turn) {
   if (now >= ring_until_) {
     ring_until_ = kNever;
     view_.from_failed = calling_first_;
-    const auto rung =
-        std::ranges::subrange(legs_.begin() + static_cast<std::ptrdiff_t>(attempt_), legs_.end());
+    std::vector<const Leg*> rung;
+    for (std::size_t i = attempt_; i < legs_.size(); ++i)
+      rung.push_back(legs_[i].get());
     return end(turn, Failure::local(unanswered(rung)));
   }
+  if (now >= look_up_until_) return located(turn, {});
   if (now >= policy_until_) return decided(turn, PolicyFailed{"timeout"});
   if (now >= end_at_) return end(turn, Failure::local(EndReason::max_duration));
   if (reoffer_ && now >= reoffer_->give_up_at) {
@@ -534,7 +552,7 @@ TimePoint Call::deadline() const {
     first = std::min(first, leg->measured_by);
   if (ended()) return first;
   first = std::min({first, ring_until_, repeat_provisional_at_, align_at_, end_at_, policy_until_,
-                    operations_deadline()});
+                    look_up_until_, operations_deadline()});
   if (reoffer_) first = std::min(first, reoffer_->give_up_at);
   for (const auto& leg : legs_) {
     if (!leg->alive()) continue;

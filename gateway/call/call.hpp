@@ -29,6 +29,8 @@ inline constexpr Duration kReportPatience = seconds{1};
 /// So long after the answer it is asked why nothing is heard from a party; with `kReportPatience`
 /// that is told three seconds after the answer at the latest.
 inline constexpr Duration kSilentAfter = seconds{2};
+/// How its media are is looked at this long after the answer, and then every so often.
+inline constexpr Duration kFirstSampleAfter = seconds{1}, kSampleInterval = seconds{5};
 
 /// Legs of one call, ended ones included: transfers without end leave no heap of them.
 inline constexpr std::size_t kMaxLegs = 32;
@@ -104,6 +106,10 @@ class Call {
   void flow_restored(Turn& turn, const Binding& binding);
   /// Whether a browser's connection is gone and its grace time runs.
   bool waits_for_browser() const;
+  /// The same of this user's browser.
+  bool waits_for(std::string_view user) const;
+  /// Whether a leg that is not over is on this connection.
+  bool uses(FlowId flow) const;
   void on_deadline(Turn& turn);
   TimePoint deadline() const;
 
@@ -126,6 +132,10 @@ class Call {
   void decided(Turn& turn, const Park& park);
   void decided(Turn& turn, const PolicyRejection& rejection);
   void decided(Turn& turn, const PolicyFailed& failed);
+  /// The store has said where else the user is.
+  void located(Turn& turn, const Locations& found);
+  /// It came from this node of ours, which knows the one that it is for.
+  void sent_by(const std::string& node) { legs_.front()->replica = node; }
 
   /// Ends the call on all legs, whatever their state. `except` needs nothing any more (it ended
   /// itself).
@@ -184,6 +194,13 @@ class Call {
   /// A transfer's INVITE: the call comes from the party, sent on by who is released.
   std::vector<HeaderField> fields_of_transfer(const Node& node, const Callee& callee,
                                               const Leg& party) const;
+  // ---- call_elsewhere.cpp
+  /// Asks for the user's bindings on other nodes. False: there is nobody to ask.
+  bool look_elsewhere(Turn& turn, const Destination& user);
+  void stop_looking(Node& node);
+  void nobody_elsewhere(Turn& turn, bool transfer);
+  /// A new leg to another node, for all the bindings that it has of the user.
+  Callee at_node(Turn& turn, const Location& location, Side side, std::size_t worker);
   // ---- call_policy.cpp
   void ask_policy(Turn& turn);
   void stop_waiting(Node& node);
@@ -199,7 +216,7 @@ class Call {
                    std::size_t worker);
   /// Those who still ring have been answered elsewhere.
   void cancel_others(Turn& turn);
-  void give_back_trunk(Turn& turn, const Leg& leg);
+  void give_back_trunk(const Leg& leg);
   /// Media for a leg that has called us. False: there is no port.
   static bool give_media(Turn& turn, Leg& leg, std::size_t worker);
   // ---- call_connect.cpp
@@ -241,6 +258,16 @@ class Call {
   /// What is allowed and asked for between `leg` and the legs that the call has now.
   sdp::Translation translation_for(const Leg& leg) const;
   std::vector<sdp::Codec> offered_by_caller(const Node& node) const;
+  // ---- call_comfort.cpp
+  /// Brings what each party hears of ours, how long a trunk may be silent, and where its digits are
+  /// heard up to date.
+  void comfort(Turn& turn);
+  std::optional<media::Sound> sound_for(const Node& node, const Leg& leg) const;
+  /// Plays the sound to the leg from now on, or nothing. Only while no service plays.
+  void play(Turn& turn, Leg& leg, std::optional<media::Sound> sound);
+  void expect_media(Turn& turn, Leg& leg);
+  void listen_for_digits(Turn& turn, Leg& leg);
+  void silenced(Turn& turn, const media::MediaSilent& event);
   // ---- call_reliable.cpp
   /// Early dialogs and PRACK of a 1xx to our INVITE: the description in it that counts, or nothing
   /// if the response is to be ignored.
@@ -321,6 +348,8 @@ class Call {
   void stop_digits(Turn& turn, const Leg& leg, std::string why);
   void info(Turn& turn, Leg& leg, const sip::RequestReceived& event);
   void digit_from_media(Turn& turn, const media::DigitReceived& event);
+  /// Its digits are heard in its sound, if at all: it has no events, nor, as it seems, INFO.
+  static bool brings_digits_as_sound(const Node& node, const Leg& leg);
   void send_next_digit(Turn& turn);
   void info_answered(Turn& turn, const sip::Message& response);
   // ---- call_hold.cpp
@@ -415,6 +444,8 @@ class Call {
   void judged(Turn& turn, const media::MediaJudged& verdict);
   /// The party of that leg is silent. `cause`: why; empty if that is not known.
   void tell_silence(Turn& turn, Leg& leg, std::string_view cause);
+  void sample(Turn& turn);
+  void ask_for_statistics(Turn& turn, StatisticsOperation asked);
   void statistics_reported(Turn& turn, const media::StatisticsReported& report);
   void reply_statistics(Turn& turn);
   void leg_measured(Turn& turn, const media::LegClosed& closed);
@@ -501,7 +532,7 @@ class Call {
 
   /// A party that is the gateway itself.
   struct Service {
-    std::string name;  ///< "echo", "tone", "silence"
+    std::string name;  ///< "echo", "tone", "play", "silence"
     Side side = Side::to;
     std::string leg;  ///< LegView::id
     LegId after;      ///< the last leg before it; none: it is the first
@@ -519,7 +550,8 @@ class Call {
   LegId early_;   ///< the called leg whose early media plays
   std::optional<Service> service_;
   std::optional<sdp::RemoteMedia> caller_offer_;  ///< nothing: the INVITE came without an offer
-  std::vector<std::string> admitted_;             ///< trunks on which the call takes a place
+  /// Where it is counted: `Trunk::calls` of those on which it takes a place.
+  std::vector<std::shared_ptr<std::uint32_t>> admitted_;
   bool secure_ = false;  ///< the caller asked for a sips URI: who is called is reached by TLS
   bool held_ = false;
   int last_provisional_ = 0;
@@ -543,6 +575,9 @@ class Call {
   QuestionId question_;  ///< the policy service has yet to answer it
   TimePoint policy_until_ = kNever;
   bool parked_ = false;  ///< until AnswerCall or RejectCall
+  QuestionId look_up_;   ///< the store has yet to answer it
+  TimePoint look_up_until_ = kNever;
+  Destination sought_{};  ///< whom it is about
   std::optional<Reoffer> reoffer_;
   TimePoint ring_until_ = kNever, repeat_provisional_at_ = kNever, align_at_ = kNever;
   std::optional<HoldOperation> holding_;
@@ -551,6 +586,7 @@ class Call {
   std::optional<StatisticsOperation> statistics_;
   std::map<sip::TransactionId, Carried> carried_;  ///< by the client transaction
   std::uint64_t statistics_queries_ = 0;
+  TimePoint sample_at_ = kNever;
   std::vector<LegQuality> measured_;
   bool told_measured_ = false;
 };

@@ -24,17 +24,17 @@ Result<Callee, Failure> Call::at_trunk(Turn& turn, const std::string& name,
       failure.retry_after = static_cast<std::uint32_t>(std::chrono::ceil<seconds>(*rest).count());
     return trunkline::fail(std::move(failure));
   }
-  const auto admission = turn.node.trunks.admit(*trunk, turn.at.now);
+  const auto admission = Trunks::admit(*trunk, turn.at.now);
   if (admission != Trunks::Admission::ok) {
     const bool disabled = admission == Trunks::Admission::disabled;
     return trunkline::fail(Failure::local(disabled ? EndReason::trunk_disabled : EndReason::limit));
   }
-  admitted_.push_back(trunk->settings.name);
+  admitted_.push_back(trunk->calls);
   Leg& leg = add_leg(turn, Leg::Kind::trunk, trunk->settings.name, side);
   leg.target = targets.front();
   leg.failover.waiting.assign(targets.begin() + 1, targets.end());
   leg.preloaded_route = trunk->service_route;
-  leg.take_credentials(trunk->settings, turn.node.random);
+  leg.take_credentials(turn.node.random);
   leg.media = LegMedia::trunk(turn, leg.id, worker, *trunk, leg.target.remote.ip);
   leg.identity.number = number;
   Callee callee{&leg, request_uri_at(*trunk, number), {}};
@@ -81,13 +81,13 @@ bool Call::give_media(Turn& turn, Leg& leg, std::size_t worker) {
   if (leg.kind == Leg::Kind::browser) {
     leg.media = LegMedia::browser(turn, leg.id, worker, leg.target.remote.ip);
   } else {
-    leg.media = LegMedia::trunk(turn, leg.id, worker, *turn.node.trunks.find(leg.peer),
-                                leg.target.remote.ip);
+    leg.media = LegMedia::trunk(turn, leg.id, worker, *leg.trunk, leg.target.remote.ip);
   }
   return leg.media.has_value();
 }
 
 void Call::cancel_others(Turn& turn) {
+  stop_looking(turn.node);
   for (auto& other : legs_) {
     if (other->state != Leg::State::inviting) continue;
     cancel_leg(turn, *other, kElsewhere);
@@ -95,10 +95,11 @@ void Call::cancel_others(Turn& turn) {
   }
 }
 
-void Call::give_back_trunk(Turn& turn, const Leg& leg) {
-  const auto taken = std::find(admitted_.begin(), admitted_.end(), leg.peer);
-  if (leg.kind != Leg::Kind::trunk || taken == admitted_.end()) return;
-  turn.node.trunks.release(leg.peer);
+void Call::give_back_trunk(const Leg& leg) {
+  if (leg.trunk == nullptr) return;
+  const auto taken = std::ranges::find(admitted_, leg.trunk->calls);
+  if (taken == admitted_.end()) return;
+  --**taken;
   admitted_.erase(taken);
 }
 

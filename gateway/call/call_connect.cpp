@@ -61,10 +61,7 @@ int rank(int code) {
 
 std::vector<std::string> Call::allowed_codecs(const Node& node, const Leg& leg) const {
   if (leg.kind == Leg::Kind::browser) return node.settings.browser_codecs;
-  for (const TrunkSettings& trunk : node.settings.trunks) {
-    if (trunk.name == leg.peer) return trunk.codecs;
-  }
-  return {};
+  return leg.trunk->settings.codecs;
 }
 
 std::vector<sdp::Codec> Call::codecs_for(const Node& node, const std::vector<sdp::Codec>& far,
@@ -124,11 +121,12 @@ void Call::start(Turn& turn, const sip::RequestReceived& event) {
   }
   leg.dialog = *dialog;
   secure_ = leg.secure;
-  Trunk* from = leg.kind == Leg::Kind::trunk ? turn.node.trunks.find(leg.peer) : nullptr;
+  Trunk* from = leg.trunk.get();
   if (from != nullptr) {
-    if (from->calls >= from->settings.max_calls) return end(turn, Failure::local(EndReason::limit));
-    ++from->calls;
-    admitted_.push_back(leg.peer);
+    if (*from->calls >= from->settings.max_calls)
+      return end(turn, Failure::local(EndReason::limit));
+    ++*from->calls;
+    admitted_.push_back(from->calls);
   }
   leg.session = sip::SessionTimer::agree(
       event.request, from != nullptr ? from->settings.session_expires_seconds : 0);
@@ -170,8 +168,13 @@ void Call::dial_trunk(Turn& turn, const Party& party) {
 void Call::dial_user(Turn& turn, const Party& party) {
   const std::string& user = party.destination.name;
   const auto bindings = devices(turn, party.destination);
-  if (bindings.empty()) return party_failed(turn, Failure::local(EndReason::not_registered));
-  bool rung = false;
+  // At once, whatever the store says: nobody here waits for it.
+  bool rung = look_elsewhere(turn, party.destination);
+  if (bindings.empty() && !rung) {
+    const bool unlisted = party.destination.unlisted;
+    return party_failed(turn,
+                        Failure::local(unlisted ? EndReason::no_route : EndReason::not_registered));
+  }
   for (const Binding& binding : bindings) {
     const Callee callee = at_device(turn, binding, user, dialled_side(), worker_);
     if (ring(turn, callee)) {
@@ -236,8 +239,10 @@ void Call::provisional(Turn& turn, Leg& leg, const sip::ResponseReceived& event)
     const bool begins = std::exchange(early_, leg.id) != leg.id;
     if (first || begins) turn.observe(CallRinging{view(), status});
     send_provisional(turn, 183, true);
+    comfort(turn);
     return align(turn);
   }
+  comfort(turn);
   if (first) turn.observe(CallRinging{view(), status});
   if (status != last_provisional_) send_provisional(turn, status, false);
 }
@@ -306,9 +311,9 @@ bool Call::confirm(Turn& turn, Leg& leg, const sip::ResponseReceived& event) {
   leg.state = Leg::State::confirmed;
   leg.reached(Phase::answered);
   leg.peer_updates = sip::has_token(event.response, HeaderName::allow, "UPDATE");
-  leg.peer_refers = may_refer(event.response);
-  if (Trunk* trunk = leg.kind == Leg::Kind::trunk ? turn.node.trunks.find(leg.peer) : nullptr)
-    trunk->served(leg.target);
+  leg.peer_refers = may_take(event.response, "REFER");
+  leg.peer_informs = may_take(event.response, "INFO");
+  if (leg.trunk != nullptr) turn.node.trunks.current(*leg.trunk).served(leg.target);
   leg.ack(turn, event.transaction, *leg.dialog, sip::cseq_of(event.response).number);
   leg.timer.start(sip::SessionTimer::settled(event.response), turn.at.now);
   return true;
@@ -386,6 +391,7 @@ void Call::connected(Turn& turn) {
   listen(turn.at.now);
   if (origin_ && origin_->max_duration) end_at_ = turn.at.now + *origin_->max_duration;
   turn.observe(CallAnswered{view()});
+  comfort(turn);
 }
 
 void Call::serve(Side side, const std::string& service) {
@@ -430,9 +436,11 @@ void Call::play_service(Turn& turn) {
   if (service_->name == "echo") {
     return route_media(turn, leg.id, *leg.media, leg.id, *leg.media, passage(leg, leg));
   }
-  if (service_->name != "tone") return;  // silence
-  if (!sdp::sends(leg.media->sdp().direction()) || passage(leg, leg) != Passage::all)
-    return turn.media(leg.media->worker(), media::StopTone{leg.id});
+  const bool tone = service_->name == "tone";
+  if (!tone && service_->name != "play") return;  // silence
+  const bool heard = sdp::sends(leg.media->sdp().direction()) && passage(leg, leg) == Passage::all;
+  if (!tone) return play(turn, leg, heard ? std::optional(media::Sound::play) : std::nullopt);
+  if (!heard) return turn.media(leg.media->worker(), media::StopTone{leg.id});
   const sdp::Codec* codec = sdp::audio_codec(leg.media->sdp().agreed_codecs());
   const bool pcma = codec != nullptr && sip::equals_ignoring_case(codec->name, "PCMA");
   const bool pcmu = codec != nullptr && sip::equals_ignoring_case(codec->name, "PCMU");
@@ -446,9 +454,8 @@ void Call::refused(Turn& turn, Leg& leg, const sip::ResponseReceived& event) {
   leg.reached(Phase::trying);
   Failure failure = failure_of(event.response);
   if (leg.kind == Leg::Kind::trunk) {
-    const Trunk* trunk = turn.node.trunks.find(leg.peer);
-    failure.trunk_full = failure.names_full_network(trunk != nullptr &&
-                                                    trunk->names_capacity(event.response.reason()));
+    failure.trunk_full =
+        failure.names_full_network(leg.trunk->names_capacity(event.response.reason()));
   }
   if (leg.caller) failure.ended_by = EndedBy::caller;
   carry_fields_back(turn, leg, event.response);
@@ -480,14 +487,16 @@ void Call::judge(std::optional<Failure>& best, const Failure& failure, bool seve
 void Call::branch_failed(Turn& turn, Leg& leg, const Failure& failure) {
   if (dialled_for_transfer(leg)) return target_failed(turn, leg, failure);
   if (leg.media) leg.media->close(turn);
-  Failure known = failure;
+  // A node that does not answer has no bindings any more.
+  const bool node_lost = !leg.replica.empty() && !failure.remote;
+  Failure known = node_lost ? Failure::local(EndReason::not_registered) : failure;
   known.phase = leg.phase;
   leg_ended(turn, leg, known);
   judge(best_refusal_, known, legs_.size() - attempt_ > 1);
   const bool ringing = std::any_of(legs_.begin(), legs_.end(), [](const auto& other) {
     return other->state == Leg::State::inviting;
   });
-  if (!ringing) party_failed(turn, *best_refusal_);
+  if (!ringing && !look_up_) party_failed(turn, *best_refusal_);
 }
 
 bool Call::retry(Turn& turn, Leg& leg, sip::TransactionId transaction,

@@ -58,10 +58,11 @@ void Call::operations_due(Turn& turn) {
   if (holding_ && now >= holding_->again_at) offer_hold(turn);
   if (transfer_) transfer_due(turn);
   if (statistics_ && now >= statistics_->give_up_at) reply_statistics(turn);
+  if (now >= sample_at_) sample(turn);
 }
 
 TimePoint Call::operations_deadline() const {
-  TimePoint first = kNever;
+  TimePoint first = sample_at_;
   if (holding_) first = std::min(first, holding_->again_at);
   if (transfer_)
     first = std::min({first, transfer_->fall_back_at, transfer_->give_up_at, transfer_->again_at});

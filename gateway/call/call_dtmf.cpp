@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <utility>
 
 // DTMF that crosses the call other than as RTP events, which the media worker maps by itself.
 namespace trunkline::call {
@@ -79,10 +80,32 @@ const sdp::Codec* telephone_event_of(const Leg& leg) {
   return nullptr;
 }
 
-/// The telephone-event that digits go to this leg with. A page can't hear RTP events, so a browser
-/// gets INFO; a trunk gets events if it agreed to them.
-const sdp::Codec* events_to(const Leg& leg) {
-  return leg.kind == Leg::Kind::trunk ? telephone_event_of(leg) : nullptr;
+DtmfPolicy policy_of(const Node& node, const Leg& leg) {
+  const Trunk* trunk = node.trunks.find(leg.peer);
+  return trunk != nullptr ? trunk->settings.dtmf : DtmfPolicy::automatic;
+}
+
+/// How digits go to a leg: by this codec, as events or as sound; without one by INFO. A page can't
+/// hear RTP events, so a browser gets INFO.
+struct Way {
+  const sdp::Codec* codec = nullptr;
+  media::AudioCodec sound = media::AudioCodec::none;
+  std::string_view method() const {
+    if (codec == nullptr) return "info";
+    return sound == media::AudioCodec::none ? "rfc4733" : "inband";
+  }
+};
+
+Way way_to(const Node& node, const Leg& leg) {
+  if (leg.kind != Leg::Kind::trunk) return {};
+  if (const sdp::Codec* events = telephone_event_of(leg)) return {events};
+  const DtmfPolicy policy = policy_of(node, leg);
+  const bool sounds = policy == DtmfPolicy::in_band ||
+                      (policy == DtmfPolicy::automatic && !leg.peer_informs && !leg.informs);
+  const sdp::Codec* audio = sdp::audio_codec(leg.media->sdp().agreed_codecs());
+  if (!sounds || audio == nullptr) return {};
+  const media::AudioCodec codec = audio_codec_of(*audio);
+  return codec == media::AudioCodec::none ? Way{} : Way{audio, codec};
 }
 
 /// Events of ours that wait for the leg or are on its line, as far as time alone tells.
@@ -92,12 +115,15 @@ std::size_t events_waiting(Leg& leg, TimePoint now) {
   return leg.digits_end_at.size();
 }
 
-void send_event(Turn& turn, Leg& leg, const Digit& digit, const sdp::Codec& codec) {
+void send_in_rtp(Turn& turn, Leg& leg, const Digit& digit, const Way& way) {
   if (events_waiting(leg, turn.at.now) >= media::kMaxQueuedDigits) return;
   const TimePoint begin = leg.digits_end_at.empty() ? turn.at.now : leg.digits_end_at.back();
-  leg.digits_end_at.push_back(begin + milliseconds{digit.duration_ms} + kEventTail);
-  turn.media(leg.media->worker(), media::SendDigit{leg.id, digit.digit, digit.duration_ms,
-                                                   codec.payload_type, codec.clock_rate});
+  const bool sounds = way.sound != media::AudioCodec::none;
+  leg.digits_end_at.push_back(begin + (sounds ? Duration{media::kDigitTone + media::kDigitPause}
+                                              : milliseconds{digit.duration_ms} + kEventTail));
+  turn.media(leg.media->worker(),
+             media::SendDigit{leg.id, digit.digit, digit.duration_ms, way.codec->payload_type,
+                              way.codec->clock_rate, way.sound});
 }
 
 sip::TransactionId send_info(Turn& turn, Leg& leg, const Digit& digit) {
@@ -106,6 +132,15 @@ sip::TransactionId send_info(Turn& turn, Leg& leg, const Digit& digit) {
                                "\r\nDuration=" + std::to_string(digit.duration_ms) + "\r\n");
   if (leg.digest) leg.digest->preload(request);
   return leg.send(turn, Leg::Purpose::info, std::move(request));
+}
+
+/// Of INFO and a sound with the same digit so close together one is the other.
+constexpr Duration kSameDigit = seconds{2};
+
+void pass_digit(Turn& turn, Leg& to, const Digit& digit) {
+  const Way way = way_to(turn.node, to);
+  if (way.codec != nullptr) return send_in_rtp(turn, to, digit, way);
+  send_info(turn, to, digit);
 }
 
 }  // namespace
@@ -129,22 +164,41 @@ void Call::info(Turn& turn, Leg& leg, const sip::RequestReceived& event) {
     return turn.respond(event.transaction, std::move(response));
   }
   turn.respond(event.transaction, leg.response(turn.node, request, 200));
+  leg.informs = true;
+  comfort(turn);
+  // Its sound has had the digit before.
+  const char heard = std::exchange(leg.heard_digit, '\0');
+  if (heard == digit->digit && turn.at.now - leg.heard_at < kSameDigit) return;
   turn.observe(DtmfPassed{view(), leg.name, digit->digit, "info"});
   Leg* other = partner(leg);
-  if (other == nullptr || other->state != Leg::State::confirmed) return;
-  if (const sdp::Codec* codec = events_to(*other)) return send_event(turn, *other, *digit, *codec);
-  send_info(turn, *other, *digit);
+  if (other != nullptr && other->state == Leg::State::confirmed) pass_digit(turn, *other, *digit);
+}
+
+bool Call::brings_digits_as_sound(const Node& node, const Leg& leg) {
+  const DtmfPolicy policy = policy_of(node, leg);
+  const bool sounds = policy == DtmfPolicy::in_band || policy == DtmfPolicy::automatic;
+  return sounds && !leg.informs && telephone_event_of(leg) == nullptr;
 }
 
 void Call::digit_from_media(Turn& turn, const media::DigitReceived& event) {
   Leg* leg = find(event.leg);
   if (leg == nullptr || ended()) return;
-  turn.observe(DtmfPassed{view(), leg->name, event.digit, "rfc4733"});
+  Digit digit{event.digit, std::clamp(event.duration_ms, kMinDuration, kMaxDuration)};
+  if (event.heard) {
+    if (leg->informs) return;  // its INFO tells of it
+    leg->heard_digit = event.digit;
+    leg->heard_at = turn.at.now;
+    digit.duration_ms = kDefaultDuration;
+  }
+  turn.observe(DtmfPassed{view(), leg->name, event.digit, event.heard ? "inband" : "rfc4733"});
   Leg* other = partner(*leg);
-  if (other == nullptr || other->state != Leg::State::confirmed ||
-      telephone_event_of(*other) != nullptr)
-    return;
-  send_info(turn, *other, {event.digit, std::clamp(event.duration_ms, kMinDuration, kMaxDuration)});
+  if (other == nullptr || other->state != Leg::State::confirmed) return;
+  // The worker has it carried across already: as an event, or as part of the sound.
+  const Way way = way_to(turn.node, *other);
+  const bool carried = event.heard
+                           ? way.method() == "inband" && passage(*leg, *other) == Passage::all
+                           : telephone_event_of(*other) != nullptr;
+  if (!carried) pass_digit(turn, *other, digit);
 }
 
 void Call::execute(Turn& turn, RequestId id, const SendDtmf& request) {
@@ -159,8 +213,8 @@ void Call::execute(Turn& turn, RequestId id, const SendDtmf& request) {
   if (leg == nullptr) return;
   if (digits_) return turn.reply(id, in_progress("earlier digits are still being sent"));
   const std::uint32_t duration = std::clamp(request.duration_ms, kMinDuration, kMaxDuration);
-  const sdp::Codec* codec = events_to(*leg);
-  if (codec == nullptr) {
+  const Way way = way_to(turn.node, *leg);
+  if (way.codec == nullptr) {
     if (leg->reconnect_by != kNever) return fail(turn, id, Failure::local(EndReason::browser_lost));
     digits_ = DigitsOperation{id, leg->id, digits, duration, {}};
     return send_next_digit(turn);
@@ -168,8 +222,8 @@ void Call::execute(Turn& turn, RequestId id, const SendDtmf& request) {
   if (events_waiting(*leg, turn.at.now) + digits.size() > media::kMaxQueuedDigits)
     return turn.reply(id, in_progress("earlier digits are still being sent"));
   for (const char digit : digits) {
-    send_event(turn, *leg, {digit, duration}, *codec);
-    turn.observe(DtmfPassed{view(), leg->name, digit, "rfc4733", true});
+    send_in_rtp(turn, *leg, {digit, duration}, way);
+    turn.observe(DtmfPassed{view(), leg->name, digit, std::string(way.method()), true});
   }
   turn.reply(id, Done{});
 }

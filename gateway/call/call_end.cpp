@@ -64,6 +64,7 @@ void Call::end(Turn& turn, const Failure& known, const Leg* except) {
   turn.node.traces.ended(view_.name, turn.at.now);
   ring_until_ = repeat_provisional_at_ = align_at_ = end_at_ = kNever;
   stop_waiting(turn.node);
+  stop_looking(turn.node);
   if (reoffer_) refuse_reoffer(turn, 487, {});  // RFC 3261 §15.1.2
   const std::string reason =
       failure.peer_reason.empty() ? failure.reason_header() : failure.peer_reason;
@@ -77,8 +78,8 @@ void Call::end(Turn& turn, const Failure& known, const Leg* except) {
     leg->timer.stop();
     if (leg->media) leg->media->close(turn);
   }
-  for (const std::string& trunk : admitted_)
-    turn.node.trunks.release(trunk);
+  for (const auto& calls : admitted_)
+    --*calls;
   admitted_.clear();
   count_transcoded(turn.node, nullptr, nullptr);
   view_.end = failure;

@@ -38,10 +38,10 @@ void note(Trunk& trunk, const sip::Target& target, const Failure& failure, TimeP
 bool Call::tried_elsewhere(Turn& turn, Leg& leg, const Leg::Outgoing& sent,
                            const sip::Message* response, Failure& failure) {
   leg.failover.next_at = kNever;
-  Trunk* trunk = leg.kind == Leg::Kind::trunk ? turn.node.trunks.find(leg.peer) : nullptr;
+  Trunk* trunk = leg.trunk != nullptr ? &turn.node.trunks.current(*leg.trunk) : nullptr;
   // Where a 3xx has sent it is no target of the trunk's.
-  if (trunk == nullptr || leg.redirection.under_way()) return false;
-  const bool about_target = is_about_target(failure, trunk->settings);
+  if (trunk == nullptr || leg.redirection.under_way() || !leg.replica.empty()) return false;
+  const bool about_target = is_about_target(failure, leg.trunk->settings);
   if (!asks_to_wait(failure)) trunk->served(leg.target);
   if (about_target) note(*trunk, leg.target, failure, turn.at.now);
   const FailoverReason why = why_elsewhere(failure);
@@ -92,10 +92,11 @@ bool Call::tried_other_flow(Turn& turn, Leg& leg, const Leg::Outgoing& sent,
 }
 
 void Call::watch_target(Turn& turn, Leg& leg) {
-  const Trunk* trunk = leg.kind == Leg::Kind::trunk ? turn.node.trunks.find(leg.peer) : nullptr;
+  const Trunk* trunk = leg.trunk.get();
   // The last one may take the time that RFC 3261 gives it (Timer B).
-  const bool others =
-      !leg.failover.waiting.empty() || (!targets_.empty() && !dialled_for_transfer(leg));
+  // A node of ours that is there says so at once.
+  const bool others = !leg.replica.empty() || !leg.failover.waiting.empty() ||
+                      (!targets_.empty() && !dialled_for_transfer(leg));
   if (trunk != nullptr && others)
     leg.failover.next_at = turn.at.now + trunk->settings.target_timeout;
 }

@@ -15,13 +15,8 @@ using sip::Method;
 
 namespace {
 
-const Trunk* trunk_of(const Node& node, const Leg& leg) {
-  return leg.kind == Leg::Kind::trunk ? node.trunks.find(leg.peer) : nullptr;
-}
-
-const TrunkSettings* settings_of(const Node& node, const Leg& leg) {
-  const Trunk* trunk = trunk_of(node, leg);
-  return trunk != nullptr ? &trunk->settings : nullptr;
+const TrunkSettings* settings_of(const Leg& leg) {
+  return leg.trunk != nullptr ? &leg.trunk->settings : nullptr;
 }
 
 bool holds(const std::vector<HeaderField>& fields, std::string_view name) {
@@ -49,7 +44,7 @@ void apply(const CallerId& told, Identity& who) {
 }
 
 Presentation Call::present_to(const Node& node, const Identity& who, const Leg& to) {
-  return present(who, node.settings.domain, trunk_of(node, to));
+  return present(who, node.settings.domain, to.trunk.get());
 }
 
 Identity Call::caller_for(const Node& node, const Leg& leg) const {
@@ -73,9 +68,11 @@ Identity Call::caller_for(const Node& node, const Leg& leg) const {
 
 std::vector<HeaderField> Call::crossing(Turn& turn, const sip::Message& message, const Leg& from,
                                         const Leg& to) {
+  // Between browsers nothing crosses, wherever they are.
+  if (from.kind == Leg::Kind::browser && to.peer == kReplicas) return {};
   std::size_t left_out = 0;
-  auto fields = listed_fields(message, {settings_of(turn.node, from), settings_of(turn.node, to)},
-                              &from.identity, left_out);
+  auto fields =
+      listed_fields(message, {settings_of(from), settings_of(to)}, &from.identity, left_out);
   turn.node.left_out(left_out, turn.at.now);
   return fields;
 }
@@ -91,7 +88,7 @@ std::vector<HeaderField> Call::fields_for(Turn& turn, const Callee& callee) {
       if (!holds(headers_, field.name)) fields.push_back(std::move(field));
     }
   }
-  const Trunk* trunk = trunk_of(node, leg);
+  const Trunk* trunk = leg.trunk.get();
   if (trunk == nullptr) {
     diversions_.enter(leg.identity.number);
     return fields;
@@ -104,7 +101,7 @@ std::vector<HeaderField> Call::fields_for(Turn& turn, const Callee& callee) {
 
 std::vector<HeaderField> Call::fields_of_transfer(const Node& node, const Callee& callee,
                                                   const Leg& party) const {
-  const Trunk* trunk = trunk_of(node, *callee.leg);
+  const Trunk* trunk = callee.leg->trunk.get();
   if (trunk == nullptr) return {};
   const Leg* released = partner(party);
   Diversions sent = diversions_;
@@ -120,7 +117,7 @@ std::vector<HeaderField> Call::fields_of_transfer(const Node& node, const Callee
 
 void Call::divert_by(const Node& node, Leg& leg, const sip::Message* response, int status,
                      const sip::Uri& to, sip::Message& invite) {
-  const Trunk* trunk = trunk_of(node, leg);
+  const Trunk* trunk = leg.trunk.get();
   if (trunk == nullptr) return;
   std::string reason = response != nullptr ? diversion_reason(*response) : std::string{};
   if (reason.empty()) {
@@ -179,7 +176,7 @@ void Call::hear_party(Turn& turn, Leg& leg, const sip::Message& message) {
     // Who was promised anonymity keeps it, unless it asks for the contrary.
     if (hid && !who.privacy.none) who.privacy.user = who.privacy.id = true;
   }
-  const Trunk* trunk = trunk_of(turn.node, leg);
+  const Trunk* trunk = leg.trunk.get();
   if (trunk != nullptr && !who.fixed) {
     Identity told = identity_of_peer(*trunk, message);
     if (told.asserted) {

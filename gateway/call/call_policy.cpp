@@ -56,9 +56,8 @@ void Call::ask_policy(Turn& turn) {
   question.to = dialled();
   question.source = origin_ ? "api" : view_.from;
   if (!origin_) {
-    const Trunk* trunk = turn.node.trunks.find(caller().peer);
-    const bool asserts =
-        caller().kind == Leg::Kind::trunk && trunk != nullptr && trunk->settings.accepts_identity;
+    const Trunk* trunk = caller().trunk.get();
+    const bool asserts = trunk != nullptr && trunk->settings.accepts_identity;
     question.headers = told_headers(caller().invite_request, asserts);
   }
   turn.out.questions.push_back({question_, std::move(question)});

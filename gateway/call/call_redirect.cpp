@@ -10,7 +10,7 @@ bool Call::redirected(Turn& turn, Leg& leg, const Leg::Outgoing& sent, const sip
                       Failure& failure) {
   constexpr int kMovedPermanently = 301, kMovedTemporarily = 302;
   Redirection& to = leg.redirection;
-  const Trunk* trunk = leg.kind == Leg::Kind::trunk ? turn.node.trunks.find(leg.peer) : nullptr;
+  const Trunk* trunk = leg.trunk.get();
   const int status = failure.sip_code;
   const bool moved =
       response != nullptr && (status == kMovedPermanently || status == kMovedTemporarily);

@@ -25,13 +25,13 @@ constexpr Duration kUntold = seconds{10};
 /// What NOTIFY may take beyond the time that the target may ring.
 constexpr Duration kNotifyMargin = seconds{10};
 
-struct Outcome {
+struct ReferOutcome {
   int status = 0;
   std::string phrase;
 };
 
 /// The status line that a message/sipfrag begins with (RFC 3420, RFC 3515 §2.4.5).
-std::optional<Outcome> outcome_in(const sip::Message& request) {
+std::optional<ReferOutcome> outcome_in(const sip::Message& request) {
   const auto type = sip::MediaType::parse(request.header(HeaderName::content_type).value_or(""));
   if (!type || !type->is("message/sipfrag")) return std::nullopt;
   std::string_view line = request.body();
@@ -42,7 +42,7 @@ std::optional<Outcome> outcome_in(const sip::Message& request) {
   line.remove_prefix(kVersion.size());
   const auto code = sip::parse_number(line.substr(0, kCode));
   if (!code || *code < 100 || *code > 699) return std::nullopt;
-  return Outcome{static_cast<int>(*code), std::string(sip::trim(line.substr(kCode)))};
+  return ReferOutcome{static_cast<int>(*code), std::string(sip::trim(line.substr(kCode)))};
 }
 
 /// Whether the NOTIFY is of the subscription that this REFER of ours made (RFC 3515 §2.4.6).
@@ -65,7 +65,7 @@ bool Call::would_refer(const Leg& leg, const TransferTarget& target) const {
 
 sip::Uri Call::refer_to(Node& node, const Leg& leg, const TransferTarget& target) {
   if (target.uri) return *target.uri;
-  const Trunk* trunk = leg.kind == Leg::Kind::trunk ? node.trunks.find(leg.peer) : nullptr;
+  const Trunk* trunk = leg.trunk.get();
   if (trunk != nullptr && target.destination.kind != Destination::Kind::user) {
     const sip::Uri& reached = trunk->settings.uri;
     auto uri = sip::Uri::sip(target.number, reached.host, reached.port);

@@ -178,7 +178,7 @@ void Call::reoffered(Turn& turn, Leg& leg, const sip::RequestReceived& event) {
 }
 
 std::optional<Failure> Call::meet(Turn& turn, Leg& leg, const sdp::RemoteMedia& offer) {
-  return leg.media->meet(turn, turn.node.trunks.find(leg.peer), offer);
+  return leg.media->meet(turn, leg.trunk.get(), offer);
 }
 
 bool Call::far_leg_must_know(const Node& node, const Leg& leg, const Leg& other,
@@ -429,7 +429,7 @@ bool Call::align(Turn& turn, Leg& leg, const Leg& other) {
   }
   const auto codecs = codecs_for(turn.node, other.media->sdp().agreed_codecs(), leg);
   if (codecs.empty()) return end_if_deaf(turn), true;
-  if (apart && !leg.media->move(turn, other.media->worker(), turn.node.trunks.find(leg.peer)))
+  if (apart && !leg.media->move(turn, other.media->worker(), leg.trunk.get()))
     return end(turn, Failure::local(EndReason::no_ports)), true;
   offer_of_ours(turn, leg, leg.offer(codecs, direction), Why::align);
   return true;
@@ -452,7 +452,7 @@ void Call::end_if_deaf(Turn& turn) {
 void Call::reroute(Turn& turn) {
   if (serving()) {
     if (view_.answered) play_service(turn);
-    return;
+    return comfort(turn);
   }
   Leg* other = partner(caller());
   if (other == nullptr && early_) other = find(early_);
@@ -460,6 +460,7 @@ void Call::reroute(Turn& turn) {
   route_media(turn, caller().id, *caller().media, other->id, *other->media,
               passage(caller(), *other), passage(*other, caller()));
   count_transcoded(turn.node, &caller(), other);
+  comfort(turn);
 }
 
 void Call::observe_hold(Turn& turn) {

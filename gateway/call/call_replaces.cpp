@@ -35,7 +35,7 @@ int Call::replace_refusal(const Leg& old, bool early_only) const {
 Leg& Call::add_replacement(Turn& turn, const Leg& old, const Leg& party,
                            const sip::RequestReceived& event) {
   Leg& leg = add_leg(turn, old.kind, old.peer, old.caller ? Side::from : Side::to);
-  Trunk* trunk = leg.kind == Leg::Kind::trunk ? turn.node.trunks.find(leg.peer) : nullptr;
+  const Trunk* trunk = leg.trunk.get();
   leg.identity = trunk != nullptr
                      ? identity_of_peer(*trunk, event.request)
                      : identity_of_user(turn.node.settings.users, leg.peer, event.request);
@@ -44,8 +44,8 @@ Leg& Call::add_replacement(Turn& turn, const Leg& old, const Leg& party,
   leg.introduce(present_to(turn.node, party.identity, leg));
   if (auto dialog = sip::Dialog::as_uas(event.request, leg.local_tag)) leg.dialog = *dialog;
   if (trunk != nullptr) {  // the old leg's place on it is free in a moment
-    ++trunk->calls;
-    admitted_.push_back(leg.peer);
+    ++*trunk->calls;
+    admitted_.push_back(trunk->calls);
   }
   leg.session = sip::SessionTimer::agree(
       event.request, trunk != nullptr ? trunk->settings.session_expires_seconds : 0);
@@ -97,14 +97,14 @@ void Call::pick_up(Turn& turn, const Leg& old, const sip::RequestReceived& event
   if (for_transfer) {
     transfer_->dialled = {leg.id};
     cancel_others(turn);
-    give_back_trunk(turn, old);
+    give_back_trunk(old);
     if (!leg.offered_in) begin_joining(turn);
     return;
   }
   const auto spoken =
       leg.offered_in ? codecs_for(turn.node, leg) : leg.media->sdp().agreed_codecs();
   choose(turn, leg);
-  give_back_trunk(turn, old);
+  give_back_trunk(old);
   chosen(turn, leg, agree_with_caller(turn, leg, spoken));
 }
 

@@ -45,6 +45,10 @@ LegQuality quality_of(const Leg& leg, const media::LegStatistics& statistics) {
   quality.round_trip_seconds = statistics.round_trip_seconds;
   quality.mos = statistics.mos;
   quality.silence = leg.silence;
+  quality.interval_loss = statistics.interval_loss;
+  quality.interval_mos = statistics.interval_mos;
+  if (const auto& there = statistics.at_peer)
+    quality.at_peer = {there->loss, there->jitter_seconds, there->mos};
   return quality;
 }
 
@@ -73,6 +77,7 @@ void Call::listen(TimePoint now) {
   for (const auto& leg : legs_) {
     if (joined(*leg) && leg->media && !leg->flowing) leg->silent_at = now + kSilentAfter;
   }
+  if (sample_at_ == kNever) sample_at_ = now + kFirstSampleAfter;
 }
 
 void Call::stays_silent(Turn& turn, Leg& leg) {
@@ -112,16 +117,32 @@ void Call::execute(Turn& turn, RequestId id, const GetStatistics&) {
       return turn.reply(id, in_progress("too many wait for the statistics of this call"));
     return statistics_->requests.push_back(id);
   }
-  statistics_ = StatisticsOperation{};
-  statistics_->query = ++statistics_queries_;
-  statistics_->requests = {id};
-  statistics_->gathered.call = name();
-  statistics_->give_up_at = turn.at.now + kReportPatience;
+  StatisticsOperation asked;
+  asked.requests = {id};
+  ask_for_statistics(turn, std::move(asked));
+}
+
+void Call::sample(Turn& turn) {
+  sample_at_ = turn.at.now + kSampleInterval;
+  if (statistics_) {
+    statistics_->sample = true;
+    return;
+  }
+  StatisticsOperation asked;
+  asked.sample = true;
+  ask_for_statistics(turn, std::move(asked));
+}
+
+void Call::ask_for_statistics(Turn& turn, StatisticsOperation asked) {
+  asked.query = ++statistics_queries_;
+  asked.gathered.call = name();
+  asked.give_up_at = turn.at.now + kReportPatience;
   for (const auto& leg : legs_) {
     if (!leg->alive() || !leg->media || !leg->media->is_open()) continue;
-    statistics_->awaited.push_back(leg->id);
-    turn.media(leg->media->worker(), media::QueryStatistics{leg->id, statistics_->query});
+    asked.awaited.push_back(leg->id);
+    turn.media(leg->media->worker(), media::QueryStatistics{leg->id, asked.query, asked.sample});
   }
+  statistics_ = std::move(asked);
   if (statistics_->awaited.empty()) reply_statistics(turn);
 }
 
@@ -129,7 +150,9 @@ void Call::statistics_reported(Turn& turn, const media::StatisticsReported& repo
   if (!statistics_ || statistics_->query != report.query) return;
   const Leg* leg = find(report.leg);
   if (leg == nullptr || std::erase(statistics_->awaited, report.leg) == 0) return;
-  statistics_->gathered.legs.push_back(quality_of(*leg, report.statistics));
+  LegQuality& quality =
+      statistics_->gathered.legs.emplace_back(quality_of(*leg, report.statistics));
+  quality.joined = joined(*leg);
   if (statistics_->awaited.empty()) reply_statistics(turn);
 }
 
@@ -167,9 +190,7 @@ void Call::count_answer(Turn& turn, const Leg& leg, Leg::Outgoing& sent, int sta
   PeerCounters& counters = turn.node.counters.of(leg.peer_kind());
   if (sent.purpose == Leg::Purpose::invite && status != 0 && sent.sent_at != TimePoint{}) {
     sent.sent_at = {};
-    if (const Trunk* trunk = turn.node.trunks.find(leg.peer);
-        trunk != nullptr && leg.kind == Leg::Kind::trunk)
-      trunk->counters->first_response.observe(took);
+    if (leg.trunk != nullptr) leg.trunk->counters->first_response.observe(took);
   }
   if (sent.purpose == Leg::Purpose::bye && status >= 200) counters.teardown.observe(took);
   if (sent.purpose == Leg::Purpose::refresh && (status == 0 || status >= 200)) {
@@ -185,6 +206,8 @@ void Call::reply_statistics(Turn& turn) {
   statistics_.reset();
   for (const RequestId request : done.requests)
     turn.reply(request, done.gathered);
+  if (done.sample && !ended() && !done.gathered.legs.empty())
+    turn.observe(CallSampled{name(), turn.at.wall, done.gathered.legs});
 }
 
 }  // namespace trunkline::call

@@ -5,7 +5,6 @@
 #include "sdp/codec_match.hpp"
 
 #include <algorithm>
-#include <ranges>
 #include <utility>
 
 // A transfer by a leg of ours: the target is called while the two parties stay as they are; once it
@@ -95,8 +94,8 @@ std::optional<Failure> Call::ring_user(Turn& turn) {
   const Leg& party = *find(transfer_->leg);
   const std::string& user = transfer_->target.destination.name;
   const auto bindings = devices(turn, transfer_->target.destination);
-  if (bindings.empty()) return Failure::local(EndReason::not_registered);
-  bool rings = false;
+  bool rings = look_elsewhere(turn, transfer_->target.destination);
+  if (bindings.empty() && !rings) return Failure::local(EndReason::not_registered);
   for (const Binding& binding : bindings) {
     const Callee callee = at_device(turn, binding, user, opposite(party), party.media->worker());
     transfer_->dialled.push_back(callee.leg->id);
@@ -169,13 +168,13 @@ void Call::target_answered(Turn& turn, Leg& leg, const sip::ResponseReceived& ev
 
 void Call::target_failed(Turn& turn, Leg& leg, const Failure& failure) {
   if (leg.media) leg.media->close(turn);
-  give_back_trunk(turn, leg);
+  give_back_trunk(leg);
   leg_ended(turn, leg, failure);
   judge(transfer_->best_refusal, failure, transfer_->dialled.size() > 1);
   const bool rings = std::any_of(legs_.begin(), legs_.end(), [this](const auto& other) {
     return dialled_for_transfer(*other) && other->alive();
   });
-  if (rings) return;
+  if (rings || look_up_) return;
   const Failure best = *transfer_->best_refusal;  // which goes with the transfer
   transfer_failed(turn, best);
 }
@@ -232,7 +231,7 @@ bool Call::agree(Turn& turn, Leg& party, const Leg& target) {
   bool possible = !transfer.aligned && !codecs.empty();
   if (possible && apart) {
     obstacle = EndReason::no_ports;
-    possible = party.media->move(turn, worker, turn.node.trunks.find(party.peer));
+    possible = party.media->move(turn, worker, party.trunk.get());
   }
   if (possible) {
     ask(turn, party, codecs, party.told);
@@ -264,6 +263,7 @@ bool Call::agree(Turn& turn, Leg& party) {
 
 void Call::part(Turn& turn, Leg& party) {
   party.held = false;
+  play(turn, party, std::nullopt);
   if (Leg* released = partner(party)) return release(turn, *released);
   turn.media(party.media->worker(), media::StopTone{party.id});
   turn.media(party.media->worker(), media::ClearRoute{party.id, party.id});
@@ -313,11 +313,12 @@ void Call::drop_leg(Turn& turn, Leg& leg, const Failure& failure) {
   end_leg(turn, leg, failure, failure.reason_header());
   leg.timer.stop();
   if (leg.media) leg.media->close(turn);
-  give_back_trunk(turn, leg);
+  give_back_trunk(leg);
   leg_ended(turn, leg, failure);
 }
 
 void Call::end_dialled(Turn& turn, const Failure& failure) {
+  stop_looking(turn.node);
   for (const LegId id : std::exchange(transfer_->dialled, {})) {
     Leg& leg = *find(id);
     if (!leg.end) drop_leg(turn, leg, failure);
@@ -356,8 +357,9 @@ void Call::transfer_due(Turn& turn) {
   if (now >= transfer_->fall_back_at) return dial_target(turn);
   if (now >= transfer_->give_up_at) {
     const bool rings = transfer_->stage == TransferOperation::Stage::dialling;
-    const auto rung =
-        transfer_->dialled | std::views::transform([this](LegId dialled) { return find(dialled); });
+    std::vector<const Leg*> rung;
+    for (const LegId dialled : transfer_->dialled)
+      rung.push_back(find(dialled));
     return transfer_failed(turn, Failure::local(rings ? unanswered(rung) : EndReason::no_response));
   }
   if (now < transfer_->again_at) return;

@@ -37,18 +37,15 @@ Engine::~Engine() = default;
 Result<std::unique_ptr<Engine>> Engine::make(Settings settings, MediaResources media,
                                              Random& random) {
   if (media.workers.empty()) return fail("no media worker");
-  auto router = Router::make(settings.routes, settings.users, settings.trunks);
-  if (!router) return fail(router.error());
-  for (const RouteSettings& route : settings.routes) {
-    if (route.target == "service:policy" && !settings.policy.enabled)
-      return fail("routes: service:policy needs policy.endpoint");
-  }
+  auto planned = plan(std::move(settings));
+  if (!planned) return fail(planned.error());
+  settings = std::move((*planned)->settings);
   if (settings.digest_secret.empty()) settings.digest_secret = random.token(kNodeSecretLength);
   if (settings.credentials.secret.empty())
     settings.credentials.secret = random.token(kNodeSecretLength);
   std::unique_ptr<Engine> engine(new Engine);
-  engine->impl_ =
-      std::make_unique<Impl>(std::move(settings), std::move(media), random, std::move(*router));
+  engine->impl_ = std::make_unique<Impl>(std::move(settings), std::move(media), random,
+                                         std::move((*planned)->router));
   return engine;
 }
 
@@ -70,6 +67,12 @@ void Engine::execute(const Request& request, RequestId id, Moment at, Effects& o
 }
 
 void Engine::receive(const PolicyAnswer& answer, QuestionId id, Moment at, Effects& out) {
+  Turn turn{impl_->node, at, out};
+  impl_->receive(turn, answer, id);
+  impl_->count();
+}
+
+void Engine::receive(const Locations& answer, QuestionId id, Moment at, Effects& out) {
   Turn turn{impl_->node, at, out};
   impl_->receive(turn, answer, id);
   impl_->count();
@@ -97,6 +100,7 @@ TimePoint Engine::deadline() const {
   if (!impl_->unidentified.empty())
     first = std::min(first, impl_->unidentified.begin()->second.until);
   if (!impl_->deadlines.empty()) first = std::min(first, impl_->deadlines.begin()->first);
+  if (!impl_->look_ups.empty()) first = std::min(first, impl_->look_ups.begin()->second.until);
   first = std::min(first, impl_->trunks_at);
   return first;
 }
@@ -113,12 +117,14 @@ void Engine::certificate_renewed(std::size_t worker, const media::Fingerprint& f
 std::vector<LocatedName> Engine::names_to_locate() const {
   std::vector<LocatedName> names;
   for (const TrunkSettings& trunk : impl_->node.settings.trunks) {
-    if (!IpAddress::parse(trunk.uri.host)) names.push_back({trunk.name, trunk.uri});
+    if (!trunk.replicas && !IpAddress::parse(trunk.uri.host))
+      names.push_back({trunk.name, trunk.uri});
   }
   return names;
 }
 
 void Engine::drain(Moment at, Effects& out) {
+  impl_->leaving = true;
   if (impl_->draining) return;
   Turn turn{impl_->node, at, out};
   impl_->begin_drain(turn, impl_->node.settings.drain_timeout);
@@ -138,8 +144,26 @@ bool Engine::draining() const {
 std::size_t Engine::calls() const {
   return impl_->live;
 }
+TimePoint Engine::drain_deadline() const {
+  return impl_->drain_at;
+}
+std::vector<std::string> Engine::some_calls(std::size_t most) const {
+  std::vector<std::string> names;
+  for (const auto& [id, entry] : impl_->calls) {
+    if (names.size() >= most) break;
+    if (entry.live) names.push_back(entry.call->name());
+  }
+  return names;
+}
+bool Engine::has_call(FlowId flow) const {
+  return std::ranges::any_of(impl_->calls,
+                             [flow](const auto& entry) { return entry.second.call->uses(flow); });
+}
 std::size_t Engine::registrations() const {
   return impl_->node.registrar.size();
+}
+std::vector<Registration> Engine::bindings(TimePoint now) const {
+  return impl_->node.registrar.list({}, now);
 }
 const MetricSource& Engine::metrics() const {
   return *impl_;
@@ -153,12 +177,13 @@ Engine::Impl::Impl(Settings settings, MediaResources media, Random& random, Rout
                     &credentials,
                     node.settings.policy.enabled && node.settings.policy.authenticate_users,
                     node.settings.digest_algorithms) {
-  for (const Trunk& trunk : node.trunks.all())
-    trunk_counters.emplace_back(trunk.settings.name, trunk.counters);
-  for (const TrunkSettings& trunk : node.settings.trunks) {
-    if (trunk.registers) registering.try_emplace(trunk.name, TrunkRegistration(trunk, random));
-    if (trunk.registers || trunk.options_interval > Duration::zero()) trunks_at = {};
+  for (const auto& trunk : node.trunks.all()) {
+    const TrunkSettings& wanted = trunk->settings;
+    if (wanted.registers)
+      registering.emplace(wanted.name, std::make_shared<Registering>(trunk, random));
+    if (wanted.registers || wanted.options_interval > Duration::zero()) trunks_at = {};
   }
+  show_trunks();
 }
 
 void Engine::survey(TimePoint now) {
@@ -200,25 +225,20 @@ void Engine::Impl::count() {
 
 void Engine::Impl::collect(MetricSink& sink) const {
   sink.gauge("trunkline_calls_limit", "Calls that are taken at once.",
-             {{"scope", "node"}, {"trunk", ""}}, static_cast<double>(node.settings.max_calls));
+             {{"scope", "node"}, {"trunk", ""}}, value(max_calls));
   sink.gauge("trunkline_overload_level",
              "Calls alive, as a part of limits.max_calls: at 1 new calls are refused.", {},
-             static_cast<double>(live_calls.get()) /
-                 static_cast<double>(std::max<std::size_t>(node.settings.max_calls, 1)));
-  sink.gauge("trunkline_drain_remaining_calls", "While draining, the calls that are waited for.",
-             {}, drains.get() != 0 ? static_cast<double>(live_calls.get()) : 0);
+             value(live_calls) / std::max(value(max_calls), 1.0));
+  sink.gauge(
+      "trunkline_drain_remaining_calls",
+      "While draining, the calls that are not over, those included whose BYE is not answered.", {},
+      drains.get() != 0 ? value(lingering) : 0);
   sink.gauge("trunkline_drain_deadline_timestamp_seconds",
              "When the drain ends the calls that are left, Unix time; 0: no drain.", {},
              static_cast<double>(drain_deadline.get()));
   node.counters.collect(sink);
-  for (const TrunkSettings& trunk : node.settings.trunks) {
-    sink.gauge("trunkline_calls_limit", "Calls that are taken at once.",
-               {{"scope", "trunk"}, {"trunk", trunk.name}}, trunk.max_calls);
-    sink.gauge("trunkline_trunk_calls_per_second_limit", "Calls that the trunk takes in a second.",
-               {{"trunk", trunk.name}}, trunk.max_calls_per_second);
-  }
-  for (const auto& [name, counters] : trunk_counters)
-    counters->collect(sink, name);
+  node.replicas.collect(sink);
+  collect_trunks(sink);
   sink.gauge("trunkline_media_ports_used", "Trunk RTP port pairs in use.", {{"pool", "trunk"}},
              static_cast<double>(node.ports_used.get()));
   sink.counter("trunkline_header_fields_left_out_total",
@@ -235,14 +255,28 @@ void Engine::Impl::collect(MetricSink& sink) const {
              {}, static_cast<double>(questions.get()));
   sink.gauge("trunkline_call_legs", "Legs of all calls known.", {},
              static_cast<double>(legs.get()));
-  for (const auto& [trunk, one] : registering) {
-    using State = TrunkRegistration::State;
+}
+
+void Engine::Impl::collect_trunks(MetricSink& sink) const {
+  using State = TrunkRegistration::State;
+  std::shared_ptr<const std::vector<Shown>> all;
+  {
+    const std::scoped_lock lock(shown_mutex);
+    all = shown;
+  }
+  for (const Shown& trunk : *all) {
+    sink.gauge("trunkline_calls_limit", "Calls that are taken at once.",
+               {{"scope", "trunk"}, {"trunk", trunk.name}}, trunk.max_calls);
+    sink.gauge("trunkline_trunk_calls_per_second_limit", "Calls that the trunk takes in a second.",
+               {{"trunk", trunk.name}}, trunk.max_calls_per_second);
+    trunk.counters->collect(sink, trunk.name);
+    if (trunk.registering == nullptr) continue;
     for (const State state :
          {State::registering, State::registered, State::failed, State::leaving, State::gone}) {
       sink.gauge("trunkline_trunk_registration_state",
                  "Our registration with a trunk: 1 at its state.",
-                 {{"trunk", trunk}, {"state", registration_state_label(state)}},
-                 one.state.get() == static_cast<std::int64_t>(state) ? 1 : 0);
+                 {{"trunk", trunk.name}, {"state", registration_state_label(state)}},
+                 trunk.registering->state.get() == static_cast<std::int64_t>(state) ? 1 : 0);
     }
   }
 }
@@ -290,6 +324,7 @@ void Engine::Impl::on_deadline(Turn& turn) {
   node.registrar.on_deadline(turn.at.now, turn.out.observations);
   if (turn.at.now >= drain_at) end_all(turn);
   ask_no_longer(turn);
+  look_no_longer(turn);
   subscriptions.on_deadline(turn.at.now);
   if (turn.at.now >= trunks_at) trunks_due(turn);
   while (!deadlines.empty() && deadlines.begin()->first <= turn.at.now) {

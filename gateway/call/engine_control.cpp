@@ -60,7 +60,14 @@ template void Engine::Impl::execute(Turn&, RequestId, const SendDtmf&);
 template void Engine::Impl::execute(Turn&, RequestId, const GetStatistics&);
 
 void Engine::Impl::execute(Turn& turn, RequestId id, const ListRegistrations& request) {
-  turn.reply(id, Registrations{node.registrar.list(request.user, turn.at.now)});
+  Registrations known{node.registrar.list(request.user, turn.at.now)};
+  if (request.user.empty() || !node.replicas.enabled()) return turn.reply(id, std::move(known));
+  look_up(turn, request.user, [id, told = std::move(known)](Turn& then, const Locations& found) {
+    Registrations all = told;
+    for (const Location& one : found.all)
+      all.all.push_back(one.registration);
+    then.reply(id, std::move(all));
+  });
 }
 
 void Engine::Impl::execute(Turn& turn, RequestId id, const DeleteRegistration& request) {
@@ -95,8 +102,8 @@ void Engine::Impl::execute(Turn& turn, RequestId id, const CreateCredential& req
 
 void Engine::Impl::execute(Turn& turn, RequestId id, const ListTrunks&) {
   TrunkViews views;
-  for (const Trunk& trunk : node.trunks.all())
-    views.all.push_back(describe(trunk, turn.at.now));
+  for (const auto& trunk : node.trunks.all())
+    views.all.push_back(describe(*trunk, turn.at.now));
   turn.reply(id, std::move(views));
 }
 
@@ -124,12 +131,13 @@ void Engine::Impl::execute(Turn& turn, RequestId id, const Drain& request) {
 }
 
 void Engine::Impl::execute(Turn& turn, RequestId id, const Undrain&) {
+  if (leaving) return turn.reply(id, wrong_state("the node was told to end"));
   draining = false;
   drain_at = kNever;
   drains.set(0);
   drain_deadline.set(0);
-  for (auto& [trunk, one] : registering)
-    one.machine.come_back(turn.at.now);
+  for (const auto& [trunk, one] : registering)
+    one->machine.come_back(turn.at.now);
   trunks_at = {};
   execute(turn, id, GetNode{});
 }

@@ -41,6 +41,8 @@ void Engine::Impl::execute(Turn& turn, RequestId id, const ExplainRoute& request
     told.refused_with = 503;
     told.text += "\nthe node is draining: 503";
   }
+  if (decision.destination.kind == Destination::Kind::user && node.replicas.enabled())
+    return explain_elsewhere(turn, id, decision.destination, std::move(told));
   turn.reply(id, std::move(told));
 }
 
@@ -88,7 +90,7 @@ void Engine::Impl::explain_destination(Turn& turn, const Destination& destinatio
       told.text += "\nnot " + place(target.place()) + ": it asked to be left alone";
   }
   if (!trunk.enabled) return refuse(503, "the trunk is disabled");
-  if (trunk.calls >= trunk.settings.max_calls) refuse(503, "the trunk carries max_calls");
+  if (*trunk.calls >= trunk.settings.max_calls) refuse(503, "the trunk carries max_calls");
 }
 
 }  // namespace trunkline::call

@@ -12,8 +12,10 @@
 #include "call/trunk_registration.hpp"
 
 #include <deque>
+#include <functional>
 #include <map>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <set>
 #include <string>
@@ -38,8 +40,17 @@ std::optional<Dialled> read_dialled(std::string_view text);
 /// Without control characters and blanks.
 bool is_dialable(std::string_view text);
 
+/// Settings and what follows from them, made before they are in force.
+class Engine::Plan {
+ public:
+  Plan(Settings wanted, Router made) : settings(std::move(wanted)), router(std::move(made)) {}
+  Settings settings;
+  Router router;
+};
+
 /// The engine's insides, split over engine.cpp (dispatch, deadlines), engine_requests.cpp (who may
-/// ask for what), engine_control.cpp and engine_originate.cpp (what the API asks for).
+/// ask for what), engine_control.cpp and engine_originate.cpp (what the API asks for),
+/// engine_reconfigure.cpp (other settings).
 struct Engine::Impl final : MetricSource {
   struct Entry {
     std::unique_ptr<Call> call;
@@ -74,13 +85,19 @@ struct Engine::Impl final : MetricSource {
   void receive(Turn& turn, const sip::FlowClosed& event);
   void receive(Turn& turn, const media::Event& event);
   void receive(Turn& turn, const PolicyAnswer& answer, QuestionId id);
+  void receive(Turn& turn, const Locations& answer, QuestionId id);
   void on_deadline(Turn& turn);
   void end_all(Turn& turn);
   void count();
   void survey(TimePoint now);
+  // ---- engine_reconfigure.cpp
+  void reconfigure(Turn& turn, Plan& plan);
+  void reconfigure_trunks(Turn& turn);
+  void show_trunks();
   /// Refuses new calls from now on; at the deadline the live ones are ended.
   void begin_drain(Turn& turn, Duration patience);
   void collect(MetricSink& sink) const override;
+  void collect_trunks(MetricSink& sink) const;
 
   // ---- engine_requests.cpp
   void in_dialog(Turn& turn, const sip::RequestReceived& event, LegId leg);
@@ -89,6 +106,8 @@ struct Engine::Impl final : MetricSource {
   /// Refuses a REGISTER that nobody could send; true if it did.
   bool unregistrable(Turn& turn, const sip::RequestReceived& event);
   void register_user(Turn& turn, const sip::RequestReceived& event, const std::string& user);
+  /// Whether a REGISTER is taken from the user while the node drains.
+  bool may_register(const sip::RequestReceived& event, const std::string& user) const;
   void out_of_dialog(Turn& turn, const sip::RequestReceived& event, const Caller& caller);
   void invite(Turn& turn, const sip::RequestReceived& event, const Caller& caller);
   /// What a Request-URI means, by the rules of the caller's trunk.
@@ -102,6 +121,16 @@ struct Engine::Impl final : MetricSource {
               std::string detail = {},
               const std::vector<std::pair<sip::HeaderName, std::string>>& headers = {},
               std::string_view phrase = {});
+
+  // ---- engine_replicas.cpp
+  /// A request that says that another node of ours has sent it.
+  void from_replica(Turn& turn, const sip::RequestReceived& event);
+  void invite_from_replica(Turn& turn, const sip::RequestReceived& event,
+                           const Introduction& introduction);
+  /// Goes on with `then` once the store has told of the user's bindings elsewhere, or won't.
+  void look_up(Turn& turn, const std::string& user,
+               std::function<void(Turn&, const Locations&)> then);
+  void look_no_longer(Turn& turn);
 
   // ---- engine_refer.cpp
   void refer(Turn& turn, const sip::RequestReceived& event, Call& call, const Leg& leg);
@@ -156,13 +185,15 @@ struct Engine::Impl final : MetricSource {
   struct Registering;
   /// What is due of all trunks: probes and registrations.
   void trunks_due(Turn& turn);
-  void register_due(Turn& turn, const std::string& name, Registering& one);
+  void register_due(Turn& turn, const std::shared_ptr<Registering>& one);
   /// At the target of its next REGISTER.
-  void aim(Turn& turn, const Trunk& trunk, Registering& one);
+  void aim(Turn& turn, Registering& one);
   void registered(Turn& turn, sip::TransactionId transaction, const sip::Message* response,
                   std::string_view why);
-  void apply(Turn& turn, const std::string& name, Registering& one,
+  void apply(Turn& turn, const std::shared_ptr<Registering>& one,
              TrunkRegistration::Effects effects);
+  /// Removes one registration, or all.
+  void unregister(Turn& turn, const std::shared_ptr<Registering>& one);
   void unregister(Turn& turn);
   TrunkView describe(const Trunk& trunk, TimePoint now) const;
   void execute(Turn& turn, RequestId id, const TransferCall& request);
@@ -179,6 +210,7 @@ struct Engine::Impl final : MetricSource {
   Call* find_call(std::string_view name);
   void explain_destination(Turn& turn, const Destination& destination, const std::string& dialled,
                            RouteExplanation& told);
+  void explain_elsewhere(Turn& turn, RequestId id, const Destination& user, RouteExplanation told);
   /// The one who is meant by "user:NAME", "trunk:NAME", "api" or a peer's ADDR:PORT.
   std::optional<Caller> source_of(std::string_view text);
 
@@ -239,23 +271,40 @@ struct Engine::Impl final : MetricSource {
   std::unordered_map<sip::TransactionId, Probe> probes;
   /// Our registration with a trunk, and the target that it is with.
   struct Registering {
-    explicit Registering(TrunkRegistration made) : machine(std::move(made)) {}
+    Registering(std::shared_ptr<Trunk> with, Random& random)
+        : trunk(std::move(with)), machine(trunk->settings, random) {}
+    std::shared_ptr<Trunk> trunk;  ///< as it is configured now, or was when it was removed
     TrunkRegistration machine;
     std::vector<sip::Target> order{};
     std::size_t at = 0;
     Cell state{};
   };
-  std::map<std::string, Registering> registering;                 ///< all there ever are, by trunk
-  std::unordered_map<sip::TransactionId, std::string> registers;  ///< open ones, by trunk
-  TimePoint trunks_at = kNever;                                   ///< of the next `trunks_due`
-  std::unordered_map<std::string, Made> made;                     ///< by request_id
-  std::deque<std::string> made_order;                             ///< oldest first
-  std::map<QuestionId, Waiting> unidentified;                     ///< the oldest first
-  std::set<CallId> away;  ///< calls with a browser whose connection is gone
-  bool draining = false;
+  std::map<std::string, std::shared_ptr<Registering>> registering;  ///< by trunk
+  /// Open ones; one that is not in `registering` any more is being removed.
+  std::unordered_map<sip::TransactionId, std::shared_ptr<Registering>> registers;
+  TimePoint trunks_at = kNever;                ///< of the next `trunks_due`
+  std::unordered_map<std::string, Made> made;  ///< by request_id
+  std::deque<std::string> made_order;          ///< oldest first
+  std::map<QuestionId, Waiting> unidentified;  ///< the oldest first
+  /// A question of the API that waits for the store.
+  struct LookUp {
+    std::function<void(Turn&, const Locations&)> then;
+    TimePoint until;
+  };
+  std::map<QuestionId, LookUp> look_ups;   ///< the oldest first
+  std::set<CallId> away;                   ///< calls with a browser whose connection is gone
+  bool draining = false, leaving = false;  ///< for good, if it leaves
   TimePoint drain_at = kNever;
-  /// Of each trunk, by its name: `collect` must not look into what changes.
-  std::vector<std::pair<std::string, std::shared_ptr<const TrunkCounters>>> trunk_counters;
+  /// What a scrape, on its own thread, sees of a trunk: it must not look into what changes.
+  struct Shown {
+    std::string name;
+    std::uint32_t max_calls = 0, max_calls_per_second = 0;
+    std::shared_ptr<const TrunkCounters> counters;
+    std::shared_ptr<const Registering> registering;  ///< null: it does not
+  };
+  mutable std::mutex shown_mutex;
+  std::shared_ptr<const std::vector<Shown>> shown;  ///< of the configuration in force
+  Cell max_calls;
   Cell lingering, dialogs, legs, transactions, questions, live_calls;
   Cell drains, drain_deadline;  ///< 1 while draining; seconds of Unix time, 0: none
 };

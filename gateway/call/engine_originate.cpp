@@ -60,6 +60,11 @@ RouteDecision Engine::Impl::route(const Caller& caller, const Dialled& dialled,
   const bool here = sip::equals_ignoring_case(dialled.host, node.settings.domain);
   if (caller.kind == Caller::Kind::user && registered) {
     take("registered users");
+  } else if (caller.kind == Caller::Kind::user && node.replicas.enabled() &&
+             !dialled.name.empty()) {
+    // So is one who is registered with another node, which the call finds out.
+    take("registered users of all nodes");
+    decision.destination.unlisted = true;
   } else if (here && (registered || authenticator.is_user(dialled.name))) {
     take("users of " + node.settings.domain);
   }
@@ -79,7 +84,8 @@ Result<Party, Refusal> Engine::Impl::party_of(std::string_view text, std::string
   }
   if (text.starts_with(kService)) {
     const std::string name(text.substr(kService.size()));
-    if (name != "echo" && name != "tone")
+    const bool plays = name == "play" && node.settings.sounds.play;
+    if (name != "echo" && name != "tone" && !plays)
       return unknown("SERVICE_NOT_FOUND", field, "there is no service '" + name + "'");
     return Party{{Destination::Kind::service, name}, name};
   }

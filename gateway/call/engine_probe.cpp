@@ -61,8 +61,8 @@ void Engine::Impl::probes_due(Turn& turn) {
     if (Trunk* trunk = node.trunks.find(one.trunk))
       judge(turn, *trunk, one.target, TargetState::down, "no answer");
   }
-  for (Trunk& trunk : node.trunks.all()) {
-    if (trunk.settings.options_interval > Duration::zero()) probe_targets(turn, trunk);
+  for (const auto& trunk : node.trunks.all()) {
+    if (trunk->settings.options_interval > Duration::zero()) probe_targets(turn, *trunk);
   }
 }
 

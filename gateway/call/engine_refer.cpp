@@ -32,7 +32,8 @@ bool Engine::Impl::may_be_named(const sip::Uri& uri) {
   const auto ip = IpAddress::parse(uri.host);
   const auto ours = [&](const ContactAddress& contact) { return ip && contact.address.ip == *ip; };
   if (std::ranges::any_of(node.settings.contacts, ours)) return true;
-  return std::ranges::any_of(node.trunks.all(), [&](const Trunk& trunk) {
+  return std::ranges::any_of(node.trunks.all(), [&](const auto& held) {
+    const Trunk& trunk = *held;
     return sip::equals_ignoring_case(uri.host, trunk.settings.uri.host) ||
            std::ranges::any_of(trunk.targets, [&](const TrunkTarget& target) {
              return ip && target.server.address.ip == *ip;

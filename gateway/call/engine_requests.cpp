@@ -94,10 +94,12 @@ void Engine::Impl::in_dialog(Turn& turn, const sip::RequestReceived& event, LegI
     if (decision.user != leg->peer)
       return refuse(turn, event, 403, "auth", "another user's dialog");
     leg->come_back(event.source, turn.at.now);
+  } else if (!leg->replica.empty()) {
+    const auto from = node.replicas.check(event.request, turn.at.wall_seconds());
+    if (!from) return refuse(turn, event, 403, "replica", from.error().message);
   } else if (leg->kind == Leg::Kind::trunk && event.source.remote != leg->target.remote) {
     // Who the call was made with stays in it, even if the trunk's name has other addresses by now.
-    const Trunk* trunk = node.trunks.identify(event.source);
-    if (trunk == nullptr || trunk->settings.name != leg->peer) {
+    if (!node.trunks.is_from(*leg->trunk, event.source)) {
       return refuse(turn, event, 403, "acl", "not an address of trunk " + leg->peer);
     }
   }
@@ -127,6 +129,7 @@ void Engine::Impl::from_browser(Turn& turn, const sip::RequestReceived& event) {
 }
 
 void Engine::Impl::from_trunk(Turn& turn, const sip::RequestReceived& event) {
+  if (node.replicas.claims(event.request)) return from_replica(turn, event);
   const Trunk* trunk = node.trunks.identify(event.source);
   if (trunk == nullptr) return refuse(turn, event, 403, "acl", "source is in no trunk's allow");
   if (event.request.method() == Method::register_) {
@@ -155,10 +158,28 @@ bool Engine::Impl::unregistrable(Turn& turn, const sip::RequestReceived& event) 
          refused(420, "extension", missing, {{HeaderName::unsupported, missing}});
 }
 
+bool Engine::Impl::may_register(const sip::RequestReceived& event, const std::string& user) const {
+  const auto zero = [](std::string_view text) { return sip::parse_delta_seconds(text) == 0u; };
+  const auto contacts = event.request.headers(HeaderName::contact);
+  const bool goes = !contacts.empty() && std::ranges::all_of(contacts, [&](std::string_view value) {
+    const auto contact = sip::NameAddress::parse(value);
+    if (!contact || contact->parameter("expires").empty())
+      return zero(event.request.header(HeaderName::expires).value_or(""));
+    return zero(contact->parameter("expires"));
+  });
+  return goes || std::ranges::any_of(calls, [&](const auto& entry) {
+           return entry.second.call->uses(event.source.flow) || entry.second.call->waits_for(user);
+         });
+}
+
 void Engine::Impl::register_user(Turn& turn, const sip::RequestReceived& event,
                                  const std::string& user) {
   if (sip::to_of(event.request).uri.unescaped_user() != user)
     return refuse(turn, event, 403, "auth", user + " may register only itself");
+  if (draining && !may_register(event, user)) {
+    return refuse(turn, event, 503, "draining", user,
+                  {{HeaderName::retry_after, std::to_string(kRetryAfter)}});
+  }
   auto response = node.registrar.receive(event.request, user, event.source, turn.at,
                                          node.random.token(12), turn.out.observations);
   const bool ok = response.status() == 200;
@@ -237,12 +258,12 @@ bool Engine::Impl::unacceptable(Turn& turn, const sip::RequestReceived& event) {
     return refuse(turn, event, 483, "hops"), true;
   }
   if (const int refusal = body_refusal(request)) {
-    using Headers = std::vector<std::pair<HeaderName, std::string>>;
-    const Headers taken{{HeaderName::accept, std::string(sip::kAcceptedBodies)},
-                        {HeaderName::accept_encoding, "identity"}};
+    using Fields = std::vector<std::pair<HeaderName, std::string>>;
+    const Fields taken{{HeaderName::accept, std::string(sip::kAcceptedBodies)},
+                       {HeaderName::accept_encoding, "identity"}};
     refuse(turn, event, refusal, "media_type",
            std::string(request.header(HeaderName::content_type).value_or("")),
-           refusal == 415 ? taken : Headers{});
+           refusal == 415 ? taken : Fields{});
     return true;
   }
   if (const auto missing = Privacy::of(request).unsatisfiable(); !missing.empty())

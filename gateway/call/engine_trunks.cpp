@@ -14,15 +14,15 @@ constexpr Duration kLocating = seconds{1};  // between two looks at a trunk with
 
 void Engine::Impl::trunks_due(Turn& turn) {
   probes_due(turn);
-  for (auto& [name, one] : registering)
-    register_due(turn, name, one);
+  for (const auto& [name, one] : registering)
+    register_due(turn, one);
   trunks_at = kNever;
-  for (const Trunk& trunk : node.trunks.all()) {
-    const bool watched = trunk.settings.options_interval > Duration::zero();
-    if (!watched && !trunk.settings.registers) continue;
-    if (trunk.targets.empty()) trunks_at = std::min(trunks_at, turn.at.now + kLocating);
+  for (const auto& trunk : node.trunks.all()) {
+    const bool watched = trunk->settings.options_interval > Duration::zero();
+    if (!watched && !trunk->settings.registers) continue;
+    if (trunk->targets.empty()) trunks_at = std::min(trunks_at, turn.at.now + kLocating);
     if (!watched) continue;
-    for (const TrunkTarget& target : trunk.targets) {
+    for (const TrunkTarget& target : trunk->targets) {
       if (!target.probing) trunks_at = std::min(trunks_at, target.probe_at);
     }
   }
@@ -30,27 +30,27 @@ void Engine::Impl::trunks_due(Turn& turn) {
     if (!one.late) trunks_at = std::min(trunks_at, one.late_at);
   }
   for (const auto& [name, one] : registering) {
-    if (!node.trunks.find(name)->targets.empty())
-      trunks_at = std::min(trunks_at, one.machine.deadline());
+    if (!one->trunk->targets.empty()) trunks_at = std::min(trunks_at, one->machine.deadline());
   }
 }
 
 // ------------------------------------------------------------------------------- registrations
 
-void Engine::Impl::register_due(Turn& turn, const std::string& name, Registering& one) {
-  Trunk& trunk = *node.trunks.find(name);
-  if (!one.machine.bound(turn.at.now)) {
+void Engine::Impl::register_due(Turn& turn, const std::shared_ptr<Registering>& one) {
+  Trunk& trunk = *one->trunk;
+  if (!one->machine.bound(turn.at.now)) {
     trunk.registrar.reset();
     trunk.service_route.clear();
   }
-  if (one.machine.deadline() > turn.at.now || trunk.targets.empty()) return;
-  aim(turn, trunk, one);
+  if (one->machine.deadline() > turn.at.now || trunk.targets.empty()) return;
+  aim(turn, *one);
   TrunkRegistration::Effects effects;
-  one.machine.on_deadline(turn.at.now, effects);
-  apply(turn, name, one, std::move(effects));
+  one->machine.on_deadline(turn.at.now, effects);
+  apply(turn, one, std::move(effects));
 }
 
-void Engine::Impl::aim(Turn& turn, const Trunk& trunk, Registering& one) {
+void Engine::Impl::aim(Turn& turn, Registering& one) {
+  const Trunk& trunk = *one.trunk;
   if (one.at >= one.order.size()) {
     one.order = Trunks::order(trunk, node.random, turn.at.now);
     if (one.order.empty()) one.order = {trunk.targets.front().place()};  // all of them rest
@@ -64,14 +64,14 @@ void Engine::Impl::registered(Turn& turn, sip::TransactionId transaction,
                               const sip::Message* response, std::string_view why) {
   const auto open = registers.extract(transaction);
   if (open.empty()) return;
-  Registering& one = registering.at(open.mapped());
+  Registering& one = *open.mapped();
   TrunkRegistration::Effects effects;
   if (response != nullptr) {
     one.machine.receive(*response, turn.at.now, effects);
   } else {
     one.machine.unanswered(why, turn.at.now, effects);
   }
-  Trunk& trunk = *node.trunks.find(open.mapped());
+  Trunk& trunk = *one.trunk;
   if (!effects.send && one.machine.state() == TrunkRegistration::State::failed) {
     if (one.machine.server_failed()) trunk.failed(one.order[one.at], turn.at.now);
     // RFC 3263 §4.3: another of its targets, before the wait.
@@ -83,38 +83,40 @@ void Engine::Impl::registered(Turn& turn, sip::TransactionId transaction,
     trunk.registrar = one.order[one.at].remote;
     trunk.service_route = one.machine.service_route();
   }
-  apply(turn, open.mapped(), one, std::move(effects));
+  apply(turn, open.mapped(), std::move(effects));
   trunks_due(turn);
 }
 
-void Engine::Impl::apply(Turn& turn, const std::string& name, Registering& one,
+void Engine::Impl::apply(Turn& turn, const std::shared_ptr<Registering>& one,
                          TrunkRegistration::Effects effects) {
   using State = TrunkRegistration::State;
-  const State state = one.machine.state();
-  one.state.set(static_cast<std::int64_t>(state));
+  const State state = one->machine.state();
+  one->state.set(static_cast<std::int64_t>(state));
   if (effects.changed) {
     const bool bad = state == State::failed;
     log::write(bad ? log::Level::warn : log::Level::info, "trunk registration",
-               {{"trunk", name},
+               {{"trunk", one->trunk->settings.name},
                 {"state", registration_state_label(state)},
-                {"why", one.machine.failure()}});
+                {"why", one->machine.failure()}});
   }
   if (!effects.send) return;
   const sip::TransactionId transaction = node.next_transaction();
-  registers.emplace(transaction, name);
+  registers.emplace(transaction, one);
   turn.out.sip.emplace_back(
-      sip::SendRequest{transaction, std::move(*effects.send), one.order[one.at]});
+      sip::SendRequest{transaction, std::move(*effects.send), one->order[one->at]});
+}
+
+void Engine::Impl::unregister(Turn& turn, const std::shared_ptr<Registering>& one) {
+  if (one->trunk->targets.empty()) return;
+  aim(turn, *one);
+  TrunkRegistration::Effects effects;
+  one->machine.leave(turn.at.now, effects);
+  apply(turn, one, std::move(effects));
 }
 
 void Engine::Impl::unregister(Turn& turn) {
-  for (auto& [name, one] : registering) {
-    const Trunk& trunk = *node.trunks.find(name);
-    if (trunk.targets.empty()) continue;
-    aim(turn, trunk, one);
-    TrunkRegistration::Effects effects;
-    one.machine.leave(turn.at.now, effects);
-    apply(turn, name, one, std::move(effects));
-  }
+  for (const auto& [name, one] : registering)
+    unregister(turn, one);
 }
 
 // ------------------------------------------------------------------------------- as they are
@@ -126,7 +128,7 @@ TrunkView Engine::Impl::describe(const Trunk& trunk, TimePoint now) const {
   view.enabled = trunk.enabled;
   view.up = trunk.up;
   view.degraded = trunk.degraded;
-  view.calls = trunk.calls;
+  view.calls = *trunk.calls;
   view.max_calls = trunk.settings.max_calls;
   for (const TrunkTarget& target : trunk.targets) {
     TrunkTargetView told;
@@ -141,7 +143,7 @@ TrunkView Engine::Impl::describe(const Trunk& trunk, TimePoint now) const {
   }
   const auto known = registering.find(trunk.settings.name);
   if (known == registering.end()) return view;
-  const TrunkRegistration& machine = known->second.machine;
+  const TrunkRegistration& machine = known->second->machine;
   TrunkRegistrationView told;
   told.state = registration_state_label(machine.state());
   told.failure = machine.failure();

@@ -107,7 +107,7 @@ Presentation present(const Identity& who, std::string_view domain, const Trunk* 
   const auto uri = [&](const std::string& number) {
     return number_uri(to != nullptr ? to->calling_to.apply(number) : number, domain, form);
   };
-  const bool other = to != nullptr && !who.at_trunks.empty();
+  const bool other = to != nullptr && !to->settings.replicas && !who.at_trunks.empty();
   sip::NameAddress known;
   known.display_name = who.name;
   known.uri = uri(other ? who.at_trunks : who.number);

@@ -46,15 +46,20 @@ std::string unsupported_options(const sip::Message& request) {
   return missing;
 }
 
+std::vector<sdp::Codec> Leg::described(std::vector<sdp::Codec> codecs) const {
+  if (!media->takes_events()) std::erase_if(codecs, sdp::is_telephone_event);
+  return codecs;
+}
+
 std::string Leg::offer(const std::vector<sdp::Codec>& codecs, sdp::Direction direction) {
-  std::string text = media->sdp().offer(codecs, direction);
+  std::string text = media->sdp().offer(described(codecs), direction);
   media->keep_offer();
   told = direction;
   return text;
 }
 
 std::string Leg::answer(const std::vector<sdp::Codec>& codecs, sdp::Direction direction) {
-  std::string text = media->sdp().answer(codecs, direction);
+  std::string text = media->sdp().answer(described(codecs), direction);
   told = agreed_told_ = media->sdp().direction();
   return text;
 }
@@ -86,21 +91,28 @@ void Leg::come_back(const sip::Target& over, TimePoint now) {
   if (media_gone) media_by = now + kMediaPatience;
 }
 
-void Leg::take_credentials(const TrunkSettings& trunk, Random& random) {
-  if (!trunk.username.empty()) digest.emplace(trunk.username, trunk.password, random);
+void Leg::take_credentials(Random& random) {
+  const TrunkSettings& known = trunk->settings;
+  if (!known.username.empty()) digest.emplace(known.username, known.password, random);
 }
 
 std::string Leg::contact(const Node& node) const {
-  return node.contact(target, secure);
+  if (replica.empty()) return node.contact(target, secure);
+  // Where the other nodes find this one, which need not be where peers outside do.
+  sip::Uri uri = node.trunks.find(kReplicas)->settings.uri;
+  uri.user = kContactUser;
+  sip::set_parameter(uri.parameters, "transport",
+                     std::string(sip::transport_label(target.transport)));
+  return "<" + uri.text() + ">";
 }
 
-void Leg::add_session_request(Node& node, sip::Message& request) const {
+void Leg::add_session_request(sip::Message& request) const {
   sip::SessionExpires wanted{timer.interval_seconds(), sip::SessionExpires::Refresher::unspecified};
   if (timer.running()) {
     // RFC 4028 §7.4: a refresh names the refresher that is in force.
     wanted.refresher = timer.we_refresh() ? sip::SessionExpires::Refresher::uac
                                           : sip::SessionExpires::Refresher::uas;
-  } else if (const Trunk* trunk = kind == Kind::trunk ? node.trunks.find(peer) : nullptr) {
+  } else if (trunk != nullptr) {
     wanted.delta_seconds = trunk->settings.session_expires_seconds;
   }
   if (wanted.delta_seconds == 0) return;
@@ -119,12 +131,12 @@ void Leg::invited_by(Turn& turn, const sip::RequestReceived& event) {
   invite_request = event.request;
   hear_session(turn.node.random, event.request);
   peer_updates = sip::has_token(event.request, HeaderName::allow, "UPDATE");
-  peer_refers = may_refer(event.request);
+  peer_refers = may_take(event.request, "REFER");
+  peer_informs = may_take(event.request, "INFO");
   if (sip::reliable_demand(event.request) != sip::ReliableDemand::none)
     reliable.emplace(event.request, sip::TransactionTimers{}, turn.node.random);
-  const Trunk* trunk = kind == Kind::trunk ? turn.node.trunks.find(peer) : nullptr;
   if (trunk != nullptr) {
-    take_credentials(trunk->settings, turn.node.random);
+    take_credentials(turn.node.random);
     target.peer = trunk->settings.peer;  // whom a new connection must find
   }
   turn.node.transactions[event.transaction] = id;
@@ -159,7 +171,7 @@ void Leg::send_invite(Turn& turn, const Invitation& invitation) {
   request.add(HeaderName::contact, contact(turn.node));
   request.add(HeaderName::allow, kAllow);
   request.add(HeaderName::supported, supported());
-  add_session_request(turn.node, request);
+  add_session_request(request);
   for (const std::string& route : preloaded_route)
     request.add(HeaderName::route, route);
   for (const HeaderField& header : invitation.headers)
@@ -174,12 +186,18 @@ sip::TransactionId Leg::send(Turn& turn, Purpose purpose, sip::Message request) 
   const sip::TransactionId transaction = turn.node.next_transaction();
   aim_at_device(turn.node, request);
   identify(request, request.method());
+  vouch(turn, request);
   const sip::Target to = next_target(turn.node, dialog_with(sip::to_tag(request)), target);
   outgoing[transaction] =
       Outgoing{purpose, request, 0, false, false, false, false, to, turn.at.now};
   turn.node.transactions[transaction] = id;
   turn.out.sip.emplace_back(sip::SendRequest{transaction, std::move(request), to});
   return transaction;
+}
+
+void Leg::vouch(const Turn& turn, sip::Message& request) const {
+  if (!replica.empty())
+    turn.node.replicas.vouch(request, replica, instance, turn.at.wall_seconds());
 }
 
 sip::TransactionId Leg::send_again(Turn& turn, Outgoing again, const sip::Message& because) {
@@ -204,6 +222,7 @@ sip::TransactionId Leg::send_again(Turn& turn, Outgoing again, const sip::Messag
   const sip::TransactionId transaction = turn.node.next_transaction();
   turn.node.transactions[transaction] = id;
   if (!again.stray) again.target = next_target(turn.node, within, target);
+  vouch(turn, again.request);
   turn.out.sip.emplace_back(sip::SendRequest{transaction, again.request, again.target});
   again.sent_at = turn.at.now;
   outgoing[transaction] = std::move(again);
@@ -220,7 +239,6 @@ void Leg::try_at(Turn& turn, Outgoing again, const sip::Target& to, const sip::M
   target = to;
   leave_forks();  // those of whom we leave
   again.request.set(HeaderName::contact, contact(turn.node));
-  const Trunk* trunk = turn.node.trunks.find(peer);
   const std::string offer =
       trunk != nullptr ? media->aim(turn, *trunk, to.remote.ip) : std::string{};
   if (!offer.empty()) again.request.set_body("application/sdp", offer);
@@ -238,7 +256,7 @@ sip::Message Leg::reinvite(Turn& turn, std::string_view sdp) {
   request.add(HeaderName::contact, contact(turn.node));
   request.add(HeaderName::allow, kAllow);
   request.add(HeaderName::supported, kPlainSupported);
-  if (timer.running()) add_session_request(turn.node, request);
+  if (timer.running()) add_session_request(request);
   if (digest) digest->preload(request);
   request.set_body("application/sdp", sdp);
   return request;
@@ -258,7 +276,7 @@ void Leg::send_refresh(Turn& turn) {
   sip::Message request = dialog->request(Method::update);
   request.add(HeaderName::contact, contact(turn.node));
   request.add(HeaderName::supported, supported());
-  add_session_request(turn.node, request);
+  add_session_request(request);
   if (digest) digest->preload(request);
   send(turn, Purpose::refresh, std::move(request));
 }
@@ -422,9 +440,9 @@ sip::Target Leg::next_target(const Node& node, const sip::Dialog* of,
   return next;
 }
 
-bool may_refer(const sip::Message& message) {
+bool may_take(const sip::Message& message, std::string_view method) {
   return message.count(HeaderName::allow) == 0 ||
-         sip::has_token(message, HeaderName::allow, "REFER");
+         sip::has_token(message, HeaderName::allow, method);
 }
 
 std::string incompatible_format(std::string_view agent) {

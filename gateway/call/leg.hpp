@@ -89,8 +89,10 @@ class Leg {
   const LegId id;
   const Kind kind;
   const std::string peer;  ///< user or trunk name
-  std::string call;        ///< CallView::name of the call that it belongs to
-  std::string name;        ///< LegView::id: the leg_id of the API
+  /// Of a trunk's leg: the trunk as it was configured when the leg began. Null: a browser's.
+  std::shared_ptr<Trunk> trunk;
+  std::string call;  ///< CallView::name of the call that it belongs to
+  std::string name;  ///< LegView::id: the leg_id of the API
   State state = State::inviting;
   bool caller = false;  ///< on the `from` side of the call, for as long as it is the call's
 
@@ -138,8 +140,10 @@ class Leg {
   Failover failover;
   std::vector<std::string> preloaded_route;  ///< Route of our INVITE (RFC 3608 §6.1, RFC 3327 §5.3)
   std::optional<sip::DigestClient> digest;
+  std::string replica{};      ///< another one of ours, where the peer of this leg is; empty: none
   bool peer_updates = false;  ///< the peer's Allow lists UPDATE
   bool peer_refers = false;   ///< it may take REFER, as far as it has said
+  bool peer_informs = true;   ///< and INFO
   /// Our last REFER while NOTIFYs about it may come: the subscription that it makes (RFC 3515).
   struct Referral {
     std::uint32_t sequence = 0;  ///< its CSeq
@@ -196,12 +200,24 @@ class Leg {
   bool held = false;  ///< by us, and its peer has agreed: nothing passes to it or from it
   bool told_held = false, told_on_hold = false;  ///< our hold and its own, as last observed
   bool muted_from = false, muted_to = false;
+  /// What its worker was last told: the sound that it plays to the peer, how long the peer may be
+  /// silent, and where digits are heard. A leg that has moved is told anew.
+  struct Told {
+    std::size_t worker = 0;
+    std::optional<media::StartSound> sound;
+    Duration silence{};
+    media::DetectDigits digits{};
+  };
+  Told told_worker;
   std::string srtp_profile;             ///< of its DTLS association; empty: none yet
   std::deque<TimePoint> digits_end_at;  ///< when the events that we send it will be over
-  std::optional<Failure> end;           ///< set with its one LegEnded
-  TimePoint measured_by = kNever;       ///< until when its worker is to tell what it counted
-  std::string silence;                  ///< LegQuality::silence
-  bool unheard = false;                 ///< told already: what we send does not arrive
+  bool informs = false;  ///< it has sent a digit by INFO: its sound is not asked for digits
+  char heard_digit = 0;  ///< the last one that was heard in its sound, and when
+  TimePoint heard_at{};
+  std::optional<Failure> end;      ///< set with its one LegEnded
+  TimePoint measured_by = kNever;  ///< until when its worker is to tell what it counted
+  std::string silence;             ///< LegQuality::silence
+  bool unheard = false;            ///< told already: what we send does not arrive
 
   /// Our 2xx waits for the PRACK of a provisional response (RFC 3262 §3): for the peer the INVITE
   /// has no final response.
@@ -254,7 +270,7 @@ class Leg {
   /// The peer is here again, over this flow.
   void come_back(const sip::Target& over, TimePoint now);
   /// What the trunk's 401 and 407 are answered with, if it has given us a name.
-  void take_credentials(const TrunkSettings& trunk, Random& random);
+  void take_credentials(Random& random);
   /// Our URI on this leg, for Contact.
   std::string contact(const Node& node) const;
 
@@ -315,6 +331,8 @@ class Leg {
   void forget(Node& node);
 
  private:
+  /// Shows another node of ours that the request is from this one.
+  void vouch(const Turn& turn, sip::Message& request) const;
   /// Where a request of this dialog goes; without one, where the INVITE does.
   sip::Target next_target(const Node& node, const sip::Dialog* of, const sip::Target& base) const;
   std::string_view supported() const {
@@ -325,14 +343,16 @@ class Leg {
   void identify(sip::Message& message, sip::Method method) const;
   void aim_at_device(const Node& node, sip::Message& request) const;
   sip::Message reinvite(Turn& turn, std::string_view sdp);
-  void add_session_request(Node& node, sip::Message& request) const;
+  void add_session_request(sip::Message& request) const;
+  /// The codecs that a description of ours may have.
+  std::vector<sdp::Codec> described(std::vector<sdp::Codec> codecs) const;
 
   sdp::Direction agreed_told_ = sdp::Direction::sendrecv;
 };
 
-/// Whether the sender of an INVITE or of its 2xx may take REFER: one that lists no methods has told
-/// nothing (RFC 3261 §20.5).
-bool may_refer(const sip::Message& message);
+/// Whether the sender of an INVITE or of its 2xx may take a method: one that lists no methods has
+/// told nothing (RFC 3261 §20.5).
+bool may_take(const sip::Message& message, std::string_view method);
 /// The Warning of a 488 for want of a common codec (RFC 3261 §20.43); `agent` is who says so.
 std::string incompatible_format(std::string_view agent);
 /// The Warning of a 488 that is our own.

@@ -56,6 +56,8 @@ media::SrtpProfile profile_of(sdp::CryptoSuite suite) {
   return media::SrtpProfile::aead_aes_256_gcm;
 }
 
+}  // namespace
+
 media::AudioCodec audio_codec_of(const sdp::Codec& codec) {
   if (sip::equals_ignoring_case(codec.name, "PCMU")) return media::AudioCodec::pcmu;
   if (sip::equals_ignoring_case(codec.name, "PCMA")) return media::AudioCodec::pcma;
@@ -63,8 +65,6 @@ media::AudioCodec audio_codec_of(const sdp::Codec& codec) {
   if (sip::equals_ignoring_case(codec.name, "opus")) return media::AudioCodec::opus;
   return media::AudioCodec::none;
 }
-
-}  // namespace
 
 LegMedia LegMedia::browser(Turn& turn, LegId leg, std::size_t worker, const IpAddress& peer) {
   Random& random = turn.node.random;
@@ -113,6 +113,8 @@ std::optional<LegMedia> LegMedia::trunk(Turn& turn, LegId leg, std::size_t worke
   made.policy_ = trunk.settings.media_source;
   made.allow_ = trunk.settings.allow;
   made.srtp_begins_anew_ = trunk.settings.srtp_begins_anew;
+  made.takes_events_ =
+      trunk.settings.dtmf != DtmfPolicy::info && trunk.settings.dtmf != DtmfPolicy::in_band;
   sdp::LocalMedia local;
   local.profile = sdp::Profile::avp;
   local.address = own.advertise;
@@ -305,6 +307,19 @@ std::vector<sdp::CodecRoute> routes_between(const LegMedia& source, const LegMed
   return sdp::route_codecs(received, sink.sdp().agreed_codecs(), towards(sink.profile(), allowed));
 }
 
+/// Events that the sink has none for are reported, and go on in another way.
+void report_events(const LegMedia& source, media::SetRoute& route) {
+  const bool crosses =
+      std::ranges::any_of(route.payloads, [](const auto& one) { return one.telephone_event; });
+  if (crosses) return;
+  for (const sdp::Codec& codec : source.sdp().receive_codecs()) {
+    if (!sdp::is_telephone_event(codec)) continue;
+    media::PayloadRoute& payload = route.payloads.emplace_back(media::PayloadRoute{
+        codec.payload_type, codec.payload_type, codec.clock_rate, codec.clock_rate, true});
+    payload.reported_only = true;
+  }
+}
+
 void route_one_way(Turn& turn, LegId from, const LegMedia& source, LegId to, const LegMedia& sink,
                    Passage passage) {
   const bool flows = sdp::receives(source.sdp().direction()) && sdp::sends(sink.sdp().direction());
@@ -319,6 +334,7 @@ void route_one_way(Turn& turn, LegId from, const LegMedia& source, LegId to, con
     payload.decode = audio_codec_of(pair.from);
     payload.encode = audio_codec_of(pair.to);
   }
+  report_events(source, route);
   const bool empty = passage == Passage::events && route.payloads.empty();
   if (!flows || empty || passage == Passage::nothing) {
     turn.media(source.worker(), media::ClearRoute{from, to});

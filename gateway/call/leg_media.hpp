@@ -30,6 +30,8 @@ class LegMedia {
   sdp::Profile profile() const { return profile_; }
   /// What the configuration allows between this leg and another.
   sdp::Translation translation() const { return translation_; }
+  /// Telephone events may be agreed on (RFC 4733).
+  bool takes_events() const { return takes_events_; }
   std::size_t worker() const { return place_.worker; }
   bool is_open() const { return place_.open; }
   /// It was closed, and its worker has yet to tell what it counted (media::LegClosed).
@@ -93,6 +95,7 @@ class LegMedia {
   sdp::LocalMedia left_description_;  ///< and what the peer knows of it
   std::optional<sdp::OfferAnswer> sdp_, offered_;
   bool srtp_begins_anew_ = false;
+  bool takes_events_ = true;
   bool awaits_report_ = false;
   media::SourcePolicy policy_ = media::SourcePolicy::pinned;
   std::vector<AddressRange> allow_;
@@ -106,6 +109,9 @@ sdp::Translation common(sdp::Translation one, sdp::Translation other);
 /// The same, for what is sent to, or agreed with, a leg of that profile: only browsers are given
 /// Opus that the other side does not speak.
 sdp::Translation towards(sdp::Profile profile, sdp::Translation translation);
+
+/// The codec as the media worker knows it; none for one that it can't make.
+media::AudioCodec audio_codec_of(const sdp::Codec& codec);
 
 /// What may pass in one direction between two legs.
 enum class Passage : std::uint8_t {

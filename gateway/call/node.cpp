@@ -17,6 +17,7 @@ Node::Node(Settings s, MediaResources m, Random& r)
       trunks(settings.trunks),
       gruus(settings.domain, random),
       registrar(settings.registrar, gruus, "<sip:" + settings.domain + ";transport=ws;lr>"),
+      replicas(settings.replicas, settings.credentials.secret, settings.node),
       worker_legs_(media.workers.size(), 0),
       transcoded_(media.workers.size(), 0) {
   for (const auto& worker : media.workers) {

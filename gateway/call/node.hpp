@@ -7,6 +7,7 @@
 #include "call/engine.hpp"
 #include "call/port_pool.hpp"
 #include "call/registrar.hpp"
+#include "call/replicas.hpp"
 #include "call/settings.hpp"
 #include "call/trace.hpp"
 #include "call/trunks.hpp"
@@ -34,6 +35,7 @@ struct Node {
   Trunks trunks;
   Gruus gruus;
   Registrar registrar;
+  Replicas replicas;
   Traces traces;
 
   IdSequence<CallId> call_ids;
@@ -47,6 +49,8 @@ struct Node {
   /// The calls that wait for the policy service, by what it was asked.
   std::unordered_map<QuestionId, CallId> questions;
   IdSequence<QuestionId> question_ids;
+  /// The calls that wait for the store.
+  std::unordered_map<QuestionId, CallId> look_ups;
 
   /// A client transaction id. The endpoint's own ids count from 1; these have the top bit set.
   sip::TransactionId next_transaction() {

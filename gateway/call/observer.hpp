@@ -90,6 +90,14 @@ struct LegQuality {
   /// Why nothing is heard from the peer, or by it, as last found: "TRUNK_SENDS_NOTHING"; empty: no
   /// silence is known.
   std::string silence;
+  /// Of what the peer sent since the last sample (CallSampled): its loss, 0 to 1, and the MOS of
+  /// that; nothing if it sent nothing.
+  std::optional<double> interval_loss, interval_mos;
+  /// What the peer's last report (RTCP) says of that which it gets.
+  struct AtPeer {
+    double loss = 0, jitter_seconds = 0, mos = 0;
+  };
+  std::optional<AtPeer> at_peer;
 };
 
 struct CallStarted {
@@ -114,7 +122,7 @@ struct DtmfPassed {
   CallView call;
   std::string leg;  ///< where it came from; if `sent`, where it went
   char digit = '0';
-  std::string method;  ///< "info" or "rfc4733"
+  std::string method;  ///< "info", "rfc4733" or "inband"
   bool sent = false;   ///< by the API, rather than received from the leg's peer
 };
 /// The call waits for AnswerCall or RejectCall.
@@ -137,6 +145,13 @@ struct MediaChanged {
   std::string leg, what;
   std::string cause{};  ///< of "silent" and "unheard": "TRUNK_SENDS_NOTHING"; empty: not known
 };
+/// How the media of a live call's legs are, told one second after the answer and every five seconds
+/// from then on.
+struct CallSampled {
+  std::string call;  ///< CallView::name
+  std::chrono::system_clock::time_point at;
+  std::vector<LegQuality> legs;  ///< those that live; at least one
+};
 /// Exactly one for each leg that a call had, before its CallEnded; for a leg that an attended
 /// transfer has moved, that of the call that it went to.
 struct LegEnded {
@@ -156,7 +171,7 @@ struct CallMeasured {
 };
 /// A request was refused before it became a call. `reason` is a metric label: draining, overload,
 /// cps, limit, acl, auth, no_route, no_codec, policy, ports, loop, hops, extension, media_type,
-/// method, transport.
+/// method, transport, replica.
 struct RequestRefused {
   std::string method, reason, source, dialled, detail;
   int code = 0;
@@ -165,6 +180,7 @@ struct RequestRefused {
 struct Registration {
   /// `id` is the binding's own, refreshes included; `source` is the peer's ADDR:PORT.
   std::string id, user, contact, instance, user_agent, transport, source;
+  std::string node{};  ///< the one that it is on; empty: this one
   std::chrono::system_clock::time_point registered, expires;
 };
 struct RegistrationChanged {
@@ -191,10 +207,15 @@ struct TrunkChanged {
   bool degraded = false;  ///< up, but some of its targets don't answer, or late, or with 503
 };
 
-using Observation =
-    std::variant<CallStarted, CallRinging, CallAnswered, CallHeld, DtmfPassed, CallParked,
-                 CallTransferred, MediaChanged, LegEnded, CallEnded, CallMeasured, RequestRefused,
-                 RegistrationChanged, AuthenticationResult, PolicyFault, TrunkChanged>;
+/// The trunks of the configuration that is in force from now on, after one that was before.
+struct TrunksConfigured {
+  std::vector<std::string> trunks;
+};
+
+using Observation = std::variant<CallStarted, CallRinging, CallAnswered, CallHeld, DtmfPassed,
+                                 CallParked, CallTransferred, MediaChanged, CallSampled, LegEnded,
+                                 CallEnded, CallMeasured, RequestRefused, RegistrationChanged,
+                                 AuthenticationResult, PolicyFault, TrunkChanged, TrunksConfigured>;
 
 /// Takes observations. Called on the signalling thread: must not block.
 class Observer {

@@ -89,6 +89,7 @@ struct DigitsOperation {
 /// A question to the media worker about all legs; requests that come meanwhile share its answer.
 struct StatisticsOperation {
   std::uint64_t query = 0;
+  bool sample = false;  ///< the answer is observed, too
   std::vector<RequestId> requests;
   std::vector<LegId> awaited;
   CallStatistics gathered;

@@ -48,6 +48,8 @@ class Registrar {
   Registrar(RegistrarSettings settings, Gruus& gruus, std::string service_route = {})
       : settings_(settings), gruus_(&gruus), service_route_(std::move(service_route)) {}
 
+  /// Other limits: they hold for what registers from now on.
+  void configure(RegistrarSettings settings) { settings_ = settings; }
   /// Processes an authenticated REGISTER of `user` (whose AOR the To already is) and gives the
   /// response: 200 with all bindings, each with `expires`, as JsSIP and SIP.js match them; 400 for
   /// a bad `*`; 403 for too many contacts, and for one that is a GRUU of ours; 420 for a Path that

@@ -19,7 +19,7 @@ constexpr std::size_t kMaxReasons = 512;  ///< octets: enough for one of each pr
 constexpr std::size_t kMaxText = 256;     ///< octets of one text
 constexpr std::size_t kMaxUri = 512;      ///< octets; what is cut would lead elsewhere
 constexpr std::size_t kMaxWarnings = 8;
-constexpr std::size_t kMaxContacts = 16;
+constexpr std::size_t kMaxContactsTold = 16;
 constexpr std::size_t kMaxRedress = 4;
 constexpr int kMaxCause = 127;  ///< Q.850 §2.2
 
@@ -81,7 +81,7 @@ void read_contacts(const sip::Message& response, ResponseDetail& detail) {
   const int status = response.status();
   if ((status < 300 || status > 399) && status != kAmbiguous) return;
   for (const auto value : response.headers(HeaderName::contact)) {
-    if (detail.contacts.size() >= kMaxContacts) return;
+    if (detail.contacts.size() >= kMaxContactsTold) return;
     const auto contact = sip::NameAddress::parse(value);
     if (!contact || contact->wildcard) continue;
     std::string uri = contact->uri.text();

@@ -13,7 +13,7 @@ constexpr std::size_t kMaxDialled = 256;  ///< octets
 /// The whole match and \1 to \9.
 constexpr int kGroups = 10;
 
-constexpr std::array<std::string_view, 3> kServices = {"echo", "tone", "policy"};
+constexpr std::array<std::string_view, 4> kServices = {"echo", "tone", "play", "policy"};
 
 struct NamedKind {
   Destination::Kind kind = Destination::Kind::none;
@@ -155,7 +155,8 @@ Result<void> Router::check_target(std::string_view text) const {
   switch (target.kind) {
     case Destination::Kind::none:
       return fail("target: '" + std::string(text) +
-                  "' is none of trunk:NAME, user:NAME, service:echo, service:tone, service:policy");
+                  "' is none of trunk:NAME, user:NAME, service:echo, service:tone, service:play, "
+                  "service:policy");
     case Destination::Kind::trunk:
       if (!captures && !trunks_.contains(name))
         return fail("target: there is no trunk '" + name + "'");

@@ -19,8 +19,9 @@ struct Caller {
 /// Where a call goes.
 struct Destination {
   enum class Kind { none, user, trunk, service } kind = Kind::none;
-  std::string name;          ///< user or trunk name; "echo", "tone" or "policy"
+  std::string name;          ///< user or trunk name; "echo", "tone", "play" or "policy"
   std::string instance{};    ///< of a user's devices only this one (RFC 5627); empty: all
+  bool unlisted = false;     ///< a name that may be a user's of another node, or nobody's
   std::string text() const;  ///< "user:alice"; empty: none
 };
 

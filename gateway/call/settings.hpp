@@ -51,6 +51,15 @@ struct RewriteRule {
 /// How a trunk's URIs name telephone numbers: sip:N@HOST, with user=phone, or tel:N.
 enum class NumberForm : std::uint8_t { sip, phone, tel };
 
+/// How a trunk takes and brings DTMF digits. Telephone events (RFC 4733) go before all else where
+/// both sides have agreed on them; `info` and `in_band` never agree.
+enum class DtmfPolicy : std::uint8_t {
+  automatic,  ///< else by INFO, or as sound if it has said that it takes no INFO; its sound counts
+  rfc4733,    ///< else by INFO; its sound is not listened to
+  info,       ///< by INFO; its sound is not listened to
+  in_band     ///< as sound
+};
+
 /// A SIP trunk (contract: trunks[]).
 struct TrunkSettings {
   std::string name;
@@ -63,6 +72,7 @@ struct TrunkSettings {
   std::vector<std::string> codecs{"PCMU", "PCMA", "opus"};
   /// Between this trunk and browsers, if `Settings::translation` allows any.
   sdp::Translation translation = sdp::Translation::where_needed;
+  DtmfPolicy dtmf = DtmfPolicy::automatic;
   sdp::SrtpPolicy srtp = sdp::SrtpPolicy::none;
   bool srtp_begins_anew = false;  ///< contract: srtp_reset_on_reinvite
   std::uint32_t max_calls = 100;
@@ -80,6 +90,7 @@ struct TrunkSettings {
   /// names 503; behind a proxy it has become a 500 (RFC 3261 §16.7).
   std::vector<int> failover_codes{500, 502, 503, 504};
   bool registers = false;  ///< contract: register
+  bool replicas = false;   ///< no trunk of the file, but the other nodes
   /// What the trunk is told of who calls, and what it says of it counts (RFC 3325 §2.3: it is in
   /// the trust domain).
   bool asserts_identity = false, accepts_identity = false;
@@ -126,6 +137,12 @@ struct CredentialSettings {
   Duration max_ttl = std::chrono::hours{24};
 };
 
+/// The nodes that share a store (contract: store). Their requests are known by
+/// `CredentialSettings::secret`, and `trunks` has one for them.
+struct ReplicaSettings {
+  bool enabled = false;
+};
+
 /// What the call layer is told by the configuration.
 struct Settings {
   std::string node, domain;
@@ -136,6 +153,14 @@ struct Settings {
   std::vector<std::string> browser_codecs{"PCMU", "PCMA", "opus", "G722"};
   /// Legs that share no codec are joined by a transcoder (contract: media.transcoding).
   sdp::Translation translation = sdp::Translation::never;
+  /// How long a trunk may send neither RTP nor RTCP: while it should be heard, and on hold. Zero:
+  /// as long as it likes. A browser's path is watched by its ICE checks (RFC 7675).
+  Duration media_timeout{}, hold_timeout{};
+  /// Which sounds there are (contract: media.sounds).
+  struct Sounds {
+    bool play = false, hold_music = false, ringback = false;
+  };
+  Sounds sounds;
   std::string digest_secret;  ///< nonces of all replicas; made at start when empty
   /// What users are challenged with, the best one first (RFC 8760 §2.3). JsSIP and SIP.js know MD5
   /// alone, and of several challenges they read the last.
@@ -144,6 +169,7 @@ struct Settings {
   RegistrarSettings registrar;
   PolicySettings policy;
   CredentialSettings credentials;
+  ReplicaSettings replicas;
   std::size_t max_transcoded_calls = 200;  ///< of one worker; the next one is refused
   std::size_t max_calls = 1000;
   /// Calls that have ended and whose last transactions still run out, up to 64*T1: one more is

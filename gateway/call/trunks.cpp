@@ -67,42 +67,75 @@ sip::Uri request_uri_at(const Trunk& trunk, std::string_view number) {
   return uri;
 }
 
+namespace {
+
+std::shared_ptr<Trunk> make_trunk(const TrunkSettings& settings) {
+  const double rate = settings.max_calls_per_second;
+  auto trunk =
+      std::make_shared<Trunk>(Trunk{.settings = settings, .call_rate = RateLimit(rate, rate)});
+  // The configuration has been checked; a bad rule would be none.
+  trunk->called_to = NumberRules::make(settings.called_to).value_or(NumberRules{});
+  trunk->calling_to = NumberRules::make(settings.calling_to).value_or(NumberRules{});
+  trunk->called_from = NumberRules::make(settings.called_from).value_or(NumberRules{});
+  trunk->calling_from = NumberRules::make(settings.calling_from).value_or(NumberRules{});
+  if (!settings.capacity_phrase.empty())
+    trunk->capacity = std::make_shared<const RE2>(settings.capacity_phrase, expression_options());
+  return trunk;
+}
+
+}  // namespace
+
 Trunks::Trunks(const std::vector<TrunkSettings>& settings) {
-  trunks_.reserve(settings.size());
+  reconfigure(settings);
+}
+
+void Trunks::reconfigure(const std::vector<TrunkSettings>& settings) {
+  std::vector<std::shared_ptr<Trunk>> next;
+  next.reserve(settings.size());
   for (const TrunkSettings& one : settings) {
-    const double rate = one.max_calls_per_second;
-    Trunk& trunk = trunks_.emplace_back(Trunk{.settings = one, .call_rate = RateLimit(rate, rate)});
-    // The configuration has been checked; a bad rule would be none.
-    trunk.called_to = NumberRules::make(one.called_to).value_or(NumberRules{});
-    trunk.calling_to = NumberRules::make(one.calling_to).value_or(NumberRules{});
-    trunk.called_from = NumberRules::make(one.called_from).value_or(NumberRules{});
-    trunk.calling_from = NumberRules::make(one.calling_from).value_or(NumberRules{});
-    if (!one.capacity_phrase.empty())
-      trunk.capacity = std::make_shared<const RE2>(one.capacity_phrase, expression_options());
-    if (IpAddress::parse(one.uri.host)) located(one.name, ServerLocation(one.uri, {}).targets());
+    next.push_back(make_trunk(one));
+    if (const Trunk* before = find(one.name)) next.back()->inherit(*before);
+  }
+  trunks_ = std::move(next);
+  for (const TrunkSettings& one : settings) {
+    if (!one.replicas && IpAddress::parse(one.uri.host))
+      located(one.name, ServerLocation(one.uri, {}).targets());
   }
 }
 
-Trunk* Trunks::find(std::string_view name) {
+std::shared_ptr<Trunk> Trunks::shared(std::string_view name) const {
   const auto found = std::ranges::find_if(
-      trunks_, [name](const Trunk& trunk) { return trunk.settings.name == name; });
-  return found == trunks_.end() ? nullptr : &*found;
+      trunks_, [name](const auto& trunk) { return trunk->settings.name == name; });
+  return found == trunks_.end() ? nullptr : *found;
 }
 
-Trunk* Trunks::identify(const sip::Target& source) {
-  const auto proved = std::ranges::find_if(trunks_, [&](const Trunk& trunk) {
-    return source.peer && trunk.settings.peer == source.peer;
+Trunk& Trunks::current(Trunk& held) const {
+  const auto now = shared(held.settings.name);
+  return now != nullptr ? *now : held;
+}
+
+Trunk* Trunks::identify(const sip::Target& source) const {
+  const auto proved = std::ranges::find_if(trunks_, [&](const auto& trunk) {
+    return source.peer && trunk->settings.peer == source.peer;
   });
-  if (proved != trunks_.end()) return &*proved;
+  if (proved != trunks_.end()) return proved->get();
   Trunk* best = nullptr;
   std::pair<int, bool> best_fit{-1, false};
-  for (Trunk& trunk : trunks_) {
-    const auto this_fit = fit(trunk, source.remote);
+  for (const auto& trunk : trunks_) {
+    const auto this_fit = fit(*trunk, source.remote);
     if (this_fit <= best_fit) continue;
-    best = &trunk;
+    best = trunk.get();
     best_fit = this_fit;
   }
   return best;
+}
+
+bool Trunks::is_from(const Trunk& held, const sip::Target& source) const {
+  const Trunk* now = identify(source);
+  if (now != nullptr && now->settings.name == held.settings.name) return true;
+  const bool outdated = shared(held.settings.name).get() != &held;
+  const bool proved = source.peer && held.settings.peer == source.peer;
+  return outdated && (proved || fit(held, source.remote).first >= 0);
 }
 
 void Trunks::located(std::string_view name, const std::vector<ServerTarget>& targets) {
@@ -255,17 +288,38 @@ bool Trunk::names_capacity(std::string_view phrase) const {
          RE2::PartialMatch(re2::StringPiece(phrase.data(), phrase.size()), *capacity);
 }
 
-Trunks::Admission Trunks::admit(Trunk& trunk, TimePoint now) {
-  if (!trunk.enabled) return Admission::disabled;
-  if (trunk.calls >= trunk.settings.max_calls) return Admission::calls;
-  if (!trunk.call_rate.allow(now)) return Admission::rate;
-  ++trunk.calls;
-  return Admission::ok;
+void Trunk::inherit(const Trunk& before) {
+  calls = before.calls;
+  counters = before.counters;
+  enabled = before.enabled;
+  if (before.settings.max_calls_per_second == settings.max_calls_per_second)
+    call_rate = before.call_rate;
+  if (settings.registers) {
+    registrar = before.registrar;
+    service_route = before.service_route;
+  }
+  if (before.settings.uri.text() != settings.uri.text()) return;
+  targets = before.targets;
+  former = before.former;
+  const bool watched = settings.options_interval > Duration::zero();
+  if (watched) {
+    up = before.up;
+    degraded = before.degraded;
+  }
+  for (TrunkTarget& target : targets) {
+    target.peer = settings.peer;
+    if (before.settings.options_interval == settings.options_interval) continue;
+    target.probe_at = {};  // by its new interval
+    if (!watched) target.state = TargetState::unknown;
+  }
 }
 
-void Trunks::release(std::string_view name) {
-  Trunk* const trunk = find(name);
-  if (trunk != nullptr && trunk->calls > 0) --trunk->calls;
+Trunks::Admission Trunks::admit(Trunk& trunk, TimePoint now) {
+  if (!trunk.enabled) return Admission::disabled;
+  if (*trunk.calls >= trunk.settings.max_calls) return Admission::calls;
+  if (!trunk.call_rate.allow(now)) return Admission::rate;
+  ++*trunk.calls;
+  return Admission::ok;
 }
 
 }  // namespace trunkline::call

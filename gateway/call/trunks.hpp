@@ -52,7 +52,8 @@ struct Trunk {
   /// Where it led to before, the last first: an answer of DNS may hold some of a server's addresses
   /// now and others the next time, and what failed is still known then.
   std::vector<TrunkTarget> former{};
-  std::uint32_t calls = 0;
+  /// Its calls now; shared with those of them that began under an earlier configuration.
+  std::shared_ptr<std::uint32_t> calls = std::make_shared<std::uint32_t>(0);
   std::optional<bool> up;  ///< whether a target answers; nothing: not known yet
   bool degraded = false;   ///< up, but a target is late, refuses or is down
   bool enabled = true;     ///< by the API: a disabled one takes no new calls in either direction
@@ -74,6 +75,9 @@ struct Trunk {
   void answered(const sip::Target& place, TargetState state);
   /// `up` and `degraded` from the states of the targets. True: they have changed.
   bool judge();
+  /// Goes on as the trunk of that name in an earlier configuration: with its calls and counters,
+  /// what the API has said of it, and what is known of its targets if they are the same.
+  void inherit(const Trunk& before);
   /// Whether a phrase of the trunk's means that it has no room for the call.
   bool names_capacity(std::string_view phrase) const;
 };
@@ -87,12 +91,22 @@ class Trunks {
  public:
   explicit Trunks(const std::vector<TrunkSettings>& settings);
 
-  Trunk* find(std::string_view name);
-  const Trunk* find(std::string_view name) const { return const_cast<Trunks*>(this)->find(name); }
-  std::vector<Trunk>& all() { return trunks_; }
+  /// Other trunks from now on. Those that calls hold stay as they were.
+  void reconfigure(const std::vector<TrunkSettings>& settings);
+
+  Trunk* find(std::string_view name) { return shared(name).get(); }
+  const Trunk* find(std::string_view name) const { return shared(name).get(); }
+  /// To be held by a leg, for which it stays as it is now whatever becomes of the configuration.
+  std::shared_ptr<Trunk> shared(std::string_view name) const;
+  /// What is known now of the trunk that a leg holds: of the one of its name, or of itself if there
+  /// is none any more.
+  Trunk& current(Trunk& held) const;
+  const std::vector<std::shared_ptr<Trunk>>& all() const { return trunks_; }
   /// The trunk that the source has proved by its certificate to be, else the one whose `allow` (or
   /// resolved address) holds its address; the most specific entry wins. Null: none.
-  Trunk* identify(const sip::Target& source);
+  Trunk* identify(const sip::Target& source) const;
+  /// Whether a request inside a dialog with this trunk, which a leg holds, may come from there.
+  bool is_from(const Trunk& held, const sip::Target& source) const;
   /// New targets of a trunk. None changes nothing: a resolver's outage does not take down a trunk
   /// that was reachable. What is known of a target stays with it.
   void located(std::string_view name, const std::vector<ServerTarget>& targets);
@@ -114,12 +128,11 @@ class Trunks {
   static std::optional<std::string> wrong_expression(const std::string& text);
 
   enum class Admission { ok, calls, rate, disabled };
-  /// Takes one call's place on the trunk (given back with `release`).
-  Admission admit(Trunk& trunk, TimePoint now);
-  void release(std::string_view name);
+  /// Takes one call's place on the trunk, to be given back to `Trunk::calls`.
+  static Admission admit(Trunk& trunk, TimePoint now);
 
  private:
-  std::vector<Trunk> trunks_;
+  std::vector<std::shared_ptr<Trunk>> trunks_;
 };
 
 }  // namespace trunkline::call

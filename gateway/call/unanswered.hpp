@@ -3,15 +3,14 @@
 #include "call/leg.hpp"
 
 #include <algorithm>
-#include <ranges>
+#include <span>
 
 namespace trunkline::call {
 
 /// What a ring time-out of these legs means: trunks from which nothing came at all have rung
 /// nobody.
-template <std::ranges::forward_range Legs>
-EndReason unanswered(const Legs& rung) {
-  const bool silent = !std::ranges::empty(rung) && std::ranges::all_of(rung, [](const auto& leg) {
+inline EndReason unanswered(std::span<const Leg* const> rung) {
+  const bool silent = !rung.empty() && std::ranges::all_of(rung, [](const Leg* leg) {
     return leg->kind == Leg::Kind::trunk && leg->phase == Phase::no_response;
   });
   return silent ? EndReason::no_response : EndReason::ring_timeout;

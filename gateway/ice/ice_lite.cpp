@@ -224,9 +224,16 @@ bool IceLite::on_traffic(const Tuple& tuple, TimePoint now) {
   if (index == kNone) return false;
   Pair& pair = pairs_[index];
   pair.last_traffic = now;
-  if (selected_ == kNone || pair.nomination == 0) return false;
-  if (pair.nomination < pairs_[selected_].nomination && !silent(pairs_[selected_], now))
+  if (selected_ == kNone) return false;
+  const Pair& chosen = pairs_[selected_];
+  if (pair.nomination == 0) {
+    // Firefox renews its consent without nominating again: where a NAT has given it another
+    // address, checks and media come from there, and from the selected pair neither.
+    if (!silent(chosen, now) || chosen.last_check >= pair.last_check) return false;
+    pair.nomination = ++last_nomination_;
+  } else if (pair.nomination < chosen.nomination && !silent(chosen, now)) {
     return false;
+  }
   select(index);
   return true;
 }

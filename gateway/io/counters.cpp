@@ -78,6 +78,8 @@ std::string_view disconnect_label(Disconnect reason) {
       return "refused";
     case Disconnect::shutdown:
       return "shutdown";
+    case Disconnect::drained:
+      return "drained";
     case Disconnect::count_:
       break;
   }

@@ -24,6 +24,7 @@ enum class Disconnect : std::uint8_t {
   flood,     ///< too many fragments or control frames, or a message that took too long
   refused,   ///< we closed it because of what SIP it sent
   shutdown,
+  drained,  ///< without a call while the node drains
   count_
 };
 std::string_view disconnect_label(Disconnect reason);

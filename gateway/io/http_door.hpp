@@ -34,6 +34,8 @@ class HttpDoor {
   HttpDoor(std::vector<WebFile> files, std::vector<std::string> allowed_origins)
       : files_(std::move(files)), allowed_origins_(std::move(allowed_origins)) {}
 
+  /// Other origins, as the constructor takes them.
+  void allow(std::vector<std::string> origins) { allowed_origins_ = std::move(origins); }
   /// Nothing: the request shall be upgraded. `crowded`: there is no room for one more connection.
   std::optional<HttpAnswer> judge(const HttpRequest& request, bool crowded) const;
   /// To octets that are no HTTP request at all.

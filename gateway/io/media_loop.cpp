@@ -32,6 +32,28 @@ socklen_t to_name(const SocketAddress& address, sockaddr_in6& name) {
   return sizeof(four);
 }
 
+Duration as_duration(const timespec& time) {
+  return seconds{time.tv_sec} + std::chrono::nanoseconds{time.tv_nsec};
+}
+
+Duration wall_clock() {
+  timespec time{};
+  ::clock_gettime(CLOCK_REALTIME, &time);
+  return as_duration(time);
+}
+
+/// How long ago the kernel received what is in the message. None of what can't be: the wall clock
+/// may have been put in between.
+Duration age_of(msghdr& message, Duration wall) {
+  const cmsghdr* told = CMSG_FIRSTHDR(&message);
+  if (told == nullptr || told->cmsg_level != SOL_SOCKET || told->cmsg_type != SCM_TIMESTAMPNS)
+    return {};
+  timespec stamp{};
+  std::memcpy(&stamp, CMSG_DATA(told), sizeof stamp);
+  const Duration age = wall - as_duration(stamp);
+  return age > Duration{} && age < kLongestWait ? age : Duration{};
+}
+
 }  // namespace
 
 MediaLoop::MediaLoop(const MediaSockets& sockets, media::Plane& plane,
@@ -60,6 +82,8 @@ MediaLoop::MediaLoop(const MediaSockets& sockets, media::Plane& plane,
     in_[i].msg_hdr.msg_iovlen = 1;
     in_[i].msg_hdr.msg_name = &in_names_[i];
     in_[i].msg_hdr.msg_namelen = sizeof(Name);
+    in_[i].msg_hdr.msg_control = in_told_[i].octets.data();
+    in_[i].msg_hdr.msg_controllen = in_told_[i].octets.size();
   }
   for (std::size_t i = 0; i < media::Outbox::kCapacity; ++i) {
     out_[i].msg_hdr.msg_iov = &out_parts_[i];
@@ -88,6 +112,7 @@ bool MediaLoop::turn(std::vector<media::Event>& events) {
   const TimePoint begin = gather();
   const int count = ::epoll_wait(epoll_.get(), ready_.data(), kEvents, timeout(begin));
   now_ = Clock::now();
+  wall_ = wall_clock();
   bool commanded = false;
   for (int i = 0; i < count; ++i) {
     const std::uint64_t which = ready_[static_cast<std::size_t>(i)].data.u64;
@@ -126,6 +151,10 @@ void MediaLoop::receive(const media::TranscodedFrame& frame, std::vector<media::
   plane_.receive(frame, now_, outbox_, events);
 }
 
+void MediaLoop::receive(const media::DigitHeard& digit, std::vector<media::Event>& events) {
+  plane_.receive(digit, events);
+}
+
 void MediaLoop::end_turn() {
   ended_ = Clock::now();
   if (std::exchange(forwarded_, false) && ++turns_ % kSampled == 0)
@@ -151,11 +180,14 @@ void MediaLoop::receive(media::SocketIndex socket, std::vector<media::Event>& ev
     const auto end = used_ + static_cast<std::size_t>(got);
     for (; used_ < end; ++used_) {
       mmsghdr& message = in_[used_];
-      message.msg_hdr.msg_namelen = sizeof(Name);  // the kernel had put the sender's there
+      const Duration age = age_of(message.msg_hdr, wall_);
+      // The kernel had put its own lengths there.
+      message.msg_hdr.msg_namelen = sizeof(Name);
+      message.msg_hdr.msg_controllen = in_told_[used_].octets.size();
       // One octet over the limit is what the plane drops and counts as too large.
       const bool cut = (message.msg_hdr.msg_flags & MSG_TRUNC) != 0;
       const std::size_t size = cut ? media::kMaxDatagram + 1 : message.msg_len;
-      const media::Packet packet{static_cast<std::uint8_t*>(in_parts_[used_].iov_base), size};
+      const media::Packet packet{static_cast<std::uint8_t*>(in_parts_[used_].iov_base), size, age};
       const auto* name = reinterpret_cast<const sockaddr*>(&in_names_[used_]);
       plane_.receive(socket, from_native(name), packet, now_, outbox_, events);
     }

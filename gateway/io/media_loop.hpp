@@ -11,7 +11,9 @@
 
 #include <array>
 #include <atomic>
+#include <cstddef>
 #include <cstdint>
+#include <ctime>
 #include <memory>
 #include <netinet/in.h>
 #include <sys/epoll.h>
@@ -46,6 +48,7 @@ class MediaLoop {
   void execute(const media::Command& command, std::vector<media::Event>& events);
   /// A frame that the transcoding thread has made.
   void receive(const media::TranscodedFrame& frame, std::vector<media::Event>& events);
+  void receive(const media::DigitHeard& digit, std::vector<media::Event>& events);
   /// Sends what the last turn and the commands left.
   void flush();
   /// After all work of a turn: counts the time it took.
@@ -59,6 +62,10 @@ class MediaLoop {
     std::array<std::uint8_t, media::kHeadRoom + media::kMaxDatagram + media::kTailRoom> octets;
   };
   using Name = sockaddr_in6;  // the larger of the two families
+  /// What the kernel tells of a packet: when it came.
+  struct alignas(cmsghdr) Told {
+    std::array<std::byte, CMSG_SPACE(sizeof(timespec))> octets;
+  };
 
   int timeout(TimePoint now) const;
   TimePoint gather() const;
@@ -76,11 +83,13 @@ class MediaLoop {
   MediaConnections connections_;
   media::Outbox outbox_;
   TimePoint now_, ended_;  ///< of the last turn: its begin and its end
+  Duration wall_{};        ///< its begin by the clock of the kernel's time stamps
   TurnPace pace_;
   std::array<epoll_event, kEvents> ready_{};
   std::unique_ptr<std::array<Buffer, kBuffers>> buffers_;
   std::array<iovec, kBuffers> in_parts_{};
   std::array<Name, kBuffers> in_names_{};
+  std::array<Told, kBuffers> in_told_{};
   std::array<mmsghdr, kBuffers> in_{};
   std::size_t used_ = 0;
   bool forwarded_ = false;  ///< packets came in this turn

@@ -26,6 +26,7 @@ UniqueFd bind_socket(const SocketAddress& local, Use use) {
   const int buffer = use == Use::browser ? kBrowserBuffer : kTrunkBuffer;
   set_option(fd.get(), SOL_SOCKET, SO_RCVBUF, buffer);
   set_option(fd.get(), SOL_SOCKET, SO_SNDBUF, buffer);
+  set_option(fd.get(), SOL_SOCKET, SO_TIMESTAMPNS, 1);
   if (v6) {
     set_option(fd.get(), IPPROTO_IPV6, IPV6_V6ONLY, 1);
     set_option(fd.get(), IPPROTO_IPV6, IPV6_TCLASS, kExpeditedForwarding);

@@ -111,6 +111,9 @@ void MediaWorker::take_frames() {
   media::TranscodedFrame frame;
   while (transcoding_.take(frame))
     loop_.receive(frame, fresh_);
+  media::DigitHeard digit;
+  while (transcoding_.take(digit))
+    loop_.receive(digit, fresh_);
 }
 
 void MediaWorker::publish() {

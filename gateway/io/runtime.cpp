@@ -4,6 +4,7 @@
 #include "call/engine.hpp"
 #include "io/control_queue.hpp"
 #include "io/counters.hpp"
+#include "io/location_store.hpp"
 #include "io/media_workers.hpp"
 #include "io/resolver.hpp"
 #include "io/signalling_loop.hpp"
@@ -11,6 +12,7 @@
 #include "io/srtp_speed.hpp"
 #include "io/tls_contexts.hpp"
 #include "io/tls_reloader.hpp"
+#include "io/websocket_drain.hpp"
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
@@ -21,6 +23,8 @@
 #include <atomic>
 #include <csignal>
 #include <ctime>
+#include <functional>
+#include <future>
 #include <map>
 #include <string_view>
 
@@ -35,6 +39,9 @@ constexpr milliseconds kCloseGrace{200};  // for the close frames of the WebSock
 constexpr int kEventsPerTurn = 1024;
 constexpr milliseconds kLagProbe{250};
 constexpr int kBeatsPerSurvey = 10;
+constexpr int kBeatsPerReport = 5;  // of a drain
+constexpr std::size_t kReportedCalls = 5;
+constexpr milliseconds kMoveInterval{200};
 constexpr std::size_t kMaxPendingRequests = 10000;  // of the API, without a reply yet
 
 std::string_view state_label(NodeState state) {
@@ -75,15 +82,24 @@ struct Runtime::Impl final : SignallingOutput, MetricSource {
   }
   void reply(call::ControlReply reply) override { requests.reply(std::move(reply)); }
   void ask(call::AskPolicy question) override;
+  void look_up(call::AskLocations question) override;
   void settled() override;
 
   void wait_for_media();
   void take_media();
   void beat();
   void renew_certificates();
+  void reconfigure(RuntimeSettings next, std::vector<TlsContexts::PreparedPeer> peers,
+                   std::shared_ptr<call::Engine::Plan> plan, std::optional<call::Policy*> asked);
+  /// Runs it on the signalling thread, and waits for it. False: the node has stopped.
+  bool run_there(std::function<void()> what);
   void probe_lag();
   void arm();
   void follow_state();
+  void follow_drain();
+  void move_browsers();
+  void report_drain();
+  bool drained();
   void begin_end();
   void end();
   void collect(MetricSink& sink) const override;
@@ -96,7 +112,7 @@ struct Runtime::Impl final : SignallingOutput, MetricSource {
   boost::asio::io_context context{
       1};  // before all that has handlers in it, and so after them in the end
   boost::asio::steady_timer deadline_timer{context}, beat_timer{context}, end_timer{context},
-      lag_timer{context};
+      lag_timer{context}, move_timer{context};
   boost::asio::posix::stream_descriptor media_waker{context};
   SystemRandom random;
   sip::Endpoint endpoint;
@@ -111,13 +127,17 @@ struct Runtime::Impl final : SignallingOutput, MetricSource {
   std::vector<Advertised> advertised;
   ResolverCounters resolver_counters;
   std::unique_ptr<Resolver> resolver;
+  std::string located_names;     ///< that the resolver was made for
+  std::uint64_t resolution = 0;  ///< counts resolvers: what an earlier one found is of no use
   std::unique_ptr<TlsReloader> reloader;
+  std::unique_ptr<LocationStore> store;
 
   TimePoint armed_for = kNever;
   TimePoint certificates_until = kNever;
   int beats = 0;
   bool draining = false;
   bool ending = false;
+  WebSocketDrain websocket_drain;
   call::Policy* policy = nullptr;
   ControlQueue requests{[this] {
                           boost::asio::post(context, [this] {
@@ -139,12 +159,22 @@ Runtime::Impl::Impl(RuntimeSettings chosen, std::vector<call::Observer*> watcher
       loop(endpoint, *this, counters),
       sockets(context, settings.io, settings.sip.parser, loop, counters, tls) {
   last_beat.set(Clock::now().time_since_epoch().count());
+  if (settings.io.store) {
+    store = std::make_unique<LocationStore>(
+        *settings.io.store, [this](call::QuestionId id, call::Locations found) {
+          boost::asio::post(context, [this, id, told = std::move(found)]() mutable {
+            loop.located(id, std::move(told));
+          });
+        });
+    observers.push_back(store.get());
+  }
 }
 
 Runtime::Impl::~Impl() {
   // Threads first: they post to what goes next.
   resolver.reset();
   reloader.reset();
+  store.reset();
   if (workers != nullptr) workers->stop();
 }
 
@@ -205,6 +235,7 @@ void Runtime::Impl::start() {
   sockets.start();
   resolve();
   watch_certificates();
+  if (store != nullptr) store->start();
   certificates_until = Clock::now() + settings.io.media.certificate_lifetime;
   beat();
   probe_lag();
@@ -225,6 +256,13 @@ void Runtime::Impl::watch_certificates() {
 void Runtime::Impl::resolve() {
   Resolver::Settings wanted;
   wanted.names = engine->names_to_locate();
+  std::string names;
+  for (const call::LocatedName& one : wanted.names)
+    names += one.name + " " + one.uri.text() + "\n";
+  if (names == located_names) return;
+  located_names = std::move(names);
+  ++resolution;
+  resolver.reset();
   if (wanted.names.empty()) return;
   // The order in which they stand is our preference where DNS has none (RFC 3263 §4.1).
   for (const sip::Transport transport :
@@ -241,8 +279,10 @@ void Runtime::Impl::resolve() {
   wanted.servers = settings.io.dns_servers;
   auto made = Resolver::make(
       std::move(wanted),
-      [this](call::ServerLocator::Found found) {
-        boost::asio::post(context, [this, told = std::move(found)] { located(told); });
+      [this, by = resolution](call::ServerLocator::Found found) {
+        boost::asio::post(context, [this, by, told = std::move(found)] {
+          if (by == resolution) located(told);
+        });
       },
       resolver_counters);
   if (!made) return log::error("trunks can't be located", {{"why", made.error().message}});
@@ -275,7 +315,7 @@ void Runtime::Impl::settled() {
   workers->notify();
   follow_state();
   arm();
-  if (draining && engine->calls() == 0) begin_end();
+  if (drained()) begin_end();
   if (ending && endpoint.transactions() == 0) end();
 }
 
@@ -296,6 +336,10 @@ void Runtime::Impl::ask(call::AskPolicy question) {
   };
   if (policy == nullptr) return answered(call::PolicyFailed{"unavailable"});
   policy->ask(std::move(question.question), answered);
+}
+
+void Runtime::Impl::look_up(call::AskLocations question) {
+  if (store != nullptr) store->look_up(question.id, std::move(question.user));
 }
 
 void Runtime::Impl::arm() {
@@ -339,6 +383,8 @@ void Runtime::Impl::beat() {
   busy_microseconds.set(used.tv_sec * 1'000'000 + used.tv_nsec / 1000);
   if (Clock::now() >= certificates_until) renew_certificates();
   if (++beats % kBeatsPerSurvey == 0) engine->survey(Clock::now());
+  if (store != nullptr && store->turn()) store->replace(engine->bindings(Clock::now()));
+  if (beats % kBeatsPerReport == 0 && engine->draining()) report_drain();
   beat_timer.expires_after(kBeat);
   beat_timer.async_wait([this](error_code error) {
     if (!error) beat();
@@ -360,6 +406,37 @@ void Runtime::Impl::renew_certificates() {
   workers->notify();
 }
 
+void Runtime::Impl::reconfigure(RuntimeSettings next, std::vector<TlsContexts::PreparedPeer> peers,
+                                std::shared_ptr<call::Engine::Plan> plan,
+                                std::optional<call::Policy*> asked) {
+  tls.replace(std::move(peers));
+  if (reloader != nullptr) reloader->watch(tls.take_watched());
+  sockets.allow(std::move(next.io.websocket_settings.allowed_origins));
+  settings.io.websocket_settings.drain_spread = next.io.websocket_settings.drain_spread;
+  settings.call = std::move(next.call);
+  if (!std::ranges::equal(settings.io.tls_peers, next.io.tls_peers, {}, &TlsPeerSettings::id,
+                          &TlsPeerSettings::id))
+    located_names.clear();  // TLS has to know where they are
+  settings.io.tls_peers = std::move(next.io.tls_peers);
+  if (asked) policy = *asked;
+  loop.reconfigure(std::move(plan));
+  resolve();
+}
+
+bool Runtime::Impl::run_there(std::function<void()> what) {
+  constexpr milliseconds kLook{50};
+  const auto done = std::make_shared<std::promise<void>>();
+  auto ready = done->get_future();
+  boost::asio::post(context, [what = std::move(what), done] {
+    what();
+    done->set_value();
+  });
+  while (ready.wait_for(kLook) != std::future_status::ready) {
+    if (state == NodeState::stopped) return false;
+  }
+  return true;
+}
+
 void Runtime::Impl::probe_lag() {
   lag_timer.expires_after(kLagProbe);
   lag_timer.async_wait([this](error_code error) {
@@ -370,7 +447,51 @@ void Runtime::Impl::probe_lag() {
   });
 }
 
+/// Of a drain by a signal: nobody is left to wait for.
+bool Runtime::Impl::drained() {
+  if (!draining || engine->calls() != 0) return false;
+  return websocket_drain.over(Clock::now()) || sockets.browsers().empty();
+}
+
+/// The browsers without a call are moved as long as the node drains, whoever has asked for it.
+void Runtime::Impl::follow_drain() {
+  if (ending || engine->draining() == websocket_drain.active()) return;
+  if (!engine->draining()) return websocket_drain.stop();
+  const TimePoint now = Clock::now();
+  // At the deadline all is over.
+  const Duration left = std::max(engine->drain_deadline() - now, Duration::zero());
+  websocket_drain.begin(std::min(settings.io.websocket_settings.drain_spread, left), now);
+  move_browsers();
+}
+
+void Runtime::Impl::move_browsers() {
+  if (!websocket_drain.active() || ending) return;
+  const auto has_call = [this](FlowId flow) { return engine->has_call(flow); };
+  for (const FlowId browser :
+       websocket_drain.due(sockets.browsers(), has_call, Clock::now(), random))
+    sockets.move(browser);
+  if (drained()) return begin_end();
+  move_timer.expires_after(kMoveInterval);
+  move_timer.async_wait([this](error_code error) {
+    if (!error) move_browsers();
+  });
+}
+
+void Runtime::Impl::report_drain() {
+  if (engine->calls() == 0) return;
+  std::string names;
+  for (const std::string& name : engine->some_calls(kReportedCalls))
+    names += (names.empty() ? "" : ", ") + name;
+  const TimePoint until = engine->drain_deadline();
+  const Duration left = until == kNever ? Duration::zero() : until - Clock::now();
+  log::info("draining: calls are waited for",
+            {{"calls", engine->calls()},
+             {"seconds_left", std::chrono::duration_cast<seconds>(left).count()},
+             {"some", names}});
+}
+
 void Runtime::Impl::follow_state() {
+  follow_drain();
   if (draining || ending) return;
   const NodeState now = state.load(std::memory_order_relaxed);
   if (now == NodeState::starting || now == NodeState::stopped) return;
@@ -400,6 +521,7 @@ void Runtime::Impl::end() {
   state = NodeState::stopped;
   resolver.reset();
   reloader.reset();
+  if (store != nullptr) store->stop();
   sockets.stop();
   end_timer.expires_after(kCloseGrace);
   end_timer.async_wait([this](error_code) { context.stop(); });
@@ -412,6 +534,7 @@ void Runtime::Impl::collect(MetricSink& sink) const {
   counters.collect(sink);
   tls.collect(sink);
   resolver_counters.collect(sink);
+  if (store != nullptr) store->collect(sink);
   collect_addresses(sink);
   const NodeState now = state;
   for (const NodeState one : {NodeState::starting, NodeState::ready, NodeState::draining,
@@ -498,6 +621,19 @@ void Runtime::add_observer(call::Observer& observer) {
 
 call::Control& Runtime::control() {
   return impl_->requests;
+}
+
+Result<void> Runtime::reconfigure(RuntimeSettings next, std::optional<call::Policy*> policy) {
+  auto plan = call::Engine::plan(next.call);
+  if (!plan) return fail(plan.error());
+  auto peers = TlsContexts::prepare(next.io.tls_peers);
+  if (!peers) return fail(peers.error());
+  const auto made = std::make_shared<std::vector<TlsContexts::PreparedPeer>>(std::move(*peers));
+  const bool taken = impl_->run_there([impl = impl_.get(), next, made, plan = *plan, policy] {
+    impl->reconfigure(next, std::move(*made), plan, policy);
+  });
+  if (!taken) return fail("the node is stopping");
+  return {};
 }
 
 void Runtime::set_policy(call::Policy& policy) {

@@ -9,6 +9,7 @@
 #include "sip/endpoint.hpp"
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -47,6 +48,15 @@ class Runtime {
   /// `run()` returns.
   void stop();
   NodeState state() const;
+  /// Takes from other settings what can change while the gateway runs: all that
+  /// `call::Engine::reconfigure` takes, the TLS of the trunks, the origins of pages, and the spread
+  /// of a drain. A trunk whose TLS is as before must have the same `sip::PeerId`, any other one
+  /// that was not used before. With `policy` that one answers the questions from now on, as of
+  /// `set_policy`; null: nobody does. Returns once all is in force. Fails, and changes nothing, if
+  /// the settings contradict each other, a file is of no use, or the node has stopped. Any thread
+  /// but that of `run`.
+  Result<void> reconfigure(RuntimeSettings next,
+                           std::optional<call::Policy*> policy = std::nullopt);
   /// Looks at once whether the PEM files of listeners and trunks have changed, as it does by itself
   /// every few seconds. What is connected stays.
   void reload_certificates();
@@ -54,8 +64,8 @@ class Runtime {
   void add_observer(call::Observer& observer);
   /// Where requests of the API go (call::Control). Lives as long as the runtime.
   call::Control& control();
-  /// Who answers the policy questions; before `run`, and to outlive it. Without one each question
-  /// fails at once.
+  /// Who answers the policy questions; before `run`, and to outlive it, or the `reconfigure` that
+  /// names another. Without one each question fails at once.
   void set_policy(call::Policy& policy);
   /// The signalling loop and every worker have turned within the last seconds.
   bool healthy() const;

@@ -24,6 +24,14 @@ struct TlsPeerSettings {
   std::string subject{};   ///< what a client's certificate proves that is it; empty: none does
 };
 
+/// Where a Redis server is, and how it is entered.
+struct RedisPlace {
+  std::string host{};
+  std::uint16_t port = 6379;
+  std::string user{}, password{};  ///< empty: none is given
+  int database = 0;
+};
+
 struct WebSocketListener {
   SocketAddress bind;
   std::optional<TlsFiles> tls;  ///< present: wss
@@ -46,6 +54,7 @@ struct WebSocketSettings {
   Duration handshake_timeout = seconds{10};  ///< TCP accept to the end of the HTTP upgrade
   Duration ping_interval = seconds{25};      ///< idle time before a ping
   Duration pong_timeout = seconds{15};       ///< no pong: the connection is closed
+  Duration drain_spread = seconds{30};       ///< contract: drain.spread
 };
 
 struct StreamSettings {
@@ -73,6 +82,19 @@ struct MediaSettings {
   std::vector<IpAddress> trunk_binds;  ///< further addresses on which trunk legs live
 };
 
+/// The store of the bindings of all nodes (contract: store).
+struct StoreSettings {
+  RedisPlace redis{};
+  std::string node{}, domain{};
+  sip::Target address{};  ///< at which the other nodes reach this one
+  std::size_t max_bindings = 20000;
+  Duration command_limit = milliseconds{500};  ///< for one command, or one batch
+  Duration look_up_limit = milliseconds{500};  ///< from the question to its answer
+  Duration beat = seconds{5};                  ///< between two signs of life
+  Duration life = seconds{15};                 ///< so long one counts
+  Duration assert_interval = seconds{30};      ///< between two times that all bindings are written
+};
+
 struct Settings {
   std::vector<WebSocketListener> websocket;
   std::vector<SipListener> sip;
@@ -84,6 +106,7 @@ struct Settings {
   Duration certificate_interval = seconds{10};  ///< between two looks at the PEM files
   Duration resolve_interval = seconds{60};
   std::vector<SocketAddress> dns_servers;  ///< empty: the system's
+  std::optional<StoreSettings> store;      ///< absent: bindings are this node's alone
 };
 
 }  // namespace trunkline::io

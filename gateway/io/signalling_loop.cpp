@@ -50,6 +50,9 @@ void SignallingLoop::control(call::RequestId id, call::Request request) {
 void SignallingLoop::answered(call::QuestionId id, call::PolicyAnswer answer) {
   submit(Answered{id, std::move(answer)});
 }
+void SignallingLoop::located(call::QuestionId id, call::Locations found) {
+  submit(Located{id, std::move(found)});
+}
 void SignallingLoop::on_deadline() {
   submit(Deadline{});
 }
@@ -58,6 +61,10 @@ void SignallingLoop::drain() {
 }
 void SignallingLoop::end_all() {
   submit(EndAll{});
+}
+
+void SignallingLoop::reconfigure(std::shared_ptr<call::Engine::Plan> plan) {
+  submit(Reconfigure{std::move(plan)});
 }
 
 TimePoint SignallingLoop::deadline() const {
@@ -133,6 +140,12 @@ void SignallingLoop::handle(Answered& input) {
   apply(effects);
 }
 
+void SignallingLoop::handle(Located& input) {
+  call::Effects effects;
+  engine_->receive(input.found, input.id, moment(), effects);
+  apply(effects);
+}
+
 void SignallingLoop::handle(Deadline&) {
   const call::Moment at = moment();
   if (endpoint_.deadline() <= at.now) {
@@ -156,6 +169,12 @@ void SignallingLoop::handle(Drain&) {
 void SignallingLoop::handle(EndAll&) {
   call::Effects effects;
   engine_->end_all(moment(), effects);
+  apply(effects);
+}
+
+void SignallingLoop::handle(Reconfigure& input) {
+  call::Effects effects;
+  engine_->reconfigure(*input.plan, moment(), effects);
   apply(effects);
 }
 
@@ -197,6 +216,8 @@ void SignallingLoop::apply(call::Effects& effects) {
     output_.reply(std::move(reply));
   for (call::AskPolicy& question : effects.questions)
     output_.ask(std::move(question));
+  for (call::AskLocations& question : effects.look_ups)
+    output_.look_up(std::move(question));
 }
 
 }  // namespace trunkline::io

@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <deque>
 #include <functional>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -27,6 +28,7 @@ class SignallingOutput {
   virtual void observe(const call::Observation& observation) = 0;
   virtual void reply(call::ControlReply reply) = 0;
   virtual void ask(call::AskPolicy question) = 0;
+  virtual void look_up(call::AskLocations question) = 0;
   /// After each input that was handled to its end, and before the next.
   virtual void settled() = 0;
 };
@@ -50,10 +52,12 @@ class SignallingLoop final : public SignallingInput {
   void media(media::Event event);
   void control(call::RequestId id, call::Request request);
   void answered(call::QuestionId id, call::PolicyAnswer answer);
+  void located(call::QuestionId id, call::Locations found);
   /// Fires what is due.
   void on_deadline();
   void drain();
   void end_all();
+  void reconfigure(std::shared_ptr<call::Engine::Plan> plan);
 
   /// When `on_deadline` is to be called.
   TimePoint deadline() const;
@@ -83,11 +87,18 @@ class SignallingLoop final : public SignallingInput {
     call::QuestionId id;
     call::PolicyAnswer answer;
   };
+  struct Located {
+    call::QuestionId id;
+    call::Locations found;
+  };
   struct Deadline {};
   struct Drain {};
   struct EndAll {};
+  struct Reconfigure {
+    std::shared_ptr<call::Engine::Plan> plan;
+  };
   using Input = std::variant<Received, Broken, Closed, SendFailed, media::Event, Control, Answered,
-                             Deadline, Drain, EndAll>;
+                             Located, Deadline, Drain, EndAll, Reconfigure>;
 
   void submit(Input input);
   void handle(Received& input);
@@ -97,9 +108,11 @@ class SignallingLoop final : public SignallingInput {
   void handle(media::Event& input);
   void handle(Control& input);
   void handle(Answered& input);
+  void handle(Located& input);
   void handle(Deadline& input);
   void handle(Drain& input);
   void handle(EndAll& input);
+  void handle(Reconfigure& input);
   void settle();
   void trace(bool sent, const sip::Target& peer, std::string_view bytes);
   void apply(sip::Effects& effects);

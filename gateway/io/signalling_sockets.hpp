@@ -34,6 +34,11 @@ class SignallingSockets {
   void start();
   void send(sip::SendBytes order);
   void close(const sip::CloseFlow& order);
+  /// Of WebSockets: pages of these origins may connect from now on; empty: all.
+  void allow(std::vector<std::string> origins) { websocket_.allow(std::move(origins)); }
+  /// The WebSockets that are open, and how one of them is asked to come back elsewhere.
+  std::vector<FlowId> browsers() const { return websocket_.flows(); }
+  void move(FlowId browser) { websocket_.move(browser); }
   /// Nobody new; connections are closed in order.
   void stop();
 

@@ -9,7 +9,7 @@ using boost::asio::ip::tcp;
 
 // Connections beyond the limit that are still told so in words; more are dropped.
 constexpr std::size_t kToldOff = 64;
-constexpr std::uint16_t kGoingAway = 1001;
+constexpr std::uint16_t kGoingAway = 1001, kServiceRestart = 1012;
 
 }  // namespace
 
@@ -80,6 +80,22 @@ bool SipWebSocket::close(FlowId flow, std::string_view why) {
   const auto connection = found->second.connection;
   connection->close(kPolicyViolation, why, Disconnect::refused);
   return true;
+}
+
+std::vector<FlowId> SipWebSocket::flows() const {
+  std::vector<FlowId> all;
+  all.reserve(connections_.size());
+  for (const auto& [flow, entry] : connections_)
+    all.push_back(flow);
+  return all;
+}
+
+void SipWebSocket::move(FlowId flow) {
+  const auto found = connections_.find(flow);
+  if (found == connections_.end()) return;
+  const auto connection = found->second.connection;
+  connection->close(kServiceRestart, "the gateway is about to end: connect again",
+                    Disconnect::drained);
 }
 
 void SipWebSocket::stop() {

@@ -34,6 +34,12 @@ class SipWebSocket final : public WebSocketConnection::Owner {
   void send(sip::SendBytes order);
   /// False: not a flow of ours.
   bool close(FlowId flow, std::string_view why);
+  /// Pages of these origins may connect from now on; empty: all.
+  void allow(std::vector<std::string> origins) { door_.allow(std::move(origins)); }
+  /// Those that are open.
+  std::vector<FlowId> flows() const;
+  /// Asks a browser to come back elsewhere: closes with 1012 (service restart).
+  void move(FlowId flow);
   /// No more connections; those open are closed with 1001.
   void stop();
 
@@ -52,7 +58,7 @@ class SipWebSocket final : public WebSocketConnection::Owner {
 
   boost::asio::io_context& context_;
   const WebSocketSettings settings_;
-  const HttpDoor door_;
+  HttpDoor door_;
   IdSequence<FlowId>& flows_;
   SignallingInput& input_;
   Counters& counters_;

@@ -4,11 +4,15 @@
 
 #include <algorithm>
 #include <chrono>
+#include <utility>
 
 namespace trunkline::io {
 namespace {
 
 using std::chrono::system_clock;
+
+/// Trunks of earlier configurations that are known for the calls which began with them.
+constexpr std::size_t kMaxRetired = 100;
 
 std::int64_t unix_seconds(const std::optional<system_clock::time_point>& time) {
   return time ? system_clock::to_time_t(*time) : 0;
@@ -22,36 +26,79 @@ void for_each_failure(Visit visit) {
 
 }  // namespace
 
-Result<TlsContexts::Slot> TlsContexts::add(std::string name, const TlsFiles& files, bool server) {
+Result<TlsContexts::PreparedPeer::Own> TlsContexts::read(const std::string& name,
+                                                         const TlsFiles& files, bool server) {
   TlsFileWatch watch(files);  // before they are read: a change meanwhile is seen
   const auto material = read_tls_files(files, system_clock::now());
   if (!material) return fail(name + ": " + material.error().wrong);
   auto context = server ? make_server_tls(*material) : make_client_tls(*material);
   if (!context) return fail(name + ": " + context.error().message);
+  return PreparedPeer::Own{std::move(*context), unix_seconds(material->expires), std::move(watch)};
+}
+
+TlsContexts::Slot TlsContexts::add(std::string name, PreparedPeer::Own made, bool server) {
   const Slot slot = entries_.size();
   Entry& entry = entries_.emplace_back();
   entry.name = std::move(name);
-  entry.context = std::move(*context);
-  entry.expires.set(unix_seconds(material->expires));
-  watched_.push_back({slot, server, std::move(watch)});
+  entry.context = std::move(made.context);
+  entry.expires.set(made.expires);
+  watched_.push_back({slot, server, std::move(made.files)});
   return slot;
 }
 
-Result<void> TlsContexts::begin(const std::vector<TlsPeerSettings>& peers) {
+Result<std::vector<TlsContexts::PreparedPeer>> TlsContexts::prepare(
+    const std::vector<TlsPeerSettings>& peers) {
+  std::vector<PreparedPeer> prepared;
   for (const TlsPeerSettings& settings : peers) {
-    Peer& peer = peers_.emplace_back();
-    peer.settings = settings;
-    if (const auto ip = IpAddress::parse(settings.host)) addresses_.emplace(*ip, settings.id);
+    PreparedPeer& peer = prepared.emplace_back(PreparedPeer{settings, {}});
     if (settings.files.certificate.empty() && settings.files.authorities.empty()) continue;
-    const auto slot = add("trunk " + settings.name, settings.files, false);
-    if (!slot) return fail(slot.error());
-    peer.slot = *slot;
+    auto own = read("trunk " + settings.name, settings.files, false);
+    if (!own) return fail(own.error());
+    peer.own = std::move(*own);
   }
+  return prepared;
+}
+
+Result<void> TlsContexts::begin(const std::vector<TlsPeerSettings>& peers) {
+  auto prepared = prepare(peers);
+  if (!prepared) return fail(prepared.error());
+  replace(std::move(*prepared));
   return {};
 }
 
+void TlsContexts::replace(std::vector<PreparedPeer> peers) {
+  const std::scoped_lock lock(mutex_);
+  for (Peer& known : peers_) {
+    const bool stays = std::ranges::any_of(peers, [&known](const PreparedPeer& peer) {
+      return peer.settings.id == known.settings.id;
+    });
+    if (!stays) retire(known);
+  }
+  while (!peers_.empty() && peers_.front().retired && peers_.size() > peers.size() + kMaxRetired) {
+    if (peers_.front().slot) entries_[*peers_.front().slot].context.reset();
+    peers_.pop_front();
+  }
+  for (PreparedPeer& made : peers) {
+    if (find(made.settings.id) != nullptr) continue;
+    Peer& peer = peers_.emplace_back();
+    peer.settings = std::move(made.settings);
+    if (const auto ip = IpAddress::parse(peer.settings.host))
+      addresses_.emplace(*ip, peer.settings.id);
+    if (made.own) peer.slot = add("trunk " + peer.settings.name, std::move(*made.own), false);
+  }
+  peers_.sort([](const Peer& one, const Peer& other) { return one.retired && !other.retired; });
+}
+
+void TlsContexts::retire(Peer& peer) {
+  peer.retired = true;
+  if (peer.slot) entries_[*peer.slot].retired = true;
+  std::erase_if(addresses_, [&peer](const auto& at) { return at.second == peer.settings.id; });
+}
+
 Result<TlsContexts::Slot> TlsContexts::add_listener(std::string name, const TlsFiles& files) {
-  return add(std::move(name), files, true);
+  auto made = read(name, files, true);
+  if (!made) return fail(made.error());
+  return add(std::move(name), std::move(*made), true);
 }
 
 const TlsContexts::Peer* TlsContexts::find(sip::PeerId peer) const {
@@ -88,7 +135,8 @@ sip::PeerId TlsContexts::proved(ByteStream::Tls& tls) const {
   if (certificate == nullptr) return {};
   for (const Peer& peer : peers_) {
     const std::string& subject = peer.settings.subject;
-    if (!subject.empty() && proves(certificate, subject, false)) return peer.settings.id;
+    if (!peer.retired && !subject.empty() && proves(certificate, subject, false))
+      return peer.settings.id;
   }
   return {};
 }
@@ -107,12 +155,13 @@ void TlsContexts::count_failure(sip::PeerId peer, TlsFailure failure) {
 }
 
 std::vector<TlsContexts::Watched> TlsContexts::take_watched() {
-  return std::move(watched_);
+  return std::exchange(watched_, {});
 }
 
 void TlsContexts::changed(Slot slot, const Result<TlsMaterial, TlsFileError>& found,
                           TlsContext context) {
   Entry& entry = entries_[slot];
+  if (entry.retired) return;
   if (context == nullptr) {
     entry.refused.add();
     log::error("changed TLS files are of no use: those before stay",
@@ -129,7 +178,9 @@ void TlsContexts::changed(Slot slot, const Result<TlsMaterial, TlsFileError>& fo
 }
 
 void TlsContexts::collect(MetricSink& sink) const {
+  const std::scoped_lock lock(mutex_);
   for (const Entry& entry : entries_) {
+    if (entry.retired) continue;
     if (entry.expires.get() != 0) {
       sink.gauge("trunkline_certificate_expiry_timestamp_seconds",
                  "When the certificate that is shown expires, Unix time.",
@@ -145,6 +196,7 @@ void TlsContexts::collect(MetricSink& sink) const {
   }
   for_each_failure([&](TlsFailure failure) {
     for (const Peer& peer : peers_) {
+      if (peer.retired) continue;
       sink.counter("trunkline_trunk_tls_failures_total",
                    "TLS connections to a trunk that came to nothing.",
                    {{"trunk", peer.settings.name}, {"reason", tls_failure_label(failure)}},

@@ -8,7 +8,9 @@
 
 #include <cstddef>
 #include <deque>
+#include <list>
 #include <map>
+#include <mutex>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -28,8 +30,23 @@ class TlsContexts final : public MetricSource {
     TlsFileWatch files;
   };
 
-  /// The contexts of the trunks. Fails in words for an operator.
+  /// A trunk whose files have been read, if it has any.
+  struct PreparedPeer {
+    struct Own {
+      TlsContext context;
+      std::int64_t expires = 0;  ///< seconds of Unix time; 0: nothing is shown
+      TlsFileWatch files;
+    };
+    TlsPeerSettings settings;
+    std::optional<Own> own;
+  };
+  /// Reads the files of trunks; any thread. Fails in words for an operator.
+  static Result<std::vector<PreparedPeer>> prepare(const std::vector<TlsPeerSettings>& peers);
+  /// The trunks at the start. Fails as `prepare`.
   Result<void> begin(const std::vector<TlsPeerSettings>& peers);
+  /// These are the trunks from now on. One whose id is known keeps its context; what has been begun
+  /// with one that is not among them goes on with it.
+  void replace(std::vector<PreparedPeer> peers);
   /// The context of a listener; `name`: "tls 127.0.0.1:5061".
   Result<Slot> add_listener(std::string name, const TlsFiles& files);
   boost::asio::ssl::context& of(Slot slot) { return *entries_[slot].context; }
@@ -48,7 +65,7 @@ class TlsContexts final : public MetricSource {
   /// A handshake came to nothing; with a peer we were the client.
   void count_failure(sip::PeerId peer, TlsFailure failure);
 
-  /// All that have files, as they were read. Once.
+  /// Those that have files and have not been taken before, as they were read.
   std::vector<Watched> take_watched();
   /// What a change of the files has led to. Writes it down and uses the context, if there is one.
   void changed(Slot slot, const Result<TlsMaterial, TlsFileError>& found, TlsContext context);
@@ -63,18 +80,27 @@ class TlsContexts final : public MetricSource {
     TlsContext context;
     Cell expires;  ///< seconds of Unix time; 0: nothing is shown
     Cell loaded, refused;
+    bool retired = false;  ///< of a trunk that is not configured any more
   };
   struct Peer {
     TlsPeerSettings settings;
     std::optional<Slot> slot;  ///< none: nothing of its own
     CellArray<TlsFailure> failures;
+    bool retired = false;
   };
 
-  Result<Slot> add(std::string name, const TlsFiles& files, bool server);
+  static Result<PreparedPeer::Own> read(const std::string& name, const TlsFiles& files,
+                                        bool server);
+  Slot add(std::string name, PreparedPeer::Own made, bool server);
   const Peer* find(sip::PeerId peer) const;
+  void retire(Peer& peer);
 
-  std::deque<Entry> entries_;  // of which collect() reads the cells from another thread
-  std::deque<Peer> peers_;
+  /// Of the lists: taken to change them, and by collect(), which reads their cells from another
+  /// thread.
+  mutable std::mutex mutex_;
+
+  std::deque<Entry> entries_;
+  std::list<Peer> peers_;  ///< those that are retired, the longest first, before the others
   std::vector<Watched> watched_;
   std::map<IpAddress, sip::PeerId> addresses_;
   TlsContext system_;

@@ -1,6 +1,8 @@
 #include "io/tls_reloader.hpp"
 
+#include <algorithm>
 #include <chrono>
+#include <iterator>
 #include <utility>
 
 namespace trunkline::io {
@@ -29,12 +31,18 @@ void TlsReloader::look_now() {
   wake_.notify_one();
 }
 
+void TlsReloader::watch(std::vector<TlsContexts::Watched> more) {
+  const std::scoped_lock lock(mutex_);
+  std::ranges::move(more, std::back_inserter(more_));
+}
+
 void TlsReloader::run() {
   std::unique_lock lock(mutex_);
   while (!over_) {
     wake_.wait_for(lock, interval_, [this] { return asked_ || over_; });
     if (over_) return;
     asked_ = false;
+    std::ranges::move(std::exchange(more_, {}), std::back_inserter(watched_));
     lock.unlock();
     look();
     lock.lock();

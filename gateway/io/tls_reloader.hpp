@@ -25,6 +25,8 @@ class TlsReloader {
   TlsReloader& operator=(const TlsReloader&) = delete;
 
   void look_now();
+  /// More to look at.
+  void watch(std::vector<TlsContexts::Watched> more);
 
  private:
   void run();
@@ -34,6 +36,7 @@ class TlsReloader {
   const Duration interval_;
   const Changed changed_;
   std::mutex mutex_;
+  std::vector<TlsContexts::Watched> more_;  ///< for the thread
   std::condition_variable wake_;
   bool asked_ = false, over_ = false;
   std::thread thread_;

@@ -7,7 +7,7 @@ namespace trunkline::io {
 namespace {
 
 // 20 packets of 50 streams: what comes while the thread sleeps to the next frame, many times over.
-constexpr std::size_t kOrderRing = 1024, kFrameRing = 1024;
+constexpr std::size_t kOrderRing = 1024, kFrameRing = 1024, kDigitRing = 256;
 constexpr milliseconds kLongestWait{1000};
 
 }  // namespace
@@ -18,7 +18,8 @@ TranscodingThread::TranscodingThread(std::string name, std::size_t max_streams,
       frames_wait_(frames_wait),
       room_(max_streams),
       orders_(kOrderRing),
-      frames_(kFrameRing) {}
+      frames_(kFrameRing),
+      digits_(kDigitRing) {}
 
 TranscodingThread::~TranscodingThread() {
   stop();
@@ -64,7 +65,7 @@ void TranscodingThread::run() {
     idle_.store(false);
     take_orders();
     const TimePoint begin = Clock::now();
-    room_.on_deadline(begin, fresh_);
+    room_.on_deadline(begin, fresh_, heard_);
     publish();
     busy_microseconds_.add(
         std::chrono::duration_cast<std::chrono::microseconds>(Clock::now() - begin).count());
@@ -85,11 +86,15 @@ void TranscodingThread::take_orders() {
 }
 
 void TranscodingThread::publish() {
-  if (fresh_.empty()) return;
+  if (fresh_.empty() && heard_.empty()) return;
   for (media::TranscodedFrame& frame : fresh_) {
     if (!frames_.push(std::move(frame))) lost_frames_.add();
   }
+  for (const media::DigitHeard& digit : heard_) {
+    if (!digits_.push(media::DigitHeard(digit))) lost_frames_.add();
+  }
   fresh_.clear();
+  heard_.clear();
   frames_wait_.signal();
 }
 

@@ -79,6 +79,7 @@ struct PayloadRoute {
   bool telephone_event = false;
   /// Both set: the legs share no codec for this payload, and its audio is made anew.
   AudioCodec decode = AudioCodec::none, encode = AudioCodec::none;
+  bool reported_only = false;  ///< of an event: the sending leg's peer takes none
   bool transcoded() const { return encode != AudioCodec::none; }
   bool operator==(const PayloadRoute&) const = default;
 };
@@ -158,8 +159,32 @@ struct StartTone {
   std::uint8_t payload_type = 0;
   std::uint32_t frequency = 440;  ///< Hz
 };
+/// The sounds that the configuration gives, prepared at start.
+enum class Sound : std::uint8_t {
+  play,        ///< of service:play
+  hold_music,  ///< for a party that is on hold
+  ringback,    ///< for a party that waits for the other one
+  count_
+};
+/// Sends a sound to a leg, over and over, until `StopTone` or the leg ends. While it plays what
+/// other legs send there is left out. The same order again changes nothing; a sound that the
+/// configuration does not give is none.
+struct StartSound {
+  LegId to;
+  Sound sound = Sound::play;
+  AudioCodec codec = AudioCodec::pcmu;
+  std::uint8_t payload_type = 0;
+  bool operator==(const StartSound&) const = default;
+};
+/// Ends a tone or a sound.
 struct StopTone {
   LegId to;
+};
+/// How long the peer of a leg may send nothing - no RTP, no RTCP - from now on, if it has sent
+/// something ever; then `MediaSilent` is reported, once. Zero: as long as it likes.
+struct ExpectMedia {
+  LegId leg;
+  Duration within{};
 };
 /// Telephone events that may wait for one leg: the longest string of digits that the API takes.
 inline constexpr std::size_t kMaxQueuedDigits = 64;
@@ -171,12 +196,25 @@ struct SendDigit {
   std::uint32_t duration_ms = 160;
   std::uint8_t payload_type = 101;
   std::uint32_t clock = 8000;  ///< Hz of that payload type
+  /// The peer takes no events: the digit is a sound of this codec, `payload_type` that codec's, as
+  /// long as `kDigitTone`, with silences of `kDigitPause` in all around it.
+  AudioCodec tone = AudioCodec::none;
+};
+inline constexpr milliseconds kDigitTone{160}, kDigitPause{80};
+/// The peer of a leg has no telephone events: digits are heard in its sound (ITU-T Q.24), in
+/// packets of this payload type, and reported. No codec: no longer.
+struct DetectDigits {
+  LegId leg;
+  AudioCodec codec = AudioCodec::none;
+  std::uint8_t payload_type = 0;
+  bool operator==(const DetectDigits&) const = default;
 };
 /// Asks for the leg's statistics as they are now: `StatisticsReported` follows at once, of a leg
 /// that the worker does not have with zeros.
 struct QueryStatistics {
   LegId leg;
-  std::uint64_t query = 0;  ///< repeated in the report
+  std::uint64_t query = 0;     ///< repeated in the report
+  bool ends_interval = false;  ///< the one of `LegStatistics::interval_loss`; the next begins
 };
 
 class DtlsIdentity;
@@ -192,11 +230,19 @@ struct JudgeMedia {
   LegId leg;
 };
 
-using Command = std::variant<AddBrowserLeg, UpdateBrowserLeg, AddTrunkLeg, UpdateTrunkLeg,
-                             RemoveLeg, SetRoute, ClearRoute, StartTone, StopTone, SendDigit,
-                             QueryStatistics, AddIdentity, JudgeMedia>;
+using Command =
+    std::variant<AddBrowserLeg, UpdateBrowserLeg, AddTrunkLeg, UpdateTrunkLeg, RemoveLeg, SetRoute,
+                 ClearRoute, StartTone, StartSound, StopTone, ExpectMedia, DetectDigits, SendDigit,
+                 QueryStatistics, AddIdentity, JudgeMedia>;
 
 // ---------------------------------------------------------------- events from a worker
+
+/// What a peer has last reported of that which we send to it (RFC 3550 §6.4.1).
+struct PeerReception {
+  double loss = 0;  ///< 0 to 1, since its report before
+  double jitter_seconds = 0;
+  double mos = 0;  ///< as in LegStatistics, of these two
+};
 
 /// Per direction as seen by us; received means from that leg's peer.
 struct LegStatistics {
@@ -209,6 +255,10 @@ struct LegStatistics {
   /// as what a play-out buffer would wait, and half the round trip, for G.711 with concealment.
   /// Nothing before the first packet.
   std::optional<double> mos;
+  /// Of what the peer sent since the last query that ended an interval: its loss, 0 to 1, and the
+  /// MOS of that; nothing if it sent nothing.
+  std::optional<double> interval_loss, interval_mos;
+  std::optional<PeerReception> at_peer;  ///< nothing: it has reported nothing yet
 };
 
 struct IceConnected {
@@ -241,11 +291,17 @@ struct FirstPacket {
   LegId leg;
   SocketAddress remote;
 };
-/// A whole telephone event came in from this leg's peer; reported once.
+/// The peer of the leg has sent nothing for as long as `ExpectMedia` allows.
+struct MediaSilent {
+  LegId leg;
+};
+/// A whole telephone event came in from this leg's peer, or a digit was heard in its sound;
+/// reported once.
 struct DigitReceived {
   LegId leg;
   char digit = '0';
-  std::uint32_t duration_ms = 0;
+  std::uint32_t duration_ms = 0;  ///< of one that was heard: 0, it may still sound
+  bool heard = false;
 };
 struct LegClosed {
   LegId leg;
@@ -284,8 +340,8 @@ struct MediaJudged {
   LegId leg;
   Silence received = Silence::none, sent = Silence::none;
 };
-using Event = std::variant<IceConnected, DtlsConnected, LegFailed, FirstPacket, DigitReceived,
-                           LegClosed, StatisticsReported, MediaJudged>;
+using Event = std::variant<IceConnected, DtlsConnected, LegFailed, FirstPacket, MediaSilent,
+                           DigitReceived, LegClosed, StatisticsReported, MediaJudged>;
 
 /// The name of a cause in events, records, the log and metrics: "TRUNK_SENDS_NOTHING"; of `none` it
 /// is empty.

@@ -14,6 +14,8 @@ constexpr int kG722BitRate = 64000;
 constexpr opus_int32 kOpusBitRate = 24000;
 // Speech gains nothing audible above this, and each step costs time.
 constexpr opus_int32 kOpusComplexity = 5;
+// Per cent. Without any assumed the encoder puts no redundancy in.
+constexpr opus_int32 kAssumedLoss = 5;
 constexpr std::uint32_t kOpusClock = 48000;
 constexpr std::uint32_t kLongestPacketMs = 120;
 
@@ -150,6 +152,7 @@ class OpusAudioEncoder final : public AudioEncoder {
     opus_encoder_ctl(state_.get(), OPUS_SET_COMPLEXITY(kOpusComplexity));
     opus_encoder_ctl(state_.get(), OPUS_SET_SIGNAL(OPUS_SIGNAL_VOICE));
     opus_encoder_ctl(state_.get(), OPUS_SET_INBAND_FEC(1));
+    opus_encoder_ctl(state_.get(), OPUS_SET_PACKET_LOSS_PERC(kAssumedLoss));
   }
   bool ready() const { return state_ != nullptr; }
 
@@ -157,9 +160,6 @@ class OpusAudioEncoder final : public AudioEncoder {
     const int made = opus_encode(state_.get(), samples.data(), static_cast<int>(samples.size()),
                                  out.data(), static_cast<opus_int32>(out.size()));
     return made > 0 ? static_cast<std::size_t>(made) : 0;
-  }
-  void set_loss(int percent) override {
-    opus_encoder_ctl(state_.get(), OPUS_SET_PACKET_LOSS_PERC(std::clamp(percent, 0, 100)));
   }
 
  private:

@@ -58,8 +58,6 @@ class AudioEncoder {
   /// Encodes 20 ms. The size of the payload in `out`, which has room for `kMaxEncoded`; 0 when the
   /// library refuses.
   virtual std::size_t encode(std::span<const std::int16_t> samples, MutableBytes out) = 0;
-  /// Share of packets that the receiver reports lost, 0 to 100: Opus puts more redundancy in.
-  virtual void set_loss(int /*percent*/) {}
 };
 
 }  // namespace trunkline::media

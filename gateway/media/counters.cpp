@@ -129,9 +129,13 @@ void MediaCounters::collect(MetricSink& sink) const {
                    {{"leg", leg_label(leg)}, {"direction", label}}, value(packets[leg][direction]));
       sink.counter("trunkline_rtp_bytes_total", "Octets of RTP payload accepted and sent.",
                    {{"leg", leg_label(leg)}, {"direction", label}}, value(bytes[leg][direction]));
-      sink.counter("trunkline_dtmf_events_total", "Telephone events received and sent.",
-                   {{"leg", leg_label(leg)}, {"direction", label}, {"method", "rfc4733"}},
-                   value(digits[leg][direction]));
+      const auto dtmf = [&](const char* method, const Cell& cell) {
+        sink.counter("trunkline_dtmf_events_total", "DTMF digits received and sent in RTP.",
+                     {{"leg", leg_label(leg)}, {"direction", label}, {"method", method}},
+                     value(cell));
+      };
+      dtmf("rfc4733", digits[leg][direction]);
+      dtmf("inband", tones[leg][direction]);
     });
   });
 }

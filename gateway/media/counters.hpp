@@ -60,7 +60,7 @@ struct MediaCounters final : MetricSource {
   PerLeg<SrtpVerdict> srtp_errors;
   PerLeg<Direction> packets, bytes;
   PerLeg<DropReason> dropped;
-  PerLeg<Direction> digits;
+  PerLeg<Direction> digits, tones;  ///< DTMF as telephone events, and in the sound
   CellArray<Family> selected_pairs, selected_tcp_pairs;  ///< over UDP, and by ICE-TCP
   /// From the moment both descriptions are known to the first valid check, and from there to keys.
   HistogramCell ice_connect{{0.05, 0.1, 0.25, 0.5, 1, 2, 5, 10, 30}};

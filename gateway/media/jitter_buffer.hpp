@@ -94,7 +94,6 @@ class JitterBuffer {
   // How late packets are: against the earliest of this and the last period.
   TimePoint period_begin_{};
   std::optional<std::int64_t> earliest_, earliest_before_;  ///< microseconds
-  std::uint32_t first_timestamp_ = 0;
   std::int64_t unwrapped_ = 0;
   std::uint32_t last_timestamp_ = 0;
   std::array<std::int64_t, kMeasured> lateness_{};

@@ -16,13 +16,20 @@ Silence one_way_to(LegKind leg) {
 /// What a receiver's own buffer and packets add to the delay: 20 ms of audio, and twice the jitter.
 constexpr double kPacketSeconds = 0.02, kBufferedJitters = 2;
 
-std::optional<double> mos_of(const LegStatistics& statistics) {
-  if (statistics.packets_expected == 0) return std::nullopt;
-  const double loss = static_cast<double>(statistics.packets_lost) /
-                      static_cast<double>(statistics.packets_expected);
-  const double delay = statistics.round_trip_seconds.value_or(0) / 2 + kPacketSeconds +
-                       kBufferedJitters * statistics.jitter_seconds;
+double mos_of(double loss, double jitter_seconds, const std::optional<double>& round_trip) {
+  const double delay =
+      round_trip.value_or(0) / 2 + kPacketSeconds + kBufferedJitters * jitter_seconds;
   return rtp::mos(loss, delay * 1000, rtp::kG711WithConcealment);
+}
+
+/// Of packets that were due; nothing if none was. Late ones may have made good what was lost.
+std::optional<double> loss_of(std::uint64_t lost, std::uint64_t expected) {
+  if (expected == 0) return std::nullopt;
+  return std::min(1.0, static_cast<double>(lost) / static_cast<double>(expected));
+}
+
+constexpr std::uint64_t grown(std::uint64_t now, std::uint64_t then) {
+  return now > then ? now - then : 0;
 }
 
 }  // namespace
@@ -132,18 +139,21 @@ void Leg::receive_rtp(Packet packet, const SocketAddress& from, Turn& turn) {
   const PayloadRoute* route = find_route(header->payload_type);
   const bool event = route && route->telephone_event;
   received_.update(header->ssrc, header->sequence, header->timestamp,
-                   route ? route->from_clock : 8000, turn.now, event || header->marker);
+                   route ? route->from_clock : 8000, turn.now - packet.age,
+                   event || header->marker);
   octets_received_ += header->payload_size;
   worker_.counters.packets[kind_][Direction::received].add();
   worker_.counters.bytes[kind_][Direction::received].add(
       static_cast<std::int64_t>(header->payload_size));
+  last_heard_ = turn.now;
   if (route || routes_.empty()) taken(*header, from, turn);
+  const bool kept = listen(packet, *header, turn);
   if (!route) return drop(routes_.empty() ? DropReason::no_route : DropReason::unknown_payload);
   if (event) {
     receive_event(packet.bytes().subspan(header->payload_at, header->payload_size), *header, *route,
                   turn);
   }
-  distribute(packet, *header, turn);
+  distribute(packet, *header, kept, turn);
 }
 
 void Leg::taken(const rtp::Header& header, const SocketAddress& from, Turn& turn) {
@@ -198,21 +208,41 @@ void Leg::report_digits(const rtp::Digits& digits, Turn& turn) {
   }
 }
 
-void Leg::distribute(Packet packet, const rtp::Header& header, Turn& turn) {
+bool Leg::listen(const Packet& packet, const rtp::Header& header, Turn& turn) {
+  if (detection_.codec == AudioCodec::none || header.payload_type != detection_.payload_type)
+    return false;
+  const bool queued = turn.out.push(Outbox::Coded{{id_, id_, detection_.codec, AudioCodec::none,
+                                                   header.ssrc, header.sequence, header.timestamp},
+                                                  packet.data + header.payload_at,
+                                                  header.payload_size});
+  if (!queued) drop(DropReason::queue);
+  return queued;
+}
+
+void Leg::heard_digit(char digit, std::vector<Event>& events) {
+  if (detection_.codec == AudioCodec::none) return;
+  worker_.counters.tones[kind_][Direction::received].add();
+  events.emplace_back(DigitReceived{id_, digit, 0, true});
+}
+
+void Leg::distribute(Packet packet, const rtp::Header& header, bool kept, Turn& turn) {
   // The last taker gets the packet itself, the others a copy.
   const Route* last = nullptr;
-  bool transcoded = false;
   for (const Route& route : routes_) {
     const PayloadRoute* payload = route.find(header.payload_type);
     if (!payload) continue;
     last = &route;
-    transcoded = transcoded || payload->transcoded();
+    kept = kept || payload->transcoded();
   }
-  // What a transcoder gets lies where it is, as it is, until the turn is over.
-  if (transcoded) last = nullptr;
+  // What a transcoder or a listener gets lies where it is, as it is, until the turn is over.
+  if (kept) last = nullptr;
   for (const Route& route : routes_) {
     const PayloadRoute* payload = route.find(header.payload_type);
     if (!payload) continue;
+    if (payload->reported_only) {
+      route.to().line_.leave_out(header, *payload, id_);
+      continue;
+    }
     if (payload->transcoded()) {
       transcode(packet, header, *payload, route.to().id(), turn);
       continue;
@@ -281,6 +311,7 @@ void Leg::send(Packet& packet, Turn& turn) {
 
 void Leg::receive_rtcp(ByteView compound, Turn& turn) {
   if (!rtcp_.receive(compound, line_, received_, turn.now)) return drop(DropReason::malformed);
+  last_heard_ = turn.now;
   const auto& report = rtcp_.last_report();
   if (!report) return;
   // A browser has a block on each stream that it gets; some carriers have none, ever.
@@ -306,7 +337,11 @@ void Leg::on_deadline(Turn& turn) {
   if (turn.now >= events_.deadline()) report_digits(events_.on_deadline(turn.now), turn);
   if (rtcp_.due(turn.now)) send_report(turn, false);
   if (turn.now >= stall_at_) look_for_stall(turn);
-  const std::uint64_t begun = line_.digits_begun();
+  if (turn.now >= silent_at()) {
+    silent_within_ = {};
+    turn.events.emplace_back(MediaSilent{id_});
+  }
+  const std::uint64_t begun = line_.digits_begun(), sounded = line_.digits_sounded();
   while (turn.now >= line_.deadline()) {
     Packet packet = turn.out.scratch();
     if (!packet.data || !line_.next_own(packet, turn.now)) break;
@@ -314,11 +349,13 @@ void Leg::on_deadline(Turn& turn) {
   }
   worker_.counters.digits[kind_][Direction::sent].add(
       static_cast<std::int64_t>(line_.digits_begun() - begun));
+  worker_.counters.tones[kind_][Direction::sent].add(
+      static_cast<std::int64_t>(line_.digits_sounded() - sounded));
 }
 
 TimePoint Leg::deadline() const {
-  return std::min(
-      {transport_deadline(), events_.deadline(), rtcp_.deadline(), line_.deadline(), stall_at_});
+  return std::min({transport_deadline(), events_.deadline(), rtcp_.deadline(), line_.deadline(),
+                   stall_at_, silent_at()});
 }
 
 void Leg::close(Turn& turn) {
@@ -340,7 +377,26 @@ LegStatistics Leg::statistics() const {
   if (rtcp_.round_trip()) {
     statistics.round_trip_seconds = std::chrono::duration<double>(*rtcp_.round_trip()).count();
   }
-  statistics.mos = mos_of(statistics);
+  const auto judge = [&statistics](double loss) {
+    return mos_of(loss, statistics.jitter_seconds, statistics.round_trip_seconds);
+  };
+  if (const auto loss = loss_of(received_.lost(), received_.expected()))
+    statistics.mos = judge(*loss);
+  statistics.interval_loss = loss_of(grown(received_.lost(), interval_lost_),
+                                     grown(received_.expected(), interval_expected_));
+  if (statistics.interval_loss) statistics.interval_mos = judge(*statistics.interval_loss);
+  if (const auto& there = rtcp_.at_peer()) {
+    statistics.at_peer = {
+        there->loss, there->jitter_seconds,
+        mos_of(there->loss, there->jitter_seconds, statistics.round_trip_seconds)};
+  }
+  return statistics;
+}
+
+LegStatistics Leg::end_interval() {
+  const LegStatistics statistics = this->statistics();
+  interval_lost_ = received_.lost();
+  interval_expected_ = received_.expected();
   return statistics;
 }
 

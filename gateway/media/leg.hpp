@@ -73,14 +73,31 @@ class Leg {
 
   // sources of our own
   void start_tone(const StartTone& order, TimePoint now) { line_.start_tone(order, now); }
+  void start_sound(const StartSound& order, std::shared_ptr<const Clip> clip, TimePoint now) {
+    line_.start_sound(order, std::move(clip), now);
+  }
   void stop_tone() { line_.stop_tone(); }
-  void send_digit(const SendDigit& order, TimePoint now) { line_.queue_digit(order, now); }
+  void send_digit(const SendDigit& order, TimePoint now) {
+    line_.queue_digit(order, worker_.settings.digit_tones, now);
+  }
+
+  // digits in the sound of the peer
+  void detect(const DetectDigits& order) { detection_ = order; }
+  void heard_digit(char digit, std::vector<Event>& events);
+
+  /// See `ExpectMedia`.
+  void expect(Duration within, TimePoint now) {
+    silent_within_ = within;
+    if (last_heard_ != kNever) last_heard_ = now;
+  }
 
   void on_deadline(Turn& turn);
   TimePoint deadline() const;
   /// Says goodbye to the peer.
   void close(Turn& turn);
   LegStatistics statistics() const;
+  /// As `statistics`; the interval that it tells of ends with it.
+  LegStatistics end_interval();
   /// Why nothing is heard, in each direction.
   MediaJudged judge(TimePoint now) const;
 
@@ -117,7 +134,9 @@ class Leg {
   void receive_event(ByteView payload, const rtp::Header& header, const PayloadRoute& route,
                      Turn& turn);
   void report_digits(const rtp::Digits& digits, Turn& turn);
-  void distribute(Packet packet, const rtp::Header& header, Turn& turn);
+  void distribute(Packet packet, const rtp::Header& header, bool kept, Turn& turn);
+  /// Gives what may hold digits to the listener; false: there is none.
+  bool listen(const Packet& packet, const rtp::Header& header, Turn& turn);
   void transcode(const Packet& packet, const rtp::Header& header, const PayloadRoute& route,
                  LegId to, Turn& turn);
   void send(Packet& packet, Turn& turn);
@@ -125,6 +144,10 @@ class Leg {
   /// A packet came that goes where it should.
   void taken(const rtp::Header& header, const SocketAddress& from, Turn& turn);
   void look_for_stall(Turn& turn);
+  TimePoint silent_at() const {
+    const bool counts = silent_within_ != Duration{} && last_heard_ != kNever;
+    return counts ? last_heard_ + silent_within_ : kNever;
+  }
 
   LegId id_;
   LegKind kind_;
@@ -135,6 +158,7 @@ class Leg {
   RtcpSession rtcp_;
   rtp::ReceiveStatistics received_;
   rtp::EventReceiver events_;
+  DetectDigits detection_;
   RateLimit rate_{kMaxPacketRate, kPacketBurst};
   bool heard_ = false;
   // for the verdict: the last packet that was taken, and what came since
@@ -144,6 +168,9 @@ class Leg {
     std::uint64_t from_others = 0, unsealed = 0, unknown_payload = 0, malformed = 0;
   } since_;
   Hearing hearing_;
+  TimePoint last_heard_ = kNever;  ///< RTP or RTCP of the peer; then, since it is expected, too
+  Duration silent_within_{};
+  std::uint64_t interval_expected_ = 0, interval_lost_ = 0;  ///< when the interval began
   std::uint64_t octets_received_ = 0, dropped_ = 0, srtp_failures_ = 0;
 
   // of `Plane`: its place among the deadlines

@@ -2,6 +2,7 @@
 #include "base/bytes.hpp"
 #include "base/ids.hpp"
 #include "base/net_address.hpp"
+#include "base/time.hpp"
 #include "media/api.hpp"
 
 #include <array>
@@ -20,6 +21,7 @@ inline constexpr std::size_t kHeadRoom = 64, kTailRoom = 128, kMaxDatagram = 150
 struct Packet {
   std::uint8_t* data = nullptr;
   std::size_t size = 0;
+  Duration age{};  ///< since the kernel received it: a turn may begin much later
   MutableBytes bytes() const { return {data, size}; }
 };
 

@@ -2,7 +2,9 @@
 #include "base/random.hpp"
 #include "base/time.hpp"
 #include "media/api.hpp"
+#include "media/clip.hpp"
 #include "media/counters.hpp"
+#include "media/digit_tones.hpp"
 #include "media/outbox.hpp"
 #include "media/tone.hpp"
 #include "rtp/packet.hpp"
@@ -27,6 +29,10 @@ class OutgoingLine {
   std::optional<DropReason> rewrite(Packet& packet, const rtp::Header& header,
                                     const PayloadRoute& route, LegId source, TimePoint now);
 
+  /// A packet that `source` received and that this line's peer has no use for: nobody takes it for
+  /// lost.
+  void leave_out(const rtp::Header& header, const PayloadRoute& route, LegId source);
+
   /// Makes a frame of the transcoder that listens to `source` one of this line: `packet` gets a
   /// header before the frame's payload, which is in place already. `header` counts in the clock of
   /// `route.encode`. A reason when it must not go out.
@@ -35,9 +41,12 @@ class OutgoingLine {
                                               TimePoint now);
 
   void start_tone(const StartTone& order, TimePoint now);
+  void start_sound(const StartSound& order, std::shared_ptr<const Clip> clip, TimePoint now);
   void stop_tone();
-  /// False when the digit is none or `kMaxQueuedDigits` wait already.
-  bool queue_digit(const SendDigit& order, TimePoint now);
+  /// False when the digit is none or `kMaxQueuedDigits` wait already. `tones`: for those that are
+  /// to be sounds; null: there are none.
+  bool queue_digit(const SendDigit& order, const std::shared_ptr<const DigitTones>& tones,
+                   TimePoint now);
   /// After hold or a new route: the next packet continues the line by the wall clock, with the
   /// marker.
   void splice() { timeline_.splice(); }
@@ -52,6 +61,8 @@ class OutgoingLine {
   TimePoint last_sent() const { return last_sent_; }
   /// Telephone events that began on this line by our own order.
   std::uint64_t digits_begun() const { return digits_begun_; }
+  /// And digits as sound.
+  std::uint64_t digits_sounded() const { return digits_sounded_; }
   std::uint32_t ssrc() const { return timeline_.ssrc(); }
   const rtp::Timeline& timeline() const { return timeline_; }
 
@@ -70,7 +81,17 @@ class OutgoingLine {
                      const rtp::EventPayload& payload, rtp::LinePosition& position, TimePoint now);
   bool write_relayed_end(Packet& packet, TimePoint now);
   bool write_digit(Packet& packet, TimePoint now);
-  bool write_tone(Packet& packet, TimePoint now);
+  template <class Source>
+  bool write_source(std::optional<Source>& source, Packet& packet, TimePoint now);
+  template <class Source>
+  bool write_frame(Source& source, Packet& packet, TimePoint now);
+  /// Digits as sound: the next one begins when the last is over.
+  bool write_sounding_digit(Packet& packet, TimePoint now);
+  void sound_next_digit(TimePoint begin);
+  /// A digit of ours has the line: what else there is waits, or is left out.
+  bool dials() const { return digits_.active() || sounding_; }
+  /// A source of our own has the line.
+  bool plays() const { return dials() || tone_ || sound_; }
   void write(Packet& packet, std::uint8_t payload_type, const rtp::LinePosition& position,
              std::size_t payload_size);
 
@@ -83,10 +104,14 @@ class OutgoingLine {
   rtp::EventSender digits_;
   std::uint8_t digit_payload_type_ = 101;
   std::optional<Tone> tone_;
-  std::uint64_t tones_ = 0;
-  bool interrupted_ = false;  ///< a source was left out: it returns with a splice
+  std::optional<ClipPlayer> sound_;
+  DigitQueue sounding_digits_;
+  std::shared_ptr<const DigitTones> digit_tones_;
+  std::optional<ClipPlayer> sounding_;  ///< the digit that is heard now
+  std::uint64_t tones_ = 0;             ///< sounds and digits too: each is a source of its own
+  bool interrupted_ = false;            ///< a source was left out: it returns with a splice
   Relayed relayed_;
-  std::uint64_t packets_sent_ = 0, octets_sent_ = 0, digits_begun_ = 0;
+  std::uint64_t packets_sent_ = 0, octets_sent_ = 0, digits_begun_ = 0, digits_sounded_ = 0;
   TimePoint last_sent_{};
 };
 

@@ -52,7 +52,10 @@ struct Plane::Impl {
   void execute(const SetRoute& order, Turn& turn) const;
   void execute(const ClearRoute& order, Turn& turn) const;
   void execute(const StartTone& order, Turn& turn);
+  void execute(const StartSound& order, Turn& turn);
   void execute(const StopTone& order, Turn& turn) const;
+  void execute(const ExpectMedia& order, Turn& turn);
+  void execute(const DetectDigits& order, Turn& turn) const;
   void execute(const SendDigit& order, Turn& turn);
   void execute(const QueryStatistics& order, Turn& turn) const;
   void execute(const JudgeMedia& order, Turn& turn) const;
@@ -225,8 +228,27 @@ void Plane::Impl::execute(const StartTone& order, Turn& turn) {
   deadlines.hasten(*leg);
 }
 
+void Plane::Impl::execute(const StartSound& order, Turn& turn) {
+  Leg* leg = find(order.to);
+  const auto index = static_cast<std::size_t>(order.sound);
+  if (!leg || index >= settings.sounds.size() || !settings.sounds[index]) return;
+  leg->start_sound(order, settings.sounds[index], turn.now);
+  deadlines.hasten(*leg);
+}
+
+void Plane::Impl::execute(const ExpectMedia& order, Turn& turn) {
+  Leg* leg = find(order.leg);
+  if (!leg) return;
+  leg->expect(order.within, turn.now);
+  deadlines.hasten(*leg);
+}
+
 void Plane::Impl::execute(const StopTone& order, Turn&) const {
   if (Leg* leg = find(order.to)) leg->stop_tone();
+}
+
+void Plane::Impl::execute(const DetectDigits& order, Turn&) const {
+  if (Leg* leg = find(order.leg)) leg->detect(order);
 }
 
 void Plane::Impl::execute(const SendDigit& order, Turn& turn) {
@@ -237,9 +259,10 @@ void Plane::Impl::execute(const SendDigit& order, Turn& turn) {
 }
 
 void Plane::Impl::execute(const QueryStatistics& order, Turn& turn) const {
-  const Leg* leg = find(order.leg);
-  turn.events.emplace_back(StatisticsReported{
-      order.leg, order.query, leg != nullptr ? leg->statistics() : LegStatistics{}});
+  Leg* leg = find(order.leg);
+  LegStatistics statistics;
+  if (leg != nullptr) statistics = order.ends_interval ? leg->end_interval() : leg->statistics();
+  turn.events.emplace_back(StatisticsReported{order.leg, order.query, statistics});
 }
 
 void Plane::Impl::execute(const JudgeMedia& order, Turn& turn) const {
@@ -347,6 +370,10 @@ void Plane::receive(const TranscodedFrame& frame, TimePoint now, Outbox& out,
   Turn turn{now, out, events};
   to->forward(frame, *route, turn);
   impl_->deadlines.hasten(*to);
+}
+
+void Plane::receive(const DigitHeard& digit, std::vector<Event>& events) {
+  if (Leg* leg = impl_->find(digit.leg)) leg->heard_digit(digit.digit, events);
 }
 
 void Plane::on_deadline(TimePoint now, Outbox& out, std::vector<Event>& events) {

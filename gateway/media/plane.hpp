@@ -7,6 +7,7 @@
 #include "media/outbox.hpp"
 #include "media/srtp.hpp"
 
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -28,6 +29,9 @@ class DtlsIdentity {
   std::shared_ptr<const Impl> impl_;
 };
 
+class Clip;
+class DigitTones;
+
 struct PlaneSettings {
   Duration ice_connect_timeout = seconds{30};  ///< no valid check since the leg began
   Duration consent_timeout = seconds{30};      ///< RFC 7675: no valid check on the selected pair
@@ -39,6 +43,10 @@ struct PlaneSettings {
   /// Directions of calls, those that have just ended too; the audio of one more is dropped.
   std::size_t max_transcoded = 800;
   std::size_t dtls_handshakes = 256;  ///< unfinished at once; a ClientHello beyond it is dropped
+  /// By `Sound`; null: there is none.
+  std::array<std::shared_ptr<const Clip>, static_cast<std::size_t>(Sound::count_)> sounds{};
+  /// Digits as sound; null: none are sent so.
+  std::shared_ptr<const DigitTones> digit_tones{};
 };
 
 struct SocketSpec {
@@ -47,6 +55,7 @@ struct SocketSpec {
 };
 
 struct TranscodedFrame;
+struct DigitHeard;
 
 /// All media of one worker, without its sockets: commands, packets and time in; packets and events
 /// out. Sans I/O, one thread. Per packet it allocates nothing, takes no lock, reads no clock.
@@ -69,6 +78,8 @@ class Plane {
   /// dropped.
   void receive(const TranscodedFrame& frame, TimePoint now, Outbox& out,
                std::vector<Event>& events);
+  /// A digit that the transcoding thread has heard. One of a leg that has gone is nobody's.
+  void receive(const DigitHeard& digit, std::vector<Event>& events);
   /// Once a turn, after the packets. What is left of a burst of handshakes is due at once again.
   void on_deadline(TimePoint now, Outbox& out, std::vector<Event>& events);
   TimePoint deadline() const;

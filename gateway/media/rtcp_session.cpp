@@ -4,6 +4,8 @@ namespace trunkline::media {
 
 namespace {
 
+constexpr double kWholeFraction = 256;  // of a report block's fraction lost
+
 rtp::NtpTime ntp_of(TimePoint now) {
   return rtp::ntp_time(
       std::chrono::duration_cast<std::chrono::nanoseconds>(now.time_since_epoch()));
@@ -52,6 +54,8 @@ bool RtcpSession::receive(ByteView compound, const OutgoingLine& line,
     for (std::size_t i = 0; const auto block = rtp::report_block(*packet, i); ++i) {
       if (block->ssrc != line.ssrc()) continue;
       last_report_->highest = block->highest_sequence;
+      at_peer_ = Reception{block->fraction_lost / kWholeFraction,
+                           static_cast<double>(block->jitter) / line.timeline().clock()};
       if (const auto trip = rtp::round_trip(*block, ntp_of(now))) round_trip_ = trip;
     }
   }

@@ -31,6 +31,12 @@ class RtcpSession {
   bool receive(ByteView compound, const OutgoingLine& line, rtp::ReceiveStatistics& received,
                TimePoint now);
   const std::optional<Duration>& round_trip() const { return round_trip_; }
+  /// How our line arrives, by the peer's last report block on it.
+  struct Reception {
+    double loss = 0;  ///< 0 to 1
+    double jitter_seconds = 0;
+  };
+  const std::optional<Reception>& at_peer() const { return at_peer_; }
   /// What the compound received last reports.
   struct PeerReport {
     std::optional<std::uint32_t> highest;  ///< extended sequence number of our line; none: no block
@@ -44,6 +50,7 @@ class RtcpSession {
   Random& random_;
   TimePoint next_ = kNever;
   std::optional<Duration> round_trip_;
+  std::optional<Reception> at_peer_;
   std::optional<PeerReport> last_report_;
 };
 

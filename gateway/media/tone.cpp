@@ -19,7 +19,7 @@ Tone::Tone(const StartTone& order, TimePoint now)
       frequency_(order.frequency % (kSampleRate / 2)),
       due_(now) {}
 
-void Tone::next(MutableBytes payload, TimePoint now) {
+std::size_t Tone::next(MutableBytes payload, TimePoint now) {
   for (std::uint32_t i = 0; i < kSamples; ++i) {
     // The wave of a whole number of hertz repeats each second: the angle stays small and exact.
     const std::uint32_t cycle = ((timestamp_ + i) % kSampleRate) * frequency_ % kSampleRate;
@@ -35,6 +35,7 @@ void Tone::next(MutableBytes payload, TimePoint now) {
     due_ += missed * kInterval;
     timestamp_ += static_cast<std::uint32_t>(missed) * static_cast<std::uint32_t>(kSamples);
   }
+  return kSamples;
 }
 
 }  // namespace trunkline::media

@@ -16,13 +16,14 @@ class Tone {
 
   Tone(const StartTone& order, TimePoint now);
 
+  static constexpr std::uint32_t clock() { return 8000; }
   std::uint8_t payload_type() const { return payload_type_; }
   std::uint16_t sequence() const { return sequence_; }
   std::uint32_t timestamp() const { return timestamp_; }
   bool first() const { return sequence_ == 0 && timestamp_ == 0; }
-  /// Writes `kSamples` octets, and moves on to the next packet. When the worker has slept for more
-  /// than 200 ms the packets in between are left out.
-  void next(MutableBytes payload, TimePoint now);
+  /// Writes `kSamples` octets, says so, and moves on to the next packet. When the worker has slept
+  /// for more than 200 ms the packets in between are left out.
+  std::size_t next(MutableBytes payload, TimePoint now);
   TimePoint deadline() const { return due_; }
 
  private:

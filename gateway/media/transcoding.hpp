@@ -2,12 +2,14 @@
 #include "base/ids.hpp"
 #include "base/metrics.hpp"
 #include "base/time.hpp"
+#include "media/digit_listener.hpp"
 #include "media/outbox.hpp"
 #include "media/transcoder.hpp"
 
 #include <array>
 #include <cstdint>
 #include <memory>
+#include <unordered_map>
 #include <vector>
 
 namespace trunkline::media {
@@ -17,6 +19,12 @@ struct TranscodeOrder : CodedAudio {
   TimePoint arrived{};
   std::uint16_t size = 0;
   std::array<std::uint8_t, JitterBuffer::kMaxPayload> payload;
+};
+
+/// A DTMF digit that was heard in the sound of a leg's peer.
+struct DigitHeard {
+  LegId leg;
+  char digit = '0';
 };
 
 /// What it made of them.
@@ -33,22 +41,28 @@ struct TranscodedFrame {
 
 /// All transcoders of one media worker. They run on a thread of their own, beside the packets that
 /// are only relayed: nothing here is quick enough to stand in their way. A transcoder is made by
-/// the first packet of its direction and goes when it has been silent. Sans I/O, one thread.
+/// the first packet of its direction and goes when it has been silent. So is what listens for
+/// digits: audio that is to become no other codec is for it alone. Sans I/O, one thread.
 class TranscodingRoom {
  public:
+  /// Legs that are listened to at once; packets of one more are dropped and counted.
+  static constexpr std::size_t kMaxListeners = 1000;
+
   /// `max_streams`: directions at once; packets of one more are dropped and counted.
   explicit TranscodingRoom(std::size_t max_streams) : max_streams_(max_streams) {}
 
   void receive(const TranscodeOrder& order);
-  /// Appends the frames that are due.
-  void on_deadline(TimePoint now, std::vector<TranscodedFrame>& frames);
+  /// Appends the frames that are due, and the digits that are in what is due.
+  void on_deadline(TimePoint now, std::vector<TranscodedFrame>& frames,
+                   std::vector<DigitHeard>& digits);
   TimePoint deadline() const;
 
   std::size_t streams() const { return streams_.size(); }
+  std::size_t listeners() const { return listeners_.size(); }
 
   /// Cells written by the room's thread.
   struct Counters {
-    Cell streams;  ///< gauge
+    Cell streams, listeners;  ///< gauges
     Cell packets, frames, lost, late, malformed, starved, shortened, refused;
     void collect(MetricSink& sink) const;
   };
@@ -61,14 +75,16 @@ class TranscodingRoom {
     LegId from, to;
     std::uint32_t number;
     Transcoder transcoder;
-    TranscoderStatistics counted;
+    PlayoutStatistics counted;
   };
 
   Stream* stream_for(const TranscodeOrder& order);
+  void listen(const TranscodeOrder& order);
   void count(Stream& stream);
 
   std::size_t max_streams_;
   std::vector<std::unique_ptr<Stream>> streams_;
+  std::unordered_map<LegId, std::unique_ptr<DigitListener>> listeners_;
   std::uint32_t made_ = 0;
   Counters counters_;
 };

@@ -1,6 +1,8 @@
 #include "media/trunk_source.hpp"
 
 #include <algorithm>
+#include <initializer_list>
+#include <string_view>
 
 namespace trunkline::media {
 
@@ -11,6 +13,38 @@ constexpr Duration kRivalMemory = milliseconds{200};
 
 bool same(const TrunkRemote& a, const TrunkRemote& b) {
   return a.rtp == b.rtp && a.rtcp == b.rtcp && a.rtcp_mux == b.rtcp_mux && a.host == b.host;
+}
+
+/// The range of these that the address lies in; null: none.
+const AddressRange* range_of(const IpAddress& ip, const std::vector<AddressRange>& ranges) {
+  const auto found =
+      std::ranges::find_if(ranges, [&](const AddressRange& range) { return range.contains(ip); });
+  return found == ranges.end() ? nullptr : &*found;
+}
+
+std::vector<AddressRange> ranges_of(std::initializer_list<std::string_view> texts) {
+  std::vector<AddressRange> ranges;
+  for (const std::string_view text : texts)
+    ranges.push_back(*AddressRange::parse(text));
+  return ranges;
+}
+
+/// No peer is there (RFC 6890): "this network", groups, reserved and broadcast.
+bool is_nowhere(const IpAddress& ip) {
+  static const auto ranges =
+      ranges_of({"0.0.0.0/8", "224.0.0.0/4", "240.0.0.0/4", "::", "ff00::/8"});
+  return range_of(ip, ranges) != nullptr;
+}
+/// This machine, and what is on its link: a cloud's metadata service is.
+const AddressRange* near_range(const IpAddress& ip) {
+  static const auto ranges = ranges_of({"127.0.0.0/8", "::1", "169.254.0.0/16", "fe80::/10"});
+  return range_of(ip, ranges);
+}
+/// Networks behind a border (RFC 1918, RFC 4193, RFC 6598).
+bool is_private(const IpAddress& ip) {
+  static const auto ranges =
+      ranges_of({"10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "fc00::/7"});
+  return range_of(ip, ranges) != nullptr;
 }
 
 }  // namespace
@@ -39,8 +73,15 @@ void TrunkSource::move(const SocketAddress& own) {
 }
 
 bool TrunkSource::sendable(const SocketAddress& address) const {
-  return !address.empty() && address.port != 0 && !address.ip.is_unspecified() &&
-         !address.ip.is_multicast() && address != own_;
+  if (address.empty() || address.port == 0 || is_nowhere(address.ip) || address == own_)
+    return false;
+  if (allowed(address)) return true;
+  // A description must not aim our packets at places that its writer can't reach itself.
+  const IpAddress& host = remote_.host;
+  if (const AddressRange* near = near_range(address.ip))
+    return near->contains(own_.ip) || (!host.empty() && near->contains(host));
+  const bool from_outside = !host.empty() && !is_private(host) && near_range(host) == nullptr;
+  return !(from_outside && is_private(address.ip));
 }
 
 bool TrunkSource::allowed(const SocketAddress& address) const {

@@ -12,7 +12,9 @@ namespace trunkline::media {
 /// Who may send to a trunk leg, and where the leg sends. Plain RTP has no proof of origin, so an
 /// address is taken on trust only as the policy says; the wrong answer here is "RTP bleed". No
 /// sending to a learnt address before it is locked, no learning after the window or after the lock;
-/// only signalling opens it again.
+/// only signalling opens it again. Nothing is sent to this machine or its link (unless we, or the
+/// peer's signalling, are there too), nor into a private network for a peer outside: only where
+/// `allow` says so.
 class TrunkSource {
  public:
   /// `allow` narrows `learn` too, when it is not empty. `own`: our RTP address, never a

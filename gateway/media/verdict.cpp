@@ -32,13 +32,15 @@ bool Hearing::reported(const std::uint32_t* highest, std::uint64_t sent, bool al
   if (heard) {
     highest_ = *highest;
     known_ = true;
-    deaf_ = false;
+    deaf_ = doubted_ = false;
     sent_then_ = sent;
     return false;
   }
   if (deaf_ || sent - sent_then_ < kUnheard) return false;
-  deaf_ = true;
-  return true;
+  sent_then_ = sent;
+  deaf_ = doubted_;
+  doubted_ = true;
+  return deaf_;
 }
 
 }  // namespace trunkline::media

@@ -29,7 +29,9 @@ Silence why_silent(const ReceivingFacts& facts);
 /// our line (RFC 3550 §6.4).
 class Hearing {
  public:
-  /// So many packets have left, and none of them counts as heard: the peer hears nothing.
+  /// So many packets have left, and none of them counts as heard, by two reports one after the
+  /// other: the peer hears nothing. One says little: the first of a browser has no block, though
+  /// the browser plays what it gets.
   static constexpr std::uint64_t kUnheard = 50;
 
   /// RTCP of the peer. `highest`: of its report block on our line; nothing: it has none. `sent`:
@@ -40,8 +42,8 @@ class Hearing {
 
  private:
   std::uint32_t highest_ = 0;
-  bool known_ = false, deaf_ = false;
-  std::uint64_t sent_then_ = 0;  ///< when the peer last showed that it hears
+  bool known_ = false, deaf_ = false, doubted_ = false;
+  std::uint64_t sent_then_ = 0;  ///< when the peer last showed that it hears, or gave doubt
 };
 
 }  // namespace trunkline::media

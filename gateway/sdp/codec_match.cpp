@@ -41,10 +41,6 @@ bool any_translatable(const std::vector<Codec>& codecs) {
   return std::any_of(codecs.begin(), codecs.end(), is_translatable);
 }
 
-bool any_telephone_event(const std::vector<Codec>& codecs) {
-  return std::any_of(codecs.begin(), codecs.end(), is_telephone_event);
-}
-
 /// The telephone-event with this clock, else with the fallback's, else the first; null if absent.
 const Codec* pick_telephone_event(const std::vector<Codec>& codecs, std::uint32_t clock_rate) {
   for (const std::uint32_t wanted : {clock_rate, kUsualEventClock}) {
@@ -105,7 +101,7 @@ std::vector<Codec> codecs_to_offer(const std::vector<Codec>& far,
   if (translation != Translation::never && any_translatable(far)) add(false);
   if (translation == Translation::to_opus)
     std::stable_partition(codecs.begin(), codecs.end(), is_opus);
-  if (any_telephone_event(far)) add_telephone_events(codecs, profile);
+  add_telephone_events(codecs, profile);
   return codecs;
 }
 
@@ -133,7 +129,7 @@ std::vector<Codec> codecs_to_answer(const std::vector<Codec>& offered,
     const auto known = std::find_if(offered.begin(), offered.end(), is_translatable);
     if (known != offered.end()) answer.push_back(*known);
   }
-  if (answer.empty() || !any_telephone_event(agreed)) return answer;
+  if (answer.empty()) return answer;
   if (const Codec* event = pick_telephone_event(offered, answer.front().clock_rate)) {
     answer.push_back(*event);
   }

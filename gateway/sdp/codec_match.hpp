@@ -26,9 +26,10 @@ enum class Translation : std::uint8_t {
 
 /// What to offer on a leg of `profile` when the far leg's peer offered `far`: its audio codecs that
 /// are `allowed`, in the order of `allowed`, then telephone-event at each clock of those, and at
-/// 8000, if the far side offered any telephone-event. No two get the same payload type. Empty when
-/// there is no audio codec in common. With translation the other `allowed` codecs follow those in
-/// common, as long as the far side has one that we know; `to_opus` puts Opus before them all.
+/// 8000: where the far side has none, digits cross in another way. No two get the same payload
+/// type. Empty when there is no audio codec in common. With translation the other `allowed` codecs
+/// follow those in common, as long as the far side has one that we know; `to_opus` puts Opus before
+/// them all.
 std::vector<Codec> codecs_to_offer(const std::vector<Codec>& far,
                                    const std::vector<std::string>& allowed, Profile profile,
                                    Translation translation = Translation::never);
@@ -39,8 +40,8 @@ std::vector<Codec> codecs_to_offer(const std::vector<std::string>& allowed, Prof
 
 /// What to answer on a leg whose peer offered `offered` when the far leg agreed on `agreed`: the
 /// first agreed audio codec that was offered - one only: many carriers mishandle more - then
-/// telephone-event at that codec's clock (or 8000) if both sides have any. Payload types are those
-/// of `offered`. Empty when there is none in common; with translation the first that we know of
+/// telephone-event at that codec's clock (or 8000) if any was offered. Payload types are those of
+/// `offered`. Empty when there is none in common; with translation the first that we know of
 /// those `offered` is then taken, and Opus before any other by `to_opus`.
 std::vector<Codec> codecs_to_answer(const std::vector<Codec>& offered,
                                     const std::vector<Codec>& agreed,

@@ -109,7 +109,7 @@ std::string_view role_name(Role role) {
 Result<Access> Access::make(const Settings& settings) {
   Access access;
   access.certificates_ = settings.tls && !settings.tls->authorities.empty();
-  if (!settings.bind.ip.is_loopback()) {
+  if (settings.listens && !settings.bind.ip.is_loopback()) {
     if (!settings.tls) {
       return fail("listen.grpc.bind is " + settings.bind.text() +
                   ", not loopback: it needs tls with a client_ca, or tls and tokens");
@@ -188,6 +188,18 @@ std::optional<Rejection> Access::refuse(std::string_view method, const Credentia
   return reject(GrpcCode::unauthenticated, "API_CREDENTIALS_MISSING",
                 tokens_.empty() ? "a client certificate is needed"
                                 : "the header authorization with a bearer token is needed");
+}
+
+std::optional<Rejection> Access::refuse_console(std::string_view method,
+                                                std::optional<std::string_view> authorization,
+                                                bool local) const {
+  if (tokens_.empty() && !(open_ && local)) {
+    return reject(GrpcCode::permission_denied, "CONSOLE_CLOSED",
+                  "the console needs a token with the role read: listen.grpc.tokens");
+  }
+  Credentials shown;
+  shown.authorization = authorization;
+  return refuse(method, shown);
 }
 
 }  // namespace trunkline::call_control

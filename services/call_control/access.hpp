@@ -31,6 +31,14 @@ class Access {
 
   /// Nothing if the client may call the method.
   std::optional<Rejection> refuse(std::string_view method, const Credentials& shown) const;
+  /// Some token is known, and one is asked for.
+  bool wants_token() const { return !tokens_.empty(); }
+  /// The same for one who reads over the console's listener, which knows no client certificates.
+  /// `local`: only programs of this machine can be asking; they need no token where the API needs
+  /// none.
+  std::optional<Rejection> refuse_console(std::string_view method,
+                                          std::optional<std::string_view> authorization,
+                                          bool local) const;
 
  private:
   static constexpr std::size_t kDigestSize = 32;

@@ -191,9 +191,15 @@ void CallJournal::observe(const call::Observation& observation, TimePoint now,
           settle(view, settled);
           end(view, now);
         } else if constexpr (std::is_same_v<Seen, call::CallMeasured>) {
-          // For records: what a live call counts is told by GetCallStats.
+          // No event: what a live call counts is told by GetCallStats.
+          if (Tracked* tracked = known(seen.call.name)) tracked->media.observe(seen);
+        } else if constexpr (std::is_same_v<Seen, call::CallSampled>) {
+          if (Tracked* tracked = known(seen.call))
+            tracked->media.observe(seen, tracked->view.created);
         } else if constexpr (requires { seen.call.name; }) {
           append(seen.call, [&](v1::CallEvent& event) { fill(seen, event); });
+          if constexpr (std::is_same_v<Seen, call::MediaChanged>)
+            known(seen.call.name)->media.observe(seen);
           settle(seen.call, settled);
         } else if constexpr (std::is_same_v<Seen, call::RegistrationChanged>) {
           append(seen);
@@ -243,6 +249,16 @@ void CallJournal::forget_old(TimePoint now) {
 const call::CallView* CallJournal::find(std::string_view name) const {
   const auto order = orders_.find(std::string(name));
   return order == orders_.end() ? nullptr : &calls_.at(order->second).view;
+}
+
+CallJournal::Tracked* CallJournal::known(std::string_view name) {
+  const auto order = orders_.find(std::string(name));
+  return order == orders_.end() ? nullptr : &calls_.at(order->second);
+}
+
+const CallMedia* CallJournal::find_media(std::string_view name) const {
+  const auto order = orders_.find(std::string(name));
+  return order == orders_.end() ? nullptr : &calls_.at(order->second).media;
 }
 
 Bytes CallJournal::snapshot(Tracked& tracked) const {

@@ -2,6 +2,7 @@
 #include "base/time.hpp"
 #include "call/observer.hpp"
 
+#include "call_control/call_media.hpp"
 #include "call_control/event_feed.hpp"
 #include <cstdint>
 #include <deque>
@@ -61,12 +62,25 @@ class CallJournal {
 
   /// A live or recently ended call.
   const call::CallView* find(std::string_view name) const;
+  /// Of such a call; null for others.
+  const CallMedia* find_media(std::string_view name) const;
   /// Shows calls to `take(view)`, the oldest first, from `begin` on (0: the first), until it
   /// returns false: the place of that call, where another list may begin. 0: all were shown.
   template <class Take>
   std::uint64_t list(std::uint64_t begin, Take&& take) const {
     for (auto at = calls_.lower_bound(begin); at != calls_.end(); ++at) {
       if (!take(at->second.view)) return at->first;
+    }
+    return 0;
+  }
+
+  /// As `list`, the newest first and with its media, from the call before `end` on (0: the last).
+  template <class Take>
+  std::uint64_t list_back(std::uint64_t end, Take&& take) const {
+    auto at = end == 0 ? calls_.end() : calls_.lower_bound(end);
+    while (at != calls_.begin()) {
+      --at;
+      if (!take(at->second.view, at->second.media)) return at->first + 1;
     }
     return 0;
   }
@@ -83,6 +97,7 @@ class CallJournal {
  private:
   struct Tracked {
     call::CallView view;
+    CallMedia media;
     std::int64_t sequence = 0;
     Bytes snapshot;  ///< made when it is asked for, until the next event
   };
@@ -96,6 +111,7 @@ class CallJournal {
   };
 
   Tracked& track(const call::CallView& view);
+  Tracked* known(std::string_view name);
   template <class Fill>
   void append(const call::CallView& view, Fill&& fill);
   void append(const call::RegistrationChanged& change);

@@ -228,6 +228,7 @@ void write(const call::Registration& registration, v1::Registration& out) {
   out.set_user_agent(to_utf8(registration.user_agent));
   out.set_transport(registration.transport);
   out.set_source(registration.source);
+  out.set_node(to_utf8(registration.node));
   write(registration.registered, *out.mutable_register_time());
   write(registration.expires, *out.mutable_expire_time());
 }

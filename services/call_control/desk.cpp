@@ -37,16 +37,27 @@ Credentials shown_by(const grpc::CallbackServerContext& context) {
 
 Desk::Desk(Settings s, Access a, call::Control& c, std::uint64_t epoch)
     : settings(std::move(s)),
-      access(std::move(a)),
       control(c),
       pending(settings.limits.pending_requests),
       subscriptions(settings.limits.subscriptions),
       rpcs(all_methods()),
-      journal(settings, epoch) {}
+      journal(settings, epoch),
+      access_(std::make_shared<const Access>(std::move(a))) {}
+
+void Desk::admit(Access next) {
+  auto made = std::make_shared<const Access>(std::move(next));
+  const std::scoped_lock lock(access_mutex_);
+  access_.swap(made);
+}
+
+std::shared_ptr<const Access> Desk::access() const {
+  const std::scoped_lock lock(access_mutex_);
+  return access_;
+}
 
 std::optional<Rejection> Desk::refuse(const grpc::CallbackServerContext& context,
                                       std::string_view method) const {
-  return access.refuse(method, shown_by(context));
+  return access()->refuse(method, shown_by(context));
 }
 
 Rejection internal_error(std::string message) {

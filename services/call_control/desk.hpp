@@ -9,7 +9,9 @@
 #include "call_control/requests.hpp"
 #include "call_control/server.hpp"
 #include <atomic>
+#include <functional>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -24,16 +26,24 @@ struct Desk : std::enable_shared_from_this<Desk> {
   Desk(Settings s, Access a, call::Control& c, std::uint64_t epoch);
 
   const Settings settings;
-  const Access access;
   call::Control& control;
   RpcCount pending, subscriptions;
   RpcCounters rpcs;
   std::atomic<bool> closing{false};  ///< streams end
   JournalThread journal;
 
+  /// Who may do what, from the next request on.
+  void admit(Access next);
+  /// As it is now.
+  std::shared_ptr<const Access> access() const;
   /// Nothing if the client may call the method.
   std::optional<Rejection> refuse(const grpc::CallbackServerContext& context,
                                   std::string_view method) const;
+  /// What health checks are told; before the server runs, and after its end, nobody.
+  void set_serving(bool serving) {
+    if (on_serving) on_serving(serving);
+  }
+  std::function<void(bool)> on_serving;  ///< set before the server takes requests
 
   /// Serves one unary RPC: `body(answer)` or `body(answer, reactor)` answers now or later. Nothing
   /// that it throws gets out.
@@ -53,6 +63,10 @@ struct Desk : std::enable_shared_from_this<Desk> {
   /// As `ask`, for one kind of reply: `fill` writes the response, any failure is answered as such.
   template <class Wanted, class Response, class Fill>
   void ask_for(call::Request request, std::shared_ptr<Answer<Response>> answer, Fill&& fill);
+
+ private:
+  mutable std::mutex access_mutex_;
+  std::shared_ptr<const Access> access_;
 };
 
 Rejection internal_error(std::string message);

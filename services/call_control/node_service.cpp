@@ -54,13 +54,13 @@ class NodeService final : public v1::NodeService::CallbackService {
                             v1::DrainResponse* response) override {
     return desk_->serve_checked(
         context, "NodeService.Drain", request, response,
-        [&](call::Drain drain, const auto& answer) { ask_for_node(drain, answer); });
+        [&](call::Drain drain, const auto& answer) { ask_for_node(drain, answer, false); });
   }
 
   ServerUnaryReactor* Undrain(CallbackServerContext* context, const v1::UndrainRequest*,
                               v1::UndrainResponse* response) override {
     return desk_->serve(context, "NodeService.Undrain", response,
-                        [&](const auto& answer) { ask_for_node(call::Undrain{}, answer); });
+                        [&](const auto& answer) { ask_for_node(call::Undrain{}, answer, true); });
   }
 
   ServerUnaryReactor* ReloadConfig(CallbackServerContext* context, const v1::ReloadConfigRequest*,
@@ -71,10 +71,7 @@ class NodeService final : public v1::NodeService::CallbackService {
                                      "this node can't read its configuration again"));
       }
       const auto reloaded = desk_->settings.reload();
-      if (!reloaded) {
-        return answer->finish(reject(call::GrpcCode::failed_precondition, "CONFIG_INVALID",
-                                     reloaded.error().message));
-      }
+      if (!reloaded) return answer->finish(reject(reloaded.error()));
       answer->finish_with([&](v1::ReloadConfigResponse& out) {
         out.mutable_applied()->Assign(reloaded->applied.begin(), reloaded->applied.end());
         out.mutable_needs_restart()->Assign(reloaded->needs_restart.begin(),
@@ -96,11 +93,14 @@ class NodeService final : public v1::NodeService::CallbackService {
 
  private:
   template <class Response>
-  void ask_for_node(call::Request request, const std::shared_ptr<Answer<Response>>& answer) {
-    desk_->ask_for<call::NodeView>(std::move(request), answer,
-                                   [desk = desk_](const call::NodeView& node, Response& out) {
-                                     describe(node, desk->settings, *out.mutable_node());
-                                   });
+  void ask_for_node(call::Request request, const std::shared_ptr<Answer<Response>>& answer,
+                    std::optional<bool> serving = std::nullopt) {
+    desk_->ask_for<call::NodeView>(
+        std::move(request), answer,
+        [desk = desk_, serving](const call::NodeView& node, Response& out) {
+          if (serving && *serving != node.draining) desk->set_serving(*serving);
+          describe(node, desk->settings, *out.mutable_node());
+        });
   }
 
   const std::shared_ptr<Desk> desk_;

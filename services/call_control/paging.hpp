@@ -1,9 +1,12 @@
 #pragma once
+#include "call/control.hpp"
+
 #include "call_control/validation.hpp"
 #include <algorithm>
 #include <charconv>
 #include <cstdint>
 #include <string>
+#include <tuple>
 
 /// Pages of lists (AIP-158): a size that is capped rather than refused, and a token that clients
 /// pass on unread.
@@ -16,6 +19,13 @@ struct Page {
   std::size_t size = kDefaultPage;
   std::uint64_t begin = 0;  ///< where the page begins, as in the token of the one before
 };
+
+/// As all who show registrations do: the pages of a list need one order.
+inline void put_in_order(call::Registrations& found) {
+  std::ranges::sort(found.all, {}, [](const call::Registration& one) {
+    return std::tie(one.user, one.node, one.id);
+  });
+}
 
 template <class Request>
 Page read_page(const Request& request, Violations& wrong) {

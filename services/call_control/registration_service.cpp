@@ -3,8 +3,6 @@
 #include "call_control/services.hpp"
 #include "call_control/watch_stream.hpp"
 #include "trunkline/v1/registration_service.grpc.pb.h"
-#include <algorithm>
-#include <tuple>
 
 namespace trunkline::call_control {
 namespace {
@@ -35,9 +33,7 @@ class RegistrationService final : public Base {
           desk_->ask_for<call::Registrations>(
               std::move(list), answer,
               [page](call::Registrations found, v1::ListRegistrationsResponse& out) {
-                std::ranges::sort(found.all, {}, [](const call::Registration& one) {
-                  return std::tie(one.user, one.id);
-                });
+                put_in_order(found);
                 out.set_next_page_token(write_page(
                     found.all, page,
                     [&](const call::Registration& one) { write(one, *out.add_registrations()); }));

@@ -8,6 +8,7 @@
 #include <grpcpp/health_check_service_interface.h>
 
 #include "call_control/callback_queue.hpp"
+#include "call_control/console.hpp"
 #include "call_control/desk.hpp"
 #include "call_control/services.hpp"
 #include "call_control/tls_credentials.hpp"
@@ -68,10 +69,14 @@ class GrpcServer final : public Server, private MetricSource {
  public:
   GrpcServer(std::shared_ptr<Desk> desk, std::array<std::unique_ptr<grpc::Service>, 5> services,
              ServerTls tls)
-      : desk_(std::move(desk)), services_(std::move(services)), tls_(std::move(tls)) {}
+      : desk_(std::move(desk)),
+        services_(std::move(services)),
+        tls_(std::move(tls)),
+        console_(desk_) {}
   ~GrpcServer() override { shutdown(); }
 
   Result<void> start() {
+    if (!desk_->settings.listens) return {};
     keep_callback_queue();
     gpr_set_log_function(&to_our_log);
     const Limits& limits = desk_->settings.limits;
@@ -99,12 +104,19 @@ class GrpcServer final : public Server, private MetricSource {
     }
     for (const char* service : kServices)
       server_->GetHealthCheckService()->SetServingStatus(service, true);
+    {
+      const std::scoped_lock lock(health_mutex_);
+      health_ = server_->GetHealthCheckService();
+    }
+    desk_->on_serving = [this](bool serving) { set_serving(serving); };
     set_serving(true);
     return {};
   }
 
   call::Observer& observer() override { return desk_->journal; }
+  Console& console() override { return console_; }
   SocketAddress listening() const override {
+    if (!desk_->settings.listens) return {};
     return {desk_->settings.bind.ip, static_cast<std::uint16_t>(port_)};
   }
   const MetricSource& metrics() const override { return *this; }
@@ -114,17 +126,32 @@ class GrpcServer final : public Server, private MetricSource {
     if (tls_.certificate != nullptr) tls_.certificate->collect(sink);
   }
   void set_serving(bool serving) override {
-    if (server_) server_->GetHealthCheckService()->SetServingStatus(serving);
+    const std::scoped_lock lock(health_mutex_);
+    if (health_ != nullptr) health_->SetServingStatus(serving);
+  }
+  Result<void> admit(std::vector<ClientSettings> clients,
+                     std::vector<TokenSettings> tokens) override {
+    Settings settings = desk_->settings;
+    settings.clients = std::move(clients);
+    settings.tokens = std::move(tokens);
+    auto access = Access::make(settings);
+    if (!access) return fail(access.error());
+    desk_->admit(std::move(*access));
+    return {};
   }
   void shutdown() override {
     const std::lock_guard lock(shutdown_mutex_);
-    if (!server_) return;
-    server_->GetHealthCheckService()->SetServingStatus(false);
-    desk_->closing.store(true, std::memory_order_relaxed);
-    desk_->journal.check_now();
-    server_->Shutdown(std::chrono::system_clock::now() + kShutdownGrace);
-    server_->Wait();
-    server_.reset();
+    if (server_) {
+      {
+        const std::scoped_lock health(health_mutex_);
+        std::exchange(health_, nullptr)->SetServingStatus(false);
+      }
+      desk_->closing.store(true, std::memory_order_relaxed);
+      desk_->journal.check_now();
+      server_->Shutdown(std::chrono::system_clock::now() + kShutdownGrace);
+      server_->Wait();
+      server_.reset();
+    }
     desk_->journal.stop();
   }
 
@@ -132,7 +159,9 @@ class GrpcServer final : public Server, private MetricSource {
   const std::shared_ptr<Desk> desk_;
   const std::array<std::unique_ptr<grpc::Service>, 5> services_;
   const ServerTls tls_;
-  std::mutex shutdown_mutex_;
+  Console console_;
+  std::mutex shutdown_mutex_, health_mutex_;
+  grpc::HealthCheckServiceInterface* health_ = nullptr;  ///< the server's
   std::unique_ptr<grpc::Server> server_;
   int port_ = 0;
 };

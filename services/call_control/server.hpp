@@ -12,6 +12,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 /// The gRPC API (contract: listen.grpc, proto/trunkline/v1) on top of call::Control.
@@ -52,8 +53,16 @@ struct Limits {
 struct Reloaded {
   std::vector<std::string> applied, needs_restart;  ///< keys
 };
+/// Why what was there before stays.
+struct ReloadRefused {
+  bool bad_file = true;  ///< else the file is right, but can't be put in force while the node runs
+  std::string message;
+  /// Which key, and what is wrong with it.
+  std::vector<std::pair<std::string, std::string>> violations{};
+};
 
 struct Settings {
+  bool listens = true;  ///< false: without gRPC, for the console alone
   SocketAddress bind;
   std::optional<TlsFiles> tls;  ///< read again when they change; authorities: clients need one
   std::vector<ClientSettings> clients;  ///< none, with a client_ca: any certificate may do all
@@ -63,8 +72,10 @@ struct Settings {
   Limits limits;
   /// Does what SIGHUP does. Any thread; may block for a moment. Absent: ReloadConfig is
   /// UNIMPLEMENTED.
-  std::function<Result<Reloaded>()> reload;
+  std::function<Result<Reloaded, ReloadRefused>()> reload;
 };
+
+class Console;
 
 /// A running API. Its threads are its own (and gRPC's).
 class Server {
@@ -77,10 +88,17 @@ class Server {
   /// To be told everything, from the first call on, and before the replies that follow from it. Its
   /// `observe` is called on the signalling thread and does not block.
   virtual call::Observer& observer() = 0;
-  /// The address really bound.
+  /// What the API tells, as JSON for the console of the admin listener. Lives as long as the
+  /// server.
+  virtual Console& console() = 0;
+  /// The address really bound; empty without gRPC.
   virtual SocketAddress listening() const = 0;
   /// Of its RPCs, and of its certificate. Any thread, as long as the server lives.
   virtual const MetricSource& metrics() const = 0;
+  /// Who may do what, from the next request on. Fails, and changes nothing, as `start` does. Any
+  /// thread.
+  virtual Result<void> admit(std::vector<ClientSettings> clients,
+                             std::vector<TokenSettings> tokens) = 0;
   /// What health checks are told: false while draining.
   virtual void set_serving(bool serving) = 0;
   /// Ends all streams (each with its resume token) and RPCs, then stops. Idempotent. `control` must

@@ -2,6 +2,7 @@
 
 #include "base/utf8.hpp"
 
+#include "call_control/server.hpp"
 #include "google/rpc/error_details.pb.h"
 #include "trunkline/v1/status.pb.h"
 #include <algorithm>
@@ -274,6 +275,30 @@ Rejection reject(const std::vector<Violation>& violations) {
   }
   Rejection made = reject(GrpcCode::invalid_argument, "INVALID_REQUEST", std::move(message));
   attach(made.status, bad);
+  return made;
+}
+
+Rejection reject(const ReloadRefused& refused) {
+  Rejection made = refused.bad_file ? reject(GrpcCode::invalid_argument, "CONFIG_INVALID",
+                                             to_utf8(refused.message))
+                                    : reject(GrpcCode::failed_precondition, "CONFIG_NOT_APPLICABLE",
+                                             to_utf8(refused.message));
+  google::rpc::BadRequest bad;
+  google::rpc::PreconditionFailure precondition;
+  for (const auto& [key, wrong] : refused.violations) {
+    if (refused.bad_file) {
+      auto* violation = bad.add_field_violations();
+      violation->set_field(to_utf8(key));
+      violation->set_description(to_utf8(wrong));
+    } else {
+      auto* violation = precondition.add_violations();
+      violation->set_type("CONFIG_NOT_APPLICABLE");
+      violation->set_subject(to_utf8(key));
+      violation->set_description(to_utf8(wrong));
+    }
+  }
+  if (refused.violations.empty()) return made;
+  refused.bad_file ? attach(made.status, bad) : attach(made.status, precondition);
   return made;
 }
 

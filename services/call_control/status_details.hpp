@@ -13,6 +13,10 @@
 #include <utility>
 #include <vector>
 
+namespace trunkline::call_control {
+struct ReloadRefused;
+}
+
 /// Failures as clients see them: google.rpc.Status with its details, the same in an RPC's error and
 /// in the event that ends a call. Pure; any thread.
 namespace trunkline::call_control {
@@ -50,6 +54,8 @@ Rejection reject(const call::Failure& failure, const FailureScene& scene);
 Rejection reject(const call::Refusal& refusal);
 /// INVALID_ARGUMENT with BadRequest.
 Rejection reject(const std::vector<Violation>& violations);
+/// INVALID_ARGUMENT with BadRequest, or FAILED_PRECONDITION with PreconditionFailure.
+Rejection reject(const ReloadRefused& refused);
 /// Any other, with ErrorInfo of this reason and metadata.
 Rejection reject(call::GrpcCode code, std::string_view reason, std::string message,
                  std::initializer_list<std::pair<std::string_view, std::string_view>> metadata = {},

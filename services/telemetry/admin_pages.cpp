@@ -1,43 +1,23 @@
 #include "telemetry/admin_pages.hpp"
 
+#include "base/net_address.hpp"
+
+#include "telemetry/console_files.hpp"
+#include <algorithm>
+
 namespace trunkline::telemetry {
 namespace {
 
 constexpr const char* kText = "text/plain; charset=utf-8";
 constexpr const char* kPrometheus = "text/plain; version=0.0.4; charset=utf-8";
+constexpr std::string_view kApi = "/api/", kLocalhost = "localhost";
 
-std::string escaped(std::string_view text) {
-  std::string result;
-  for (const char c : text) {
-    switch (c) {
-      case '&':
-        result += "&amp;";
-        break;
-      case '<':
-        result += "&lt;";
-        break;
-      case '>':
-        result += "&gt;";
-        break;
-      case '"':
-        result += "&quot;";
-        break;
-      default:
-        result += c;
-    }
-  }
-  return result;
+std::string_view path_of(const AdminRequest& request) {
+  return std::string_view(request.target).substr(0, request.target.find('?'));
 }
 
-std::string index(const AdminPages& pages) {
-  const std::string reason = pages.not_ready();
-  return "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>Trunkline " +
-         escaped(pages.node) + "</title></head>\n<body><h1>Trunkline " + escaped(pages.version) +
-         "</h1>\n<p>Node " + escaped(pages.node) + ": " +
-         (reason.empty() ? "accepts calls" : "accepts no calls (" + escaped(reason) + ")") +
-         "</p>\n<ul>\n<li><a href=\"/metrics\">Metrics</a></li>\n<li><a "
-         "href=\"/healthz\">Health</a></li>\n"
-         "<li><a href=\"/readyz\">Readiness</a></li>\n</ul></body></html>\n";
+bool reads(const AdminRequest& request) {
+  return request.method == "GET" || request.method == "HEAD";
 }
 
 AdminAnswer readiness(const AdminPages& pages) {
@@ -46,19 +26,50 @@ AdminAnswer readiness(const AdminPages& pages) {
   return {503, kText, reason + "\n"};
 }
 
+/// RFC 9110 §13.1.2: a list of tags, or "*". Ours hold no comma and are compared weakly.
+bool has_already(std::string_view if_none_match, std::string_view tag) {
+  return if_none_match == "*" || if_none_match.find(tag) != std::string_view::npos;
+}
+
+AdminAnswer serve(const ConsoleFile& file, const AdminRequest& request) {
+  AdminAnswer found;
+  found.page = true;
+  found.fields = {{"ETag", std::string(file.tag)}, {"Cache-Control", "no-cache"}};
+  if (request.if_none_match && has_already(*request.if_none_match, file.tag)) {
+    found.status = 304;
+    return found;
+  }
+  found.content_type = file.media_type;
+  found.body = file.content;
+  return found;
+}
+
 }  // namespace
 
-AdminAnswer answer(const AdminPages& pages, std::string_view method, std::string_view target) {
-  if (method != "GET" && method != "HEAD") return {405, kText, "use GET\n", true};
-  const std::string_view path = target.substr(0, target.find('?'));
+bool is_api(const AdminPages& pages, const AdminRequest& request) {
+  return pages.api && reads(request) && request.target.starts_with(kApi);
+}
+
+AdminAnswer answer(const AdminPages& pages, const AdminRequest& request) {
+  if (!reads(request)) return {405, kText, "use GET\n", {{"Allow", "GET, HEAD"}}};
+  const std::string_view path = path_of(request);
   if (path == "/metrics") return {200, kPrometheus, pages.metrics()};
   if (path == "/healthz") {
     return pages.healthy() ? AdminAnswer{200, kText, "ok\n"}
                            : AdminAnswer{503, kText, "an event loop hangs\n"};
   }
   if (path == "/readyz") return readiness(pages);
-  if (path == "/") return {200, "text/html; charset=utf-8", index(pages)};
-  return {404, kText, "there are /metrics, /healthz and /readyz\n"};
+  const auto files = console_files();
+  const auto file = std::ranges::find(files, path, &ConsoleFile::path);
+  if (file != files.end()) return serve(*file, request);
+  return {404, kText, "there are /metrics, /healthz, /readyz and the console at /\n"};
+}
+
+bool names_this_machine(std::string_view host) {
+  if (SocketAddress::parse(host) || IpAddress::parse(host)) return true;
+  const std::string_view name = host.substr(0, host.find(':'));
+  return std::ranges::equal(name, kLocalhost, {},
+                            [](char c) { return c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c; });
 }
 
 }  // namespace trunkline::telemetry

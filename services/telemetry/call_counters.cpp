@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <chrono>
+#include <span>
 #include <utility>
 
 namespace trunkline::telemetry {
@@ -12,9 +13,9 @@ using call::Direction;
 using call::EndReason;
 using call::Fault;
 
-constexpr std::array kRefusals{"draining",  "overload",   "cps",    "limit",     "acl",  "auth",
-                               "no_route",  "no_codec",   "policy", "ports",     "loop", "hops",
-                               "extension", "media_type", "method", "transport", kOther};
+constexpr std::array kRefusals{"draining",  "overload",   "cps",    "limit",     "acl",     "auth",
+                               "no_route",  "no_codec",   "policy", "ports",     "loop",    "hops",
+                               "extension", "media_type", "method", "transport", "replica", kOther};
 constexpr std::array kAuthentications{"ok",     "challenge",    "bad", "stale",
                                       "replay", "unknown_user", kOther};
 constexpr std::array kPolicyFaults{"unavailable", "timeout", "invalid", "error", kOther};
@@ -36,14 +37,25 @@ double seconds_between(std::chrono::system_clock::time_point from,
 }
 
 /// The codes that the recorded figures need, and those that operators look for; others are one of
-/// their class.
-constexpr std::array kCodes{400, 401, 403, 404, 407, 408, 410, 480, 484, 486, 487,
-                            488, 500, 502, 503, 504, 600, 603, 604, 606, 607};
+/// their class. A trunk that is called says more than a browser does.
+constexpr std::array kTrunkCodes{401, 403, 404, 407, 408, 480, 484, 486, 487,
+                                 488, 500, 502, 503, 504, 600, 603, 604};
+constexpr std::array kBrowserCodes{404, 480, 486, 487, 488, 503, 600, 603, 604};
 constexpr std::array kCodeClasses{"3xx", "4xx", "5xx", "6xx", kOther};
 
-std::string code_label(int code) {
-  if (std::ranges::find(kCodes, code) != kCodes.end()) return std::to_string(code);
+std::span<const int> codes_of(Direction direction) {
+  if (direction == Direction::outbound) return kTrunkCodes;
+  return kBrowserCodes;
+}
+
+std::string code_class(int code) {
   return code >= 300 && code < 700 ? std::to_string(code / 100) + "xx" : kOther;
+}
+
+/// Whose the time is that a call takes to ring and to be answered: a trunk's, or the browsers' that
+/// it calls.
+std::string setup_trunk(const std::string& direction, const std::string& trunk) {
+  return direction == direction_label(Direction::outbound) ? trunk : std::string{};
 }
 
 std::string kind_label(call::RegistrationChanged::Kind kind) {
@@ -84,7 +96,7 @@ CallCounters::CallCounters(std::vector<std::string> trunks)
       answered_({"trunkline_calls_answered_total", "Calls answered.", {"direction", "trunk"}}),
       ended_({"trunkline_calls_ended_total",
               "Calls ended, by whose fault and why.",
-              {"direction", "trunk", "result", "reason"}}),
+              {"trunk", "result", "reason"}}),
       failures_({"trunkline_call_failures_total",
                  "Calls ended before an answer, by SIP status.",
                  {"direction", "trunk", "code"}}),
@@ -112,26 +124,26 @@ CallCounters::CallCounters(std::vector<std::string> trunks)
           {"trunkline_call_silences_total",
            "Times that nothing was heard from a leg's peer, or by it, by what was found to cause "
            "it.",
-           {"leg", "trunk", "cause"}}),
+           {"leg", "cause"}}),
       setup_duration_(
           {"trunkline_call_setup_duration_seconds",
            "Time from the start of a call to ringing or answer: the first is the post-dial "
            "delay.",
            {"direction", "trunk", "stage"}},
-          {0.1, 0.25, 0.5, 1, 2, 4, 8, 15, 30, 60, 120}),
+          {0.5, 1, 2, 4, 8, 15, 30, 60}),
       duration_({"trunkline_call_duration_seconds",
                  "Time from the answer to the end.",
                  {"direction", "trunk"}},
-                {1, 5, 10, 30, 60, 120, 300, 600, 1800, 3600}) {
+                {5, 30, 60, 180, 600, 1800}) {
   prepare();
 }
 
 void CallCounters::prepare() {
   prepare_calls(Direction::internal, "");
-  for (const std::string& trunk : trunks_) {
-    prepare_calls(Direction::inbound, trunk);
-    prepare_calls(Direction::outbound, trunk);
-  }
+  for (const std::string& trunk : trunks_)
+    prepare_trunk(trunk);
+  for (const char* trunk : {"", kOther})
+    prepare_ends(trunk);
   for (const Direction direction : {Direction::inbound, Direction::outbound, Direction::internal}) {
     prepare_calls(direction, kOther);
     setup_active_.prepare({label(direction_label(direction))});
@@ -143,18 +155,11 @@ void CallCounters::prepare() {
   for (const char* result : kRegistrations)
     registration_changes_.prepare({result});
   for (const char* leg : {"webrtc", "sip", "service"}) {
-    for (const char* method : {"info", "rfc4733"})
+    for (const char* method : {"info", "rfc4733", "inband"})
       digits_.prepare({leg, method});
     holds_.prepare({leg});
   }
-  for (const std::string& trunk : trunks_) {
-    prepare_silences(trunk);
-    trunk_up_.prepare({trunk});
-    trunk_up_.set({trunk}, 1);
-    trunk_degraded_.prepare({trunk});
-  }
-  prepare_silences("");
-  prepare_silences(kOther);
+  prepare_silences();
   for (const char* result : {"ok", "failed"})
     transfers_.prepare({result});
   for (const char* question : {"route", "authenticate"}) {
@@ -164,16 +169,53 @@ void CallCounters::prepare() {
   registrations_.prepare({});
 }
 
-void CallCounters::prepare_silences(const std::string& trunk) {
+void CallCounters::prepare_trunk(const std::string& trunk) {
+  prepare_calls(Direction::inbound, trunk);
+  prepare_calls(Direction::outbound, trunk);
+  prepare_ends(trunk);
+  if (trunk_up_.find({trunk}) != nullptr) return;
+  trunk_up_.prepare({trunk});
+  trunk_up_.set({trunk}, 1);
+  trunk_degraded_.prepare({trunk});
+}
+
+void CallCounters::forget_trunk(const std::string& trunk) {
+  for (Series* series : {&active_, &attempts_, &answered_, &ended_, &failures_})
+    series->forget("trunk", trunk);
+  for (HistogramSeries* series : {&setup_duration_, &duration_})
+    series->forget("trunk", trunk);
+}
+
+std::vector<std::string> CallCounters::reconfigure(const std::vector<std::string>& trunks) {
+  std::vector<std::string> kept = trunks;
+  const std::scoped_lock lock(mutex_);
+  for (const std::string& trunk : trunks_) {
+    if (std::ranges::find(trunks, trunk) != trunks.end()) continue;
+    for (Series* series : {&trunk_up_, &trunk_degraded_})
+      series->forget("trunk", trunk);
+    const bool busy = std::ranges::any_of(
+        calls_, [&](const auto& known) { return known.second.place.trunk == trunk; });
+    if (busy) {
+      kept.push_back(trunk);
+    } else {
+      forget_trunk(trunk);
+    }
+  }
+  for (const std::string& trunk : trunks)
+    prepare_trunk(trunk);
+  trunks_ = kept;
+  return kept;
+}
+
+void CallCounters::prepare_silences() {
   for (const std::string_view cause : call::silence_causes()) {
-    if (cause.find("TRUNK") == std::string_view::npos)
-      silent_.prepare({"webrtc", trunk, label(cause)});
+    if (cause.find("TRUNK") == std::string_view::npos) silent_.prepare({"webrtc", label(cause)});
     const bool of_browser = cause.find("BROWSER") != std::string_view::npos ||
                             cause.starts_with("ICE") || cause.starts_with("DTLS");
-    if (!of_browser) silent_.prepare({"sip", trunk, label(cause)});
+    if (!of_browser) silent_.prepare({"sip", label(cause)});
   }
   for (const char* leg : {"webrtc", "sip"})
-    silent_.prepare({leg, trunk, kOther});
+    silent_.prepare({leg, kOther});
 }
 
 void CallCounters::prepare_calls(Direction direction, const std::string& trunk) {
@@ -182,14 +224,16 @@ void CallCounters::prepare_calls(Direction direction, const std::string& trunk) 
     series->prepare(place);
   duration_.prepare(place);
   for (const char* stage : {"ringing", "answer"})
-    setup_duration_.prepare({place[0], place[1], stage});
-  for (const int code : kCodes)
-    failures_.prepare({place[0], place[1], std::to_string(code)});
+    setup_duration_.prepare({place[0], setup_trunk(place[0], trunk), stage});
+  for (const int code : codes_of(direction))
+    failures_.prepare({place[0], trunk, std::to_string(code)});
   for (const char* codes : kCodeClasses)
-    failures_.prepare({place[0], place[1], codes});
+    failures_.prepare({place[0], trunk, codes});
+}
+
+void CallCounters::prepare_ends(const std::string& trunk) {
   const auto ended = [&](Fault fault, EndReason reason) {
-    ended_.prepare(
-        {place[0], place[1], label(fault_label(fault)), label(end_reason_label(reason))});
+    ended_.prepare({trunk, label(fault_label(fault)), label(end_reason_label(reason))});
   };
   for (std::size_t i = 0; i < static_cast<std::size_t>(EndReason::count_); ++i) {
     const auto reason = static_cast<EndReason>(i);
@@ -233,7 +277,7 @@ void CallCounters::take(const call::CallRinging& event) {
   if (!event.call.ringing || found == calls_.end() || std::exchange(found->second.rang, true))
     return;
   const Place& place = found->second.place;
-  setup_duration_.observe({place.direction, place.trunk, "ringing"},
+  setup_duration_.observe({place.direction, setup_trunk(place.direction, place.trunk), "ringing"},
                           seconds_between(event.call.created, *event.call.ringing));
 }
 
@@ -242,7 +286,7 @@ void CallCounters::take(const call::CallAnswered& event) {
   answered_.add({place.direction, place.trunk}, 1);
   setup_active_.add({place.direction}, -1);
   if (!event.call.answered) return;
-  setup_duration_.observe({place.direction, place.trunk, "answer"},
+  setup_duration_.observe({place.direction, setup_trunk(place.direction, place.trunk), "answer"},
                           seconds_between(event.call.created, *event.call.answered));
 }
 
@@ -257,8 +301,7 @@ void CallCounters::take(const call::DtmfPassed& event) {
 void CallCounters::take(const call::MediaChanged& event) {
   if (event.what != "silent" && event.what != "unheard") return;
   const std::string leg = label(leg_label(event.call, event.leg));
-  const std::string trunk = trunk_label(event.call.trunk);
-  if (!silent_.add({leg, trunk, event.cause}, 1)) silent_.add({leg, trunk, kOther}, 1);
+  if (!silent_.add({leg, event.cause}, 1)) silent_.add({leg, kOther}, 1);
 }
 
 void CallCounters::take(const call::CallTransferred& event) {
@@ -275,13 +318,15 @@ void CallCounters::take(const call::CallEnded& event) {
   active_.add({place.direction, place.trunk}, -1);
   const std::string reason = label(end_reason_label(event.end.reason));
   const auto ended_by_fault = [&](Fault fault) {
-    return ended_.add({place.direction, place.trunk, label(fault_label(fault)), reason}, 1);
+    return ended_.add({place.trunk, label(fault_label(fault)), reason}, 1);
   };
   if (!ended_by_fault(event.end.fault()))
     ended_by_fault(call::Failure::local(event.end.reason).fault());
   if (!event.call.answered) {
     setup_active_.add({place.direction}, -1);
-    failures_.add({place.direction, place.trunk, code_label(event.end.sip_code)}, 1);
+    const int code = event.end.sip_code;
+    if (!failures_.add({place.direction, place.trunk, std::to_string(code)}, 1))
+      failures_.add({place.direction, place.trunk, code_class(code)}, 1);
   } else if (event.call.ended) {
     duration_.observe({place.direction, place.trunk},
                       seconds_between(*event.call.answered, *event.call.ended));
@@ -312,6 +357,7 @@ void CallCounters::take(const call::TrunkChanged& event) {
 }
 
 void CallCounters::collect(Exposition& out) const {
+  const std::scoped_lock lock(mutex_);
   for (const Series* gauge :
        {&active_, &setup_active_, &registrations_, &trunk_up_, &trunk_degraded_})
     gauge->collect_gauges(out);

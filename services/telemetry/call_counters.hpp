@@ -2,6 +2,7 @@
 #include "call/observer.hpp"
 
 #include "telemetry/series.hpp"
+#include <mutex>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -15,6 +16,9 @@ class CallCounters {
  public:
   explicit CallCounters(std::vector<std::string> trunks);
   void observe(const call::Observation& observation);
+  /// Other trunks are configured: there are series for each of them from now on, and for those that
+  /// are gone as long as they have calls. All that have some.
+  std::vector<std::string> reconfigure(const std::vector<std::string>& trunks);
   void collect(Exposition& out) const;
 
  private:
@@ -29,11 +33,13 @@ class CallCounters {
   void take(const call::LegEnded&) {}
   void take(const call::PolicyFault& event);
   void take(const call::CallEnded& event);
+  void take(const call::CallSampled&) {}
   void take(const call::CallMeasured&) {}
   void take(const call::RequestRefused& event);
   void take(const call::RegistrationChanged& event);
   void take(const call::AuthenticationResult& event);
   void take(const call::TrunkChanged& event);
+  void take(const call::TrunksConfigured&) {}
 
   /// Where a call is counted, from its start to its end: a transfer moves no call.
   struct Place {
@@ -44,13 +50,17 @@ class CallCounters {
     bool rang = false;
   };
   void prepare();
-  void prepare_silences(const std::string& trunk);
+  void prepare_trunk(const std::string& trunk);
+  void forget_trunk(const std::string& trunk);
+  void prepare_silences();
   void prepare_calls(call::Direction direction, const std::string& trunk);
+  void prepare_ends(const std::string& trunk);
   Place where(const call::CallView& view) const;
   /// Of a call that was told to have started, else as it looks now.
   Place known(const call::CallView& view) const;
   std::string trunk_label(const std::string& trunk) const;
 
+  mutable std::mutex mutex_;  ///< of the sets of series: taken to change them, and to read them all
   std::vector<std::string> trunks_;
   std::unordered_map<std::uint64_t, Known> calls_;  ///< alive
   Series active_, setup_active_, attempts_, answered_, ended_, failures_, rejections_;

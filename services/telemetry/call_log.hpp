@@ -27,11 +27,13 @@ class CallLog final : public call::Observer {
   void take(const call::LegEnded& event);
   void take(const call::PolicyFault& event);
   void take(const call::CallEnded& event);
+  void take(const call::CallSampled&) {}
   void take(const call::CallMeasured&) {}
   void take(const call::RequestRefused& event);
   void take(const call::RegistrationChanged& event);
   void take(const call::AuthenticationResult& event);
   void take(const call::TrunkChanged& event);
+  void take(const call::TrunksConfigured&) {}
 
   std::function<TimePoint()> now_;
   RateLimit refused_, unauthenticated_, policy_faults_;

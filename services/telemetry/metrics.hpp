@@ -27,6 +27,11 @@ class Metrics final : public call::Observer {
   /// On the signalling thread.
   void observe(const call::Observation& observation) override;
 
+  /// The configuration was read again: its hash is the one in force now, unless it was not taken.
+  /// With keys that wait for a restart. Any thread.
+  void config_loaded(std::string hash, bool needs_restart);
+  void config_refused();
+
   /// One more source, asked at each scrape and alive at the last. Any thread.
   void add_source(const MetricSource& source);
 

@@ -49,15 +49,32 @@ QualityCounters::QualityCounters(const std::vector<std::string>& trunks)
       jitter_({"trunkline_rtp_jitter_seconds",
                "Jitter of what a leg's peer sent (RFC 3550), once a leg.",
                {"leg", "trunk"}},
-              {0.001, 0.0025, 0.005, 0.01, 0.02, 0.03, 0.05, 0.1}),
+              {0.005, 0.01, 0.02, 0.03, 0.05, 0.1}),
       round_trip_({"trunkline_rtp_rtt_seconds",
                    "Round trip to a leg's peer by RTCP, once a leg.",
                    {"leg", "trunk"}},
-                  {0.01, 0.025, 0.05, 0.1, 0.15, 0.25, 0.5, 1}),
+                  {0.025, 0.05, 0.1, 0.15, 0.25, 0.5}),
       mos_({"trunkline_call_mos",
             "MOS of what a leg's peer sent, by the E-model (ITU-T G.107), once a leg.",
             {"leg", "trunk"}},
-           {2, 2.5, 2.8, 3.1, 3.35, 3.6, 3.85, 4.03, 4.2, 4.4}) {
+           {2, 2.5, 3.1, 3.6, 4.03, 4.3}) {
+  prepare();
+}
+
+void QualityCounters::reconfigure(const std::vector<std::string>& trunks) {
+  const std::scoped_lock lock(mutex_);
+  for (const std::string& trunk : trunks_) {
+    if (std::ranges::find(trunks, trunk) != trunks.end()) continue;
+    for (Series* series : {&lost_, &expected_, &grades_, &one_way_, &no_media_})
+      series->forget("trunk", trunk);
+    for (HistogramSeries* series : {&jitter_, &round_trip_, &mos_})
+      series->forget("trunk", trunk);
+  }
+  trunks_ = trunks;
+  prepare();
+}
+
+void QualityCounters::prepare() {
   std::vector<std::vector<std::string>> places{{"webrtc", ""}, {"sip", kOther}};
   for (const std::string& trunk : trunks_)
     places.push_back({"sip", trunk});
@@ -123,6 +140,7 @@ void QualityCounters::take_silence(const call::CallMeasured& event) {
 }
 
 void QualityCounters::collect(Exposition& out) const {
+  const std::scoped_lock lock(mutex_);
   for (const Series* counter : {&lost_, &expected_, &grades_, &one_way_, &no_media_})
     counter->collect_counters(out);
   for (const HistogramSeries* histogram : {&jitter_, &round_trip_, &mos_})

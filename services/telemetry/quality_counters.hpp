@@ -2,6 +2,7 @@
 #include "call/observer.hpp"
 
 #include "telemetry/series.hpp"
+#include <mutex>
 #include <string>
 #include <vector>
 
@@ -14,6 +15,8 @@ class QualityCounters {
  public:
   explicit QualityCounters(const std::vector<std::string>& trunks);
   void take(const call::CallMeasured& event);
+  /// There are series for these trunks from now on, and for no others.
+  void reconfigure(const std::vector<std::string>& trunks);
   void collect(Exposition& out) const;
 
  private:
@@ -21,6 +24,9 @@ class QualityCounters {
   void take_silence(const call::CallMeasured& event);
   std::string trunk_label(const std::string& trunk) const;
 
+  void prepare();
+
+  mutable std::mutex mutex_;  ///< of the sets of series: taken to change them, and to read them all
   std::vector<std::string> trunks_;
   Series lost_, expected_, grades_, one_way_, no_media_;
   HistogramSeries jitter_, round_trip_, mos_;

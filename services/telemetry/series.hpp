@@ -2,6 +2,7 @@
 #include "base/metrics.hpp"
 
 #include "telemetry/exposition.hpp"
+#include <algorithm>
 #include <cstdint>
 #include <map>
 #include <string>
@@ -17,19 +18,25 @@ struct Description {
   std::vector<std::string_view> labels;
 };
 
-/// All series of one metric. Each is made by `prepare`, before the metric is shared; from then on
-/// their set does not change, so that one thread may count while another reads, without a lock, and
-/// nobody can make a series by what he sends.
+/// All series of one metric, each made by `prepare`: nobody can make one by what he sends. One
+/// thread may count while another reads, without a lock; `prepare` and `forget` once the metric is
+/// shared need the owner's, against those who read.
 template <class Value>
 class SeriesOf {
  public:
   using Labelled = std::vector<std::string>;  ///< values of the labels, in their order
 
   explicit SeriesOf(Description description) : description_(std::move(description)) {}
-  /// Before the metric is shared.
   template <class... Args>
   void prepare(Labelled values, Args&&... args) {
     all_.try_emplace(std::move(values), std::forward<Args>(args)...);
+  }
+  /// Removes the series with this value of the label.
+  void forget(std::string_view label, const std::string& value) {
+    const auto at = std::ranges::find(description_.labels, label);
+    if (at == description_.labels.end()) return;
+    const auto index = static_cast<std::size_t>(at - description_.labels.begin());
+    std::erase_if(all_, [&](const auto& series) { return series.first[index] == value; });
   }
   /// Null: there is no such series.
   Value* find(const Labelled& values) {

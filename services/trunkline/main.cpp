@@ -1,10 +1,13 @@
 #include "base/log.hpp"
 #include "io/runtime.hpp"
 
+#include "call_control/console.hpp"
 #include "call_control/policy.hpp"
 #include "call_control/server.hpp"
 #include "client/client.hpp"
 #include "config/config.hpp"
+#include "config/file_watch.hpp"
+#include "reload.hpp"
 #include "telemetry/admin_endpoint.hpp"
 #include "telemetry/call_log.hpp"
 #include "telemetry/cdr_writer.hpp"
@@ -27,7 +30,7 @@ namespace {
 constexpr int kStopped = 0, kFailed = 1, kUsage = 64, kBadConfig = 78;
 
 struct Options {
-  std::string file;
+  std::string file, variables;
   bool check = false, print = false, schema = false, version = false;
 };
 
@@ -84,8 +87,9 @@ class Signals {
     std::signal(SIGPIPE, SIG_IGN);
   }
   /// `draining` is called when the first signal to end comes.
-  void start(io::Runtime& runtime, std::function<void()> draining) {
+  void start(io::Runtime& runtime, std::function<void()> draining, std::function<void()> reload) {
     draining_ = std::move(draining);
+    reload_ = std::move(reload);
     thread_ = std::thread([this, &runtime] { wait(runtime); });
   }
   ~Signals() { stop(); }
@@ -106,8 +110,7 @@ class Signals {
       if (sigwait(&signals, &signal) != 0) continue;
       if (over_) return;
       if (signal == SIGHUP) {
-        log::info("looking for changed certificates; other keys need a restart");
-        runtime.reload_certificates();
+        reload_();
       } else if (signal == SIGTERM && !draining) {
         draining = true;
         draining_();
@@ -121,7 +124,7 @@ class Signals {
   }
 
   std::atomic<bool> over_{false};
-  std::function<void()> draining_;
+  std::function<void()> draining_, reload_;
   std::thread thread_;
 };
 
@@ -146,7 +149,7 @@ void say_started(const config::Config& config, const io::Runtime& runtime,
                  const telemetry::AdminEndpoint* admin, const call_control::Server* api) {
   const call::Settings& call = config.gateway.call;
   std::vector<std::string> listening = runtime.listening(), trunks;
-  if (api != nullptr) listening.push_back("grpc " + api->listening().text());
+  if (config.api) listening.push_back("grpc " + api->listening().text());
   if (admin != nullptr) listening.push_back("admin " + admin->listening().text());
   for (const call::TrunkSettings& trunk : call.trunks)
     trunks.push_back(trunk.name);
@@ -174,21 +177,64 @@ int fail_with(const std::string& message) {
   return kFailed;
 }
 
-/// The gRPC API of this gateway, and its part in the end of the node.
+/// The way of the console's requests to the API, which comes later than the listener and goes
+/// earlier.
+class ConsoleDoor {
+ public:
+  explicit ConsoleDoor(const std::optional<SocketAddress>& listener)
+      : open_to_network_(listener && !listener->ip.is_loopback()) {}
+  void set(call_control::Console* console) {
+    const std::scoped_lock lock(mutex_);
+    console_ = console;
+  }
+  void ask(const telemetry::AdminRequest& request, telemetry::AdminPages::Handler handler) {
+    const std::scoped_lock lock(mutex_);
+    if (console_ == nullptr) return handler({503, "text/plain; charset=utf-8", "starting\n"});
+    const bool named = telemetry::names_this_machine(request.host);
+    console_->ask({request.target, request.authorization,
+                   open_to_network_ ? call_control::Reach::remote
+                   : named          ? call_control::Reach::local
+                                    : call_control::Reach::misnamed},
+                  [handler = std::move(handler)](call_control::ConsoleAnswer told) {
+                    handler({told.status, std::move(told.content_type), std::move(told.body),
+                             std::move(told.fields)});
+                  });
+  }
+
+ private:
+  const bool open_to_network_;
+  std::mutex mutex_;
+  call_control::Console* console_ = nullptr;
+};
+
+/// The API of this gateway over gRPC, for the console, or both, and its part in the end of the
+/// node.
 Result<std::unique_ptr<call_control::Server>> start_api(const config::Config& config,
-                                                        io::Runtime& runtime) {
-  if (!config.api) return nullptr;
-  call_control::Settings settings = *config.api;
+                                                        io::Runtime& runtime, Reload& reload) {
+  if (!config.api && !config.admin) return nullptr;
+  call_control::Settings settings = config.api.value_or(call_control::Settings{});
+  settings.listens = config.api.has_value();
   settings.node = config.node;
   settings.domain = config.domain;
   settings.version = TRUNKLINE_VERSION;
   settings.started = std::chrono::system_clock::now();
+  settings.reload = [&reload] { return reload.now("the API"); };
   auto api = call_control::Server::start(std::move(settings), runtime.control());
   if (api) runtime.add_observer((*api)->observer());
   return api;
 }
 
-int run(config::Config config) {
+/// Null: the files can't be watched, and the log says why.
+std::unique_ptr<config::FileWatch> watch_files(Reload& reload) {
+  auto watch = config::FileWatch::start({.files = [&reload] { return reload.files(); }},
+                                        [&reload] { (void)reload.now("a file has changed"); });
+  if (watch) return std::move(*watch);
+  log::warn("changes of the configuration are not seen by themselves",
+            {{"why", watch.error().message}});
+  return nullptr;
+}
+
+int run(const Options& options, config::Config config) {
   // A core dump would hold the SRTP keys of every call.
   prctl(PR_SET_DUMPABLE, 0);
   Signals signals;
@@ -198,6 +244,7 @@ int run(config::Config config) {
                               .trunks = trunk_names(config)});
   telemetry::CallLog call_log;
   Readiness readiness;
+  ConsoleDoor console(config.admin);
 
   std::unique_ptr<telemetry::CdrWriter> cdr;  // goes after the runtime, which it observes
   if (config.cdr) {
@@ -212,8 +259,11 @@ int run(config::Config config) {
         *config.admin, {.metrics = [&metrics] { return metrics.text(); },
                         .healthy = [&readiness] { return readiness.healthy(); },
                         .not_ready = [&readiness] { return readiness.not_ready(); },
-                        .node = config.node,
-                        .version = TRUNKLINE_VERSION});
+                        .api =
+                            [&console](const telemetry::AdminRequest& request,
+                                       telemetry::AdminPages::Handler handler) {
+                              console.ask(request, std::move(handler));
+                            }});
     if (!started) return fail_with(started.error().message);
     admin = std::move(*started);
   }
@@ -228,29 +278,38 @@ int run(config::Config config) {
     metrics.add_source(*cdr);
   }
   metrics.add_source(runtime->metrics());
-  auto api = start_api(config, *runtime);
+  Reload reload(options.file, options.variables, config);
+  auto api = start_api(config, *runtime, reload);
   if (!api) return fail_with(api.error().message);
-  std::unique_ptr<call::Policy> policy;  // asks, and is asked by, the runtime: goes before it
+  std::unique_ptr<call::Policy> policy;
   if (config.policy) {
     auto client = call_control::make_policy(*config.policy);
     if (!client) return fail_with(client.error().message);
     policy = std::move(*client);
-    runtime->set_policy(*policy);
   }
-  if (*api != nullptr) metrics.add_source((*api)->metrics());
+  if (*api != nullptr) {
+    metrics.add_source((*api)->metrics());
+    console.set(&(*api)->console());  // from here on the listener goes before the API
+  }
   readiness.set(runtime.get());
-  signals.start(*runtime, [&api = *api] {
-    if (api != nullptr) api->set_serving(false);
-  });
+  reload.attach({runtime.get(), api->get(), &metrics}, std::move(policy));
+  signals.start(
+      *runtime,
+      [&api = *api] {
+        if (api != nullptr) api->set_serving(false);
+      },
+      [&reload] { (void)reload.now("SIGHUP"); });
+  auto watch = config.watches ? watch_files(reload) : nullptr;
   say_started(config, *runtime, admin.get(), api->get());
 
   runtime->run();
 
   signals.stop();
+  watch.reset();
   if (*api != nullptr) (*api)->shutdown();
   log::info("stopped");
   admin.reset();
-  policy.reset();
+  reload.detach();  // the policy client asks, and is asked by, the runtime
   api->reset();
   runtime.reset();
   cdr.reset();
@@ -273,7 +332,7 @@ int act(const Options& options) {
     std::cout << config::json_schema();
     return kStopped;
   }
-  auto loaded = config::load(options.file);
+  auto loaded = config::load(options.file, options.variables);
   if (!loaded) return report(loaded.error(), options.file);
   if (options.print) {
     std::cout << config::print(loaded->effective);
@@ -285,7 +344,7 @@ int act(const Options& options) {
     std::cout << options.file << ": the configuration is right\n";
     return kStopped;
   }
-  return run(std::move(*loaded));
+  return run(options, std::move(*loaded));
 }
 
 int start(int argc, char** argv) {
@@ -293,6 +352,11 @@ int start(int argc, char** argv) {
   CLI::App app("Trunkline: a gateway between browsers (SIP over WebSocket, WebRTC) and SIP trunks.",
                "trunkline");
   app.add_option("--config", options.file, "The configuration file (YAML).")->type_name("FILE");
+  app.add_option(
+         "--variables", options.variables,
+         "A file with lines NAME=VALUE, for ${NAME} in the configuration before those of the "
+         "environment.")
+      ->type_name("FILE");
   app.add_flag("--check-config", options.check, "Check the configuration and exit: 0 or 78.");
   app.add_flag("--print-config", options.print,
                "Print the effective configuration, secrets masked.");

@@ -1,53 +1,57 @@
-// Headless Chromium whose microphone plays a tone, with pages that run an unmodified SIP library.
+// Headless Chromium or Firefox whose microphone plays a tone, with pages that run an unmodified SIP library.
 import { createServer } from 'node:http';
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { build } from 'esbuild';
-import { chromium } from 'playwright-core';
+import playwright from 'playwright-core';
+import { wav } from '../peers/audio.mjs';
 import { repository } from '../peers/gateway.mjs';
 import { PATIENCE, until } from '../peers/until.mjs';
 
-// 16-bit mono WAV of a sine; its length is a whole number of periods, so that Chromium's loop doesn't click.
-export function wav(frequency, seconds = 10, rate = 48000) {
-  const samples = Buffer.alloc(seconds * rate * 2);
-  for (let at = 0; at < seconds * rate; at += 1) {
-    samples.writeInt16LE(Math.round(9000 * Math.sin((2 * Math.PI * frequency * at) / rate)), at * 2);
-  }
-  const head = Buffer.alloc(44);
-  head.write('RIFF', 0);
-  head.writeUInt32LE(36 + samples.length, 4);
-  head.write('WAVEfmt ', 8);
-  head.writeUInt32LE(16, 16);
-  head.writeUInt16LE(1, 20);
-  head.writeUInt16LE(1, 22);
-  head.writeUInt32LE(rate, 24);
-  head.writeUInt32LE(rate * 2, 28);
-  head.writeUInt16LE(2, 32);
-  head.writeUInt16LE(16, 34);
-  head.write('data', 36);
-  head.writeUInt32LE(samples.length, 40);
-  return Buffer.concat([head, samples]);
-}
-
-export class Browser {
-  static async open(frequency, { microphone = true } = {}) {
-    const browser = new Browser();
-    browser.folder = mkdtempSync(join(tmpdir(), 'trunkline-browser-'));
-    const tone = join(browser.folder, 'tone.wav');
+// How each is started, its microphone playing `frequency` or, without `microphone`, refused. With `loopback` media may use the
+// loopback interface. Files may be left in `folder`.
+const ENGINES = {
+  chromium({ frequency, microphone, loopback, folder }) {
+    const tone = join(folder, 'tone.wav');
     writeFileSync(tone, wav(frequency));
-    const executablePath = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'].find(existsSync);
-    browser.chromium = await chromium.launch({
-      executablePath,
+    return playwright.chromium.launch({
+      executablePath: ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'].find(existsSync),
       headless: true,
       args: [
         '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
         '--disable-component-update', '--disable-sync', '--autoplay-policy=no-user-gesture-required',
-        '--allow-loopback-in-peer-connection',
+        ...(loopback ? ['--allow-loopback-in-peer-connection'] : []),
         ...(microphone ? ['--use-fake-ui-for-media-stream'] : []),
         '--use-fake-device-for-media-stream', `--use-file-for-fake-audio-capture=${tone}`,
       ],
     });
+  },
+  // Firefox as it is, by WebDriver BiDi; Playwright's own `firefox` is one that it has changed.
+  firefox({ frequency, microphone, loopback }) {
+    return playwright._bidiFirefox.launch({
+      executablePath: ['/usr/bin/firefox-esr', '/usr/bin/firefox'].find(existsSync),
+      headless: true,
+      firefoxUserPrefs: {
+        'media.navigator.streams.fake': true,
+        'media.navigator.audio.fake_frequency': frequency,
+        'media.navigator.permission.disabled': microphone,
+        'permissions.default.microphone': microphone ? 1 : 2,
+        'media.cubeb.force_mock_context': true, // without a sound device WebAudio stands still
+        'media.peerconnection.ice.loopback': loopback,
+        'media.peerconnection.ice.obfuscate_host_addresses': false,
+        'media.autoplay.default': 0,
+        'media.autoplay.blocking_policy': 0,
+      },
+    });
+  },
+};
+
+export class Browser {
+  static async open(frequency, { microphone = true, loopback = true, engine = 'chromium' } = {}) {
+    const browser = new Browser();
+    browser.folder = mkdtempSync(join(tmpdir(), 'trunkline-browser-'));
+    browser.program = await ENGINES[engine]({ frequency, microphone, loopback, folder: browser.folder });
     await browser.serve();
     return browser;
   }
@@ -75,7 +79,7 @@ export class Browser {
 
   // A page of its own context running `library` ("jssip" or "sipjs").
   async page(library) {
-    const context = await this.chromium.newContext();
+    const context = await this.program.newContext();
     const page = await context.newPage();
     const errors = [];
     page.on('pageerror', (error) => errors.push(String(error)));
@@ -84,11 +88,11 @@ export class Browser {
   }
 
   async closePages() {
-    for (const context of this.chromium.contexts()) await context.close();
+    for (const context of this.program.contexts()) await context.close();
   }
 
   async close() {
-    await this.chromium.close();
+    await this.program.close();
     this.server.close();
     rmSync(this.folder, { recursive: true, force: true });
   }

@@ -1,4 +1,4 @@
-// What happens to the calls of real browsers in the long run: the WebSocket is cut, ICE begins anew, the page is reloaded,
+// What happens to the calls of real browsers in the long run: the WebSocket is cut, the page is reloaded,
 // the session is refreshed, the microphone is refused. Calls are of different users and run side by side.
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
@@ -141,29 +141,6 @@ describe('a browser', { concurrency: 3 }, () => {
       assert.equal(call.rtp.ssrcs.size, 1);
       await hangUp(page, number, call);
       relay.close();
-    });
-
-    // RFC 8445 §9: new credentials, while the media go on
-    // RFC 8842 §5.3: the DTLS association stays [race-dtls-role]
-    it(`with ${library} restarts ICE, of which the trunk hears nothing`, async () => {
-      const on = await user(patient, library);
-      const { page } = on;
-      const { number, call } = await talking(patient, on);
-      const before = await page.do('connection', number);
-      for (let restart = 0; restart < 2; restart += 1) {
-        await page.do('restartIce', number);
-        await talk(page, call);
-      }
-      const now = await page.do('connection', number);
-      assert.notEqual(now.local.ufrag, before.local.ufrag);
-      assert.notEqual(now.remote.ufrag, before.remote.ufrag);
-      assert.equal(now.remote.fingerprint, before.remote.fingerprint);
-      assert.equal(now.state, 'connected');
-      unnoticed(call);
-      await page.do('hold', number);
-      await page.do('resume', number);
-      await talk(page, call);
-      await hangUp(page, number, call);
     });
 
     // RFC 7118 §5: who does not come back is hung up on [race-websocket-gone]

@@ -1,11 +1,11 @@
 // The unmodified JsSIP behind the few verbs that the tests use.
 import JsSIP from 'jssip';
-import { describe, Ear } from './page_audio.js';
+import { describe, Ear, statistics } from './page_audio.js';
 
 JsSIP.debug.disable();
-const ear = new Ear();
 const events = [];
 const note = (name, detail = {}) => events.push({ name, ...detail });
+const ear = new Ear(note);
 let agent;
 const sessions = [];
 
@@ -59,6 +59,7 @@ window.phone = {
     return settled((done) => sessions[number].renegotiate({}, done));
   },
   connection: (number) => describe(sessions[number].connection),
+  statistics: (number) => statistics(sessions[number].connection),
   dtmf: (number, digit, how) => sessions[number].sendDTMF(digit, { transportType: how === 'info' ? 'INFO' : 'RFC2833' }),
   // Blind, or with `other` attended; what the library is told of it becomes events.
   refer(number, target, other) {

@@ -1,10 +1,10 @@
 // The unmodified SIP.js behind the same verbs.
 import { Inviter, Registerer, SessionState, UserAgent } from 'sip.js';
-import { describe, Ear } from './page_audio.js';
+import { describe, Ear, statistics } from './page_audio.js';
 
-const ear = new Ear();
 const events = [];
 const note = (name, detail = {}) => events.push({ name, ...detail });
+const ear = new Ear(note);
 const sessions = [];
 let agent;
 let registerer;
@@ -105,6 +105,7 @@ window.phone = {
     });
   },
   connection: (number) => describe(sessions[number].sessionDescriptionHandler.peerConnection),
+  statistics: (number) => statistics(sessions[number].sessionDescriptionHandler.peerConnection),
   dtmf(number, digit, how) {
     const session = sessions[number];
     if (how !== 'info') return session.sessionDescriptionHandler.sendDtmf(digit, { duration: 160 });

@@ -37,6 +37,7 @@ test('the drain is wired from one value', () => {
   for (const seconds of [0, 300, 3600]) {
     const objects = render({ drain: { timeoutSeconds: seconds, preStopSleepSeconds: 7 } });
     assert.equal(configuration(objects).drain.timeout, `${seconds}s`);
+    assert.equal(configuration(objects).drain.spread, '30s');
     assert.ok(pod(objects).terminationGracePeriodSeconds >= seconds + 7 + 60);
     assert.equal(gateway(objects).lifecycle.preStop.sleep.seconds, 7);
   }
@@ -77,7 +78,7 @@ test('what must be discovered is discovered before the gateway starts, with the 
   const node = render(scenario('hostport'));
   assert.deepEqual(wanted(node).MEDIA_ADDRESS, { family: 'IPv4', public: true, source: 'nodeExternalIP' });
   assert.deepEqual(rules(node, 'ClusterRole'), [{ apiGroups: [''], resources: ['nodes'], verbs: ['get'] }]);
-  assert.deepEqual(gateway(node).args, ['--config', '/run/trunkline/trunkline.yaml']);
+  assert.deepEqual(gateway(node).args, ['--config', '/etc/trunkline/config/trunkline.yaml', '--variables', '/run/trunkline/variables']);
   assert.equal(variables(gateway(node)).MEDIA_ADDRESS, undefined);
 
   const balancer = render(scenario('loadbalancer'));
@@ -167,6 +168,9 @@ test('a WebSocket without TLS is open beside one with TLS only for an Ingress or
   assert.deepEqual(listeners({}), ['${POD_IP}:8443']);
   assert.deepEqual(listeners({ ingress: { enabled: true, hosts: [{ host: 'a.test' }] } }), ['${POD_IP}:8080', '${POD_IP}:8443']);
   assert.deepEqual(configuration(render()).listen.websocket, [{ bind: '${POD_IP}:8080' }]);
+  // kubectl port-forward comes to the pod's loopback.
+  assert.equal(configuration(render(scenario('clusterip'))).listen.admin.bind, '0.0.0.0:9090');
+  assert.equal(configuration(render()).listen.admin.bind, '${POD_IP}:9090');
 });
 
 test('secrets come as files of whole Secrets, which Kubernetes renews, and are nowhere in a ConfigMap', () => {
@@ -183,11 +187,20 @@ test('secrets come as files of whole Secrets, which Kubernetes renews, and are n
   assert.deepEqual(gateway(objects).envFrom, [{ secretRef: { name: 'gateway-environment' } }]);
 });
 
-test('the pods are replaced when the configuration changes, unless that is off', () => {
+test('the pods are replaced when what they read at their start changes, and at every change if that is wanted', () => {
   const checksum = (values) => workload(render(values)).spec.template.metadata.annotations['checksum/config'];
-  assert.notEqual(checksum({ config: { limits: { max_calls: 5 } } }), checksum({}));
-  assert.equal(checksum({ config: { limits: { max_calls: 5 } } }), checksum({ config: { limits: { max_calls: 5 } }, image: { tag: 'x' } }));
-  assert.equal(checksum({ rollOnChange: false }), undefined);
+  const live = {
+    config: {
+      domain: 'example.test', limits: { max_calls: 5 }, users: [{ name: 'alice', password: '${ALICE}' }], log: { level: 'warn' }, websocket: { grace: '5s' },
+      trunks: [{ name: 'carrier', uri: 'sip:192.0.2.1' }], routes: [{ from: 'any', match: '^1$', target: 'service:echo' }], media: { transcoding: false },
+    },
+    drain: { timeoutSeconds: 77 },
+  };
+  assert.equal(checksum(live), checksum({ config: { domain: 'example.test' } }));
+  assert.notEqual(checksum({ config: { limits: { max_transactions: 500 } } }), checksum({}));
+  assert.notEqual(checksum({ ports: { sip: 5070 } }), checksum({}));
+  assert.notEqual(checksum({ ...live, rollOnChange: true }), checksum({ config: { domain: 'example.test' }, rollOnChange: true }));
+  assert.equal(checksum({ ...live, rollOnChange: true }), checksum({ ...live, rollOnChange: true, image: { tag: 'x' } }));
 });
 
 test('media workers follow the CPUs', () => {
@@ -276,8 +289,7 @@ test('every dashboard becomes a ConfigMap, every rule a rule', () => {
   }
   const { groups } = find(objects, 'PrometheusRule').spec;
   assert.deepEqual(groups.map(({ name }) => name), ruleFiles().map(({ name }) => name));
-  const kept = ruleFiles().flatMap(({ rules }) => rules).filter(({ alert }) => alert !== 'TrunklineConfigSkew');
-  assert.deepEqual(groups.flatMap(({ rules }) => rules.map(({ expr }) => expr)), kept.map(({ expr }) => expr));
+  assert.deepEqual(groups.flatMap(({ rules }) => rules.map(({ expr }) => expr)), ruleFiles().flatMap(({ rules }) => rules.map(({ expr }) => expr)));
 });
 
 function ruleFiles(folder = join(repository, 'deploy/prometheus')) {
@@ -331,4 +343,6 @@ test('the notes tell the URL, the firewall and the next step', () => {
   assert.match(notes(scenario('hostnetwork')), /UDP 20000-20999 +192\.0\.2\.0\/24: media/);
   assert.match(notes([]), /config\.trunks is empty/);
   assert.match(notes({ exposure: { mode: 'hostPort' } }), /symmetric RTP/);
+  assert.match(notes([]), /The console[^\n]*\n {2}http:\/\/NODE:9090\//);
+  assert.match(notes({ exposure: { mode: 'hostPort' } }), /The console[^\n]*there is none yet[^\n]*\n {2}kubectl -n telephony port-forward \S+ 9090, then http:\/\/127\.0\.0\.1:9090\//);
 });

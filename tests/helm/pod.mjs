@@ -89,9 +89,11 @@ export class Pod {
     return { status, said: stdout + stderr };
   }
 
-  // The effective configuration that peers will see.
+  // The configuration with the addresses that an init container has found.
   configuration() {
-    return readFileSync(this.args()[1], 'utf8');
+    const [, file, , variables] = this.args();
+    const found = variables ? readFileSync(variables, 'utf8').trim().split('\n').map((line) => line.split('=')) : [];
+    return found.reduce((text, [name, value]) => text.replaceAll(`\${${name}}`, value), readFileSync(file, 'utf8'));
   }
 
   async start() {

@@ -34,10 +34,7 @@ after(async () => {
 });
 
 async function dialled(browser) {
-  const arrived = carrier.arrival();
-  const call = browser.call('5551000', { tone: BROWSER, listen: TRUNK });
-  await browser.event('answered', { call });
-  return [call, await arrived];
+  return browser.dials(carrier, '5551000', { tone: BROWSER, listen: TRUNK });
 }
 
 const talk = (browser, call, peer) => browser.talks(call, peer, BROWSER);

@@ -38,10 +38,7 @@ after(async () => {
 });
 
 async function dialled() {
-  const arrived = carrier.arrival();
-  const call = alice.call('5551000', { tone: BROWSER, listen: TRUNK });
-  await alice.event('answered', { call });
-  return [call, await arrived];
+  return alice.dials(carrier, '5551000', { tone: BROWSER, listen: TRUNK });
 }
 
 const talk = (call, peer) => alice.talks(call, peer, BROWSER);
@@ -188,6 +185,7 @@ describe('hold', () => {
   });
 
   // RFC 3711 §3.3.1: another SSRC of the trunk does not change ours [race-srtp-state]
+  // RFC 3550 §8: another SSRC of the source does not change it [own-ssrc]
   it('a trunk that comes back with another SSRC does not change the browser\'s', async () => {
     const [call, peer] = await dialled();
     await talk(call, peer);
@@ -205,6 +203,7 @@ describe('hold', () => {
 });
 
 describe('RTCP', () => {
+  // RFC 3550 §6.4: both sides get reports [rtcp-terminated]
   it('reports come to both sides', async () => {
     const [call, peer] = await dialled();
     await talk(call, peer);

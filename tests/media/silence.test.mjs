@@ -75,10 +75,7 @@ async function tells(cause, { leg = 'to', kind = 'sip', change = 'silent' }, tal
 // Calls the trunk, which answers as `behave` says.
 async function dialled(number, behave) {
   carrier.behaviours.set(number, behave);
-  const arrived = carrier.arrival(number);
-  const call = alice.call(number, { tone: BROWSER, listen: TRUNK });
-  await alice.event('answered', { call });
-  const peer = await arrived;
+  const [call, peer] = await alice.dials(carrier, number, { tone: BROWSER, listen: TRUNK });
   return { call, peer, end: () => alice.hangup(call) };
 }
 

@@ -24,10 +24,7 @@ class World {
   }
 
   async dialled(listen = TRUNK) {
-    const arrived = this.carrier.arrival();
-    const call = this.alice.call('5551000', { tone: BROWSER, listen });
-    await this.alice.event('answered', { call });
-    const peer = await arrived;
+    const [call, peer] = await this.alice.dials(this.carrier, '5551000', { tone: BROWSER, listen });
     await this.alice.event('media', { call });
     return [call, peer];
   }
@@ -87,6 +84,7 @@ describe('media_source: pinned', () => {
     });
   }
 
+  // RFC 1122 §4.1.3.3: the call goes on, and others too [icmp-counted]
   it('a call whose trunk has closed its RTP port disturbs no other', async () => {
     const closed = await freePort();
     world.carrier.behaviours.set('5552222', (call) => {
@@ -95,10 +93,7 @@ describe('media_source: pinned', () => {
       return call.answer();
     });
     const [call, peer] = await world.dialled();
-    const arrived = world.carrier.arrival('5552222');
-    const deaf = world.alice.call('5552222', { tone: BROWSER, listen: TRUNK });
-    await world.alice.event('answered', { call: deaf });
-    const other = await arrived;
+    const [deaf, other] = await world.alice.dials(world.carrier, '5552222', { tone: BROWSER, listen: TRUNK });
     await world.alice.event('media', { call: deaf });
     const before = await world.alice.stats(call);
     await world.talk(call, peer);
@@ -129,6 +124,7 @@ describe('media_source: pinned', () => {
     await world.hangUp(call, peer);
   });
 
+  // RFC 6056 §3.3: a late sender reaches no other call [media-ports]
   it('sends nothing to a call that is over, whoever goes on sending', async () => {
     const [call, peer] = await world.dialled();
     await world.talk(call, peer);
@@ -153,6 +149,7 @@ describe('media_source: same-host', () => {
   before(async () => (world = await World.open({ trunkExtra: '    media_source: same-host\n' })));
   after(() => world?.close());
 
+  // RFC 7362 §4: same-host [media-source]
   it('takes another port of the trunk\'s host, and no other host', async () => {
     const [call, peer] = await world.dialled(STRANGER);
     peer.rtp.stopTone();
@@ -168,11 +165,59 @@ describe('media_source: same-host', () => {
   });
 });
 
+describe('media_source: subnet', () => {
+  let world;
+  before(async () => (world = await World.open({
+    trunks: ({ carrierPort }) => `
+  - name: carrier
+    uri: "sip:127.0.0.1:${carrierPort}"
+    allow: ["127.0.0.0/29"]
+    media_source: subnet
+    options_interval: 0s`,
+  })));
+  after(() => world?.close());
+
+  // RFC 7362 §4: subnet [media-source]
+  it('takes what lies within allow, and nothing else', async () => {
+    const [call, peer] = await world.dialled(STRANGER);
+    peer.rtp.stopTone();
+    const near = await stranger(peer, '127.0.0.5');
+    await world.alice.hears(call);
+    await until(() => peer.rtp.hears(BROWSER) > 0.8, 'the sound to go where it was said');
+    assert.equal(near.received, 0);
+    near.stopTone();
+    const dropped = await world.dropped('unknown_source');
+    const far = await stranger(peer, '127.0.0.9');
+    await until(async () => (await world.dropped('unknown_source')) >= dropped + 20, 'drops to be counted');
+    near.close();
+    far.close();
+    await world.hangUp(call, peer);
+  });
+});
+
+describe('a description that aims elsewhere', () => {
+  let world;
+  before(async () => (world = await World.open()));
+  after(() => world?.close());
+
+  // RFC 6890 §2.2: nothing is sent to the metadata service of a cloud [media-destinations]
+  it('is sent nothing, and says so in its counters', async () => {
+    world.carrier.behaviours.set('5551000', (call) => {
+      call.rtp.address = '169.254.169.254';
+      return call.answer();
+    });
+    const [call, peer] = await world.dialled();
+    await until(async () => (await world.dropped('held')) >= 20, 'the browser\'s sound to be left out');
+    await world.hangUp(call, peer);
+  });
+});
+
 describe('media_source: learn', () => {
   let world;
   before(async () => (world = await World.open({ trunkExtra: '    media_source: learn\n' })));
   after(() => world?.close());
 
+  // RFC 7362 §5: over the wire [media-learned]
   it('finds a trunk that sends from elsewhere than it says, sends there, and learns no more', async () => {
     // Says one port, sends from another, as behind a NAT.
     const real = await RtpPeer.open();
@@ -221,6 +266,7 @@ describe('RTP ports', () => {
     assert.equal((await gateway?.stop())?.code, 0);
   });
 
+  // RFC 6056 §3.3: over the wire [media-ports]
   it('that are all in use refuse the next call, rest after use, and are lent again', async () => {
     const calls = [];
     for (let count = 0; count < 4; count += 1) {

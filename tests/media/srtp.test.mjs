@@ -62,10 +62,7 @@ function remember(peer) {
 }
 
 async function dialled(carrier, number) {
-  const arrived = carrier.arrival();
-  const call = alice.call(number, { tone: BROWSER, listen: TRUNK });
-  await alice.event('answered', { call });
-  return [call, await arrived];
+  return alice.dials(carrier, number, { tone: BROWSER, listen: TRUNK });
 }
 
 // `underWay`: packets that may have been sealed before the keys changed.
@@ -92,6 +89,7 @@ describe('a call to a trunk that must encrypt', () => {
     });
   }
 
+  // RFC 4568 §7.1.4: the sound goes on over each of them [sdes-rekey]
   it('goes on over descriptions with the same key, a new one, and another suite', async () => {
     strict.suites = ALL;
     const [call, peer] = await dialled(strict, '5551000');
@@ -112,6 +110,7 @@ describe('a call to a trunk that must encrypt', () => {
     await hangUp(call, peer);
   });
 
+  // RFC 4568 §7: an answer without a key ends the call [sdes-policy]
   it('ends when the answer has no key', async () => {
     strict.suites = [];
     const arrived = strict.arrival();
@@ -155,13 +154,14 @@ describe('a call from a trunk that must encrypt', () => {
     });
   }
 
+  // RFC 4568 §7: an offer without a key gets 488 [sdes-policy]
   it('is 488 without a key', async () => {
     strict.suites = [];
     const peer = await strict.call('1001');
     assert.equal(await peer.final(), 488);
   });
 
-  // RFC 3711 §3.3: what is not authentic is dropped, and never ends a call
+  // RFC 3711 §3.3: what is not authentic is dropped, and never ends a call [srtp-authentic]
   it('hears nothing of what others send', async () => {
     strict.suites = ALL;
     const peer = await strict.call('echo');
@@ -196,6 +196,7 @@ describe('a trunk that may encrypt', () => {
     await hangUp(call, peer);
   });
 
+  // RFC 4568 §7: both are answered as they come [sdes-policy]
   it('may call with and without', async () => {
     for (const suites of [['AES_CM_128_HMAC_SHA1_32'], []]) {
       open.suites = suites;

@@ -24,10 +24,7 @@ class World {
   }
 
   async dialled(browser = this.alice) {
-    const arrived = this.carrier.arrival();
-    const call = browser.call('5551000', { tone: BROWSER, listen: TRUNK });
-    await browser.event('answered', { call });
-    return [call, await arrived];
+    return browser.dials(this.carrier, '5551000', { tone: BROWSER, listen: TRUNK });
   }
 
   async talk(call, peer, browser = this.alice) {
@@ -216,8 +213,9 @@ describe('a trunk without transcoding', () => {
 });
 
 // A phone that isn't ours, with codecs that the browser lacks.
-for (const codec of ['G722', 'opus']) {
-  describe(`baresip with ${codec} as the trunk, and a browser of PCMU`, () => {
+const ALONE = [['G722', 'PCMU'], ['opus', 'PCMU'], ['G722', 'Opus'], ['PCMA', 'Opus']];
+for (const [codec, spoken] of ALONE) {
+  describe(`baresip with ${codec} as the trunk, and a browser of ${spoken}`, () => {
     let gateway;
     let baresip;
     let alice;
@@ -229,7 +227,7 @@ for (const codec of ['G722', 'opus']) {
   - { name: carrier, uri: "sip:127.0.0.1:${port}", allow: ["127.0.0.1/32"], codecs: [${codec}], options_interval: 0s }`,
       });
       baresip = await Baresip.start(gateway, { port, codec });
-      alice = await SyntheticBrowser.open(gateway);
+      alice = await SyntheticBrowser.open(gateway, 'alice', { options: spoken === 'Opus' ? ['--opus'] : [] });
     });
     after(async () => {
       await alice?.close();
@@ -240,10 +238,11 @@ for (const codec of ['G722', 'opus']) {
     const talk = async (call) => {
       await alice.hears(call);
       await baresip.hears(BROWSER);
-      assert.equal((await alice.stats(call)).payload_type, 0);
+      assert.equal((await alice.stats(call)).payload_type, spoken === 'Opus' ? OPUS : 0);
       assert.ok((await gateway.metric('trunkline_transcoded_streams')) >= 2);
     };
 
+    // RFC 3551 §4.5.2: the clock of G.722 at a phone that is not ours [g722-clock]
     it('hear each other, and get each other\'s digits', async () => {
       const call = alice.call('5551000', { tone: BROWSER, listen: TRUNK });
       await alice.event('answered', { call });

@@ -12,10 +12,11 @@ let page;
 let names;
 
 before(async () => {
-  // With a listener that shows a certificate, a trunk that registers and call records, so that their metrics are there too.
+  // With a listener that shows a certificate, a trunk that registers, call records and a store (which need not answer), so
+  // that their metrics are there too.
   gateway = await Gateway.start({
     tls: true,
-    extra: 'cdr: { path: calls.jsonl }',
+    extra: 'cdr: { path: calls.jsonl }\ncredentials: { secret: "a secret of replicas" }\nstore: { type: redis, url: "redis://127.0.0.1:1" }',
     trunks: ({ host, carrierPort }) => `
   - name: carrier
     uri: "sip:${host}:${carrierPort}"

@@ -10,6 +10,8 @@ import { until } from '../peers/until.mjs';
 
 const TRUNKS = 50;
 const CALLS = 100;
+const MOST_SERIES = 12500;
+const MOST_OCTETS = 1024 * 1024;
 
 let gateway;
 let prometheus;
@@ -23,7 +25,8 @@ const trunks = ({ carrierPort }) => Array.from({ length: TRUNKS }, (_, index) =>
     max_calls: 2000
     max_calls_per_second: 1000`).join('');
 
-const series = async () => (await (await gateway.get('/metrics')).text()).split('\n').filter((line) => line && !line.startsWith('#')).map((line) => line.slice(0, line.lastIndexOf(' '))).sort();
+const page = async () => (await gateway.get('/metrics')).text();
+const series = async () => (await page()).split('\n').filter((line) => line && !line.startsWith('#')).map((line) => line.slice(0, line.lastIndexOf(' '))).sort();
 
 before(async () => {
   gateway = await Gateway.start({ trunks, rtpPorts: 400, log: '{ level: error, format: json }' });
@@ -53,6 +56,13 @@ describe('a Prometheus', () => {
     alice.hangup(talk);
     await alice.event('ended', { call: talk });
     await alice.close();
+  });
+
+  it('has of fifty trunks not too much to take', async () => {
+    const found = (await series()).length;
+    assert.ok(found <= MOST_SERIES, `${found} series`);
+    const octets = Buffer.byteLength(await page());
+    assert.ok(octets <= MOST_OCTETS, `${octets} octets`);
   });
 
   it('evaluates all rules and alerts without a fault', async () => {

@@ -33,6 +33,57 @@ export function toneShare(samples, frequency, rate = 8000) {
   return (2 * tone) / (samples.length * power);
 }
 
+const ROWS = [697, 770, 852, 941]; // Hz, ITU-T Q.23
+const COLUMNS = [1209, 1336, 1477, 1633];
+const KEYS = '123A456B789C*0#D';
+
+export function toneOfKey(key) {
+  const at = KEYS.indexOf(key);
+  return [ROWS[at >> 2], COLUMNS[at & 3]];
+}
+
+// The keys whose tones are in the samples, each once, however long it sounds.
+export function keysIn(samples) {
+  const window = 160;
+  let keys = '';
+  let last = '';
+  let times = 0;
+  for (let at = 0; at + window <= samples.length; at += window) {
+    const piece = samples.slice(at, at + window);
+    const strongest = (frequencies) => frequencies.map((frequency) => toneShare(piece, frequency))
+      .reduce(([share, index], one, other) => (one > share ? [one, other] : [share, index]), [0, 0]);
+    const [row, line] = strongest(ROWS);
+    const [column, place] = strongest(COLUMNS);
+    const key = row > 0.25 && column > 0.25 && row + column > 0.8 ? KEYS[4 * line + place] : '';
+    times = key === last ? times + 1 : 1;
+    last = key;
+    if (key !== '' && times === 2) keys += key;
+  }
+  return keys;
+}
+
+// 16-bit mono WAV of a sine; its length is a whole number of periods, so that it can be played in a loop without a click.
+export function wav(frequency, seconds = 10, rate = 48000) {
+  const samples = Buffer.alloc(seconds * rate * 2);
+  for (let at = 0; at < seconds * rate; at += 1) {
+    samples.writeInt16LE(Math.round(9000 * Math.sin((2 * Math.PI * frequency * at) / rate)), at * 2);
+  }
+  const head = Buffer.alloc(44);
+  head.write('RIFF', 0);
+  head.writeUInt32LE(36 + samples.length, 4);
+  head.write('WAVEfmt ', 8);
+  head.writeUInt32LE(16, 16);
+  head.writeUInt16LE(1, 20);
+  head.writeUInt16LE(1, 22);
+  head.writeUInt32LE(rate, 24);
+  head.writeUInt32LE(rate * 2, 28);
+  head.writeUInt16LE(2, 32);
+  head.writeUInt16LE(16, 34);
+  head.write('data', 36);
+  head.writeUInt32LE(samples.length, 40);
+  return Buffer.concat([head, samples]);
+}
+
 // One RTP and one RTCP socket of a peer: plain RTP, or SRTP once `seals` and `opens` are set (srtp.mjs).
 export class RtpPeer {
   static async open(address = '127.0.0.1') {
@@ -63,13 +114,15 @@ export class RtpPeer {
     this.received = 0;
     this.sent = 0;
     this.digits = [];
+    this.begun = []; // events, once for each packet that has the marker
     this.payloadTypes = new Set();
     this.ssrcs = new Set();
     this.eventPayloadType = 101;
     this.sequence = Math.floor(Math.random() * 65536);
     this.timestamp = Math.floor(Math.random() * 2 ** 32);
     this.ssrc = Math.floor(Math.random() * 2 ** 32);
-    this.phase = 0;
+    this.said = 0; // samples
+    this.frames = []; // that go before what is played: the frequencies in each
     this.events = new Set();
     this.reports = 0;
     this.jumps = []; // where a sequence number didn't follow the one before, or a timestamp went back
@@ -99,6 +152,7 @@ export class RtpPeer {
     const payload = packet.subarray(12);
     if (payloadType === this.eventPayloadType) {
       const key = `${packet.readUInt32BE(4)}:${payload[0]}`;
+      if (packet[1] & 0x80) this.begun.push('0123456789*#ABCD'[payload[0]]);
       if (payload[1] & 0x80 && !this.events.has(key)) {
         this.events.add(key);
         this.digits.push('0123456789*#ABCD'[payload[0]]);
@@ -130,14 +184,16 @@ export class RtpPeer {
 
   sendFrame(frequency) {
     if (!this.remote) return;
+    const frequencies = this.frames.shift() ?? (frequency ? [frequency] : []);
     const packet = Buffer.alloc(172);
     packet[0] = 0x80;
     packet.writeUInt16BE(this.sequence, 2);
     packet.writeUInt32BE(this.timestamp, 4);
     packet.writeUInt32BE(this.ssrc, 8);
     for (let at = 0; at < 160; at += 1) {
-      packet[12 + at] = encodeUlaw(Math.round(8000 * Math.sin(this.phase)));
-      this.phase += (2 * Math.PI * frequency) / 8000;
+      const sines = frequencies.map((one) => Math.sin((2 * Math.PI * one * this.said) / 8000));
+      packet[12 + at] = encodeUlaw(Math.round((8000 * sines.reduce((sum, sine) => sum + sine, 0)) / Math.max(1, sines.length)));
+      this.said += 1;
     }
     this.sequence = (this.sequence + 1) & 0xffff;
     this.timestamp = (this.timestamp + 160) >>> 0;
@@ -145,10 +201,18 @@ export class RtpPeer {
     this.rtp.send(this.seals ? this.seals.seal(packet) : packet, this.remote.port, this.remote.address);
   }
 
-  // A digit of 100 ms as RFC 4733 events, the last of them three times. The marker bit, which some never set, begins it.
-  sendDigit(digit, { marker = true } = {}) {
+  // Digits as they sound, 100 ms each and 80 ms apart, in what is being played.
+  dial(digits) {
+    for (const digit of digits) {
+      this.frames.push(...Array(5).fill(toneOfKey(digit)), ...Array(4).fill([]));
+    }
+  }
+
+  // A digit as RFC 4733 events, the last of them three times. The marker bit, which some never set, begins it.
+  sendDigit(digit, { marker = true, milliseconds = 100 } = {}) {
     const event = '0123456789*#ABCD'.indexOf(digit);
-    const durations = [160, 320, 480, 640, 800, 800, 800];
+    const length = milliseconds * 8;
+    const durations = [...Array.from({ length: milliseconds / 20 }, (_, index) => 160 * (index + 1)), length, length];
     durations.forEach((duration, index) => {
       const packet = Buffer.alloc(16);
       packet[0] = 0x80;
@@ -157,12 +221,12 @@ export class RtpPeer {
       packet.writeUInt32BE(this.timestamp, 4);
       packet.writeUInt32BE(this.ssrc, 8);
       packet[12] = event;
-      packet[13] = (index >= 4 ? 0x80 : 0) | 10;
+      packet[13] = (duration === length ? 0x80 : 0) | 10;
       packet.writeUInt16BE(duration, 14);
       this.sequence = (this.sequence + 1) & 0xffff;
       this.rtp.send(packet, this.remote.port, this.remote.address);
     });
-    this.timestamp = (this.timestamp + 800) >>> 0;
+    this.timestamp = (this.timestamp + length) >>> 0;
   }
 
   stopTone() {

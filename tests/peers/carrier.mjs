@@ -40,6 +40,8 @@ export class Carrier extends EventEmitter {
     this.suites = [];
     // Its methods, as it tells them; null: it tells nothing of them.
     this.allow = 'INVITE, ACK, BYE, CANCEL, INFO, UPDATE';
+    // Whether its descriptions have telephone-event.
+    this.takesEvents = true;
     // Whether the network loses this message: (start line, 'in' or 'out') => boolean.
     this.loses = () => false;
     socket.on('message', (bytes, from) => this.receive(bytes.toString('latin1'), from));
@@ -109,6 +111,20 @@ export class Carrier extends EventEmitter {
     this.calls.set(call.callId, call);
     await call.start(number, from, sdp);
     return call;
+  }
+
+  // OPTIONS about the gateway itself; its answer is in the log.
+  options() {
+    const host = uriHost(this.address);
+    const target = `sip:${host}:${this.gateway.sipPort}`;
+    this.send(format(`OPTIONS ${target} SIP/2.0`, [
+      ['Via', `SIP/2.0/UDP ${host}:${this.port};branch=z9hG4bK${token()};rport`],
+      ['Max-Forwards', '70'],
+      ['From', `<sip:carrier.test>;tag=${token()}`],
+      ['To', `<${target}>`],
+      ['Call-ID', token()],
+      ['CSeq', '1 OPTIONS'],
+    ]), { address: this.address, port: this.gateway.sipPort });
   }
 
   // Hangs up what is still up and forgets all calls.
@@ -401,6 +417,11 @@ class CarrierCall extends EventEmitter {
     return lines.map(({ tag, suite }) => `a=crypto:${tag} ${suite} inline:${this.keyOf(suite)}`);
   }
 
+  eventAttributes() {
+    const type = this.rtp.eventPayloadType;
+    return this.carrier.takesEvents ? [`a=rtpmap:${type} telephone-event/8000`, `a=fmtp:${type} 0-16`] : [];
+  }
+
   contact() {
     return [['Contact', `<sip:carrier@${uriHost(this.carrier.address)}:${this.carrier.port}>`]];
   }
@@ -412,8 +433,8 @@ class CarrierCall extends EventEmitter {
   sdp() {
     return [
       'v=0', `o=carrier 1 ${this.version} ${network(this.rtp.address)}`, 's=call', `c=${network(this.rtp.address)}`, 't=0 0',
-      `m=audio ${this.rtp.port} ${this.protocol ?? (this.carrier.suites.length > 0 ? 'RTP/SAVP' : 'RTP/AVP')} 0 ${this.rtp.eventPayloadType}`, 'a=rtpmap:0 PCMU/8000',
-      `a=rtpmap:${this.rtp.eventPayloadType} telephone-event/8000`, `a=fmtp:${this.rtp.eventPayloadType} 0-16`,
+      `m=audio ${this.rtp.port} ${this.protocol ?? (this.carrier.suites.length > 0 ? 'RTP/SAVP' : 'RTP/AVP')} 0${this.carrier.takesEvents ? ` ${this.rtp.eventPayloadType}` : ''}`,
+      'a=rtpmap:0 PCMU/8000', ...this.eventAttributes(),
       'a=ptime:20', `a=${this.direction}`, ...this.cryptoAttributes(), '',
     ].join('\r\n');
   }

@@ -1,6 +1,6 @@
 // Starts the real program with a configuration of the test's, on ports that are free, and reads its metrics and log.
 import { spawn } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -18,11 +18,12 @@ export class Gateway {
   // `extra` is put over the default configuration, section by section. `trunks` and `routes` are YAML, or functions that
   // are given the gateway, whose ports they may need. A call on a trunk takes two of the `rtpPorts`, which begin at
   // `rtpFirst` where so many are wanted that there is no choice. `grpc` is more YAML for listen.grpc: ", tokens: [...]";
+  // `admin` the address of listen.admin;
   // `media` a line of the section of that name, `sip` lines of listen.sip, and `websocket` more elements of listen.websocket, text or functions. With `tls` it listens
   // for SIP over TLS too, and trusts its own certificate. It listens for calls, and has media, at each of `addresses`; the
   // API, the metrics and the carrier are at the first. `under` is a program, with its arguments, that runs it;
-  // it may need more than the usual milliseconds of `patience` until it is ready.
-  static async start({ tls = false, trunks, routes, users, extra = '', codecs = '[PCMU, PCMA]', trunkExtra = '', grpc = '', sip = '', media = '', websocket = '', rtpPorts = 200, rtpFirst, workers = 1, addresses = ['127.0.0.1'], log = '{ level: debug, format: json }', under = [], patience } = {}) {
+  // it may need more than the usual milliseconds of `patience` until it is ready. `prepare` puts files beside the configuration.
+  static async start({ tls = false, trunks, routes, users, extra = '', codecs = '[PCMU, PCMA]', trunkExtra = '', grpc = '', admin, sip = '', media = '', websocket = '', rtpPorts = 200, rtpFirst, workers = 1, addresses = ['127.0.0.1'], log = '{ level: debug, format: json }', under = [], patience, prepare = () => {} } = {}) {
     const gateway = new Gateway();
     Object.assign(gateway, { under, patience });
     gateway.addresses = addresses;
@@ -50,7 +51,7 @@ ${hosts.flatMap((host) => ['udp', 'tcp'].map((transport) => `    - { transport: 
     - { transport: tls, bind: "${gateway.host}:${gateway.tlsPort}", tls: { certificate: "${gateway.tls.certificate}", key: "${gateway.tls.key}" } }` : ''}
 ${typeof sip === 'function' ? sip(gateway) : sip}
   grpc: { bind: "${gateway.host}:${gateway.grpcPort}"${grpc} }
-  admin: { bind: "${gateway.host}:${gateway.adminPort}" }
+  admin: { bind: "${admin ?? gateway.host}:${gateway.adminPort}" }
 media:
   bind: ${JSON.stringify(addresses)}
   workers: ${workers}
@@ -77,6 +78,7 @@ ${routes ?? `  - { from: user, match: "^[0-9]{3,15}$", target: "trunk:carrier" }
 log: ${log}
 ${extra}
 `;
+    prepare(gateway);
     await gateway.launch();
     return gateway;
   }
@@ -101,6 +103,13 @@ ${extra}
       if (over) throw new Error(`the gateway ended: ${JSON.stringify(over)}\n${this.output}`);
       return (await this.get('/readyz').catch(() => ({ ok: false }))).ok;
     }, 'the gateway to be ready', this.patience);
+  }
+
+  // Another configuration, in the place of the one before at once: `change` is given the text of that.
+  rewrite(change) {
+    this.configuration = change(this.configuration);
+    writeFileSync(join(this.folder, 'next.yaml'), this.configuration);
+    renameSync(join(this.folder, 'next.yaml'), join(this.folder, 'gateway.yaml'));
   }
 
   get grpcAddress() {

@@ -75,6 +75,14 @@ export class SyntheticBrowser {
     return this.nextCall - 1;
   }
 
+  // Calls a number of the carrier's: the call and the carrier's side of it, once it is answered.
+  async dials(carrier, number, options) {
+    const arrived = carrier.arrival(number);
+    const call = this.call(number, options);
+    await this.event('answered', { call });
+    return [call, await arrived];
+  }
+
   answer(call, { tone = 1000, listen = 440 } = {}) {
     this.do('answer', { call, tone, listen });
   }

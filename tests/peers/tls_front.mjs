@@ -6,10 +6,10 @@ import { join } from 'node:path';
 import * as tls from 'node:tls';
 
 // A certificate for 127.0.0.1 which is its own authority: cert.pem and key.pem in that folder.
-export function makeCertificate(folder) {
+export function makeCertificate(folder, days = 2) {
   const [certificate, key] = ['cert.pem', 'key.pem'].map((name) => join(folder, name));
   execFileSync('openssl', [
-    'req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-days', '2',
+    'req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-days', String(days),
     '-subj', '/CN=127.0.0.1', '-addext', 'subjectAltName=IP:127.0.0.1', '-keyout', key, '-out', certificate,
   ], { stdio: 'pipe' });
   return { certificate, key };

@@ -41,7 +41,10 @@ class MediaStub {
   void run(std::size_t, const media::AddIdentity&) {}
   void run(std::size_t, const media::ClearRoute&) {}
   void run(std::size_t, const media::StartTone&) {}
+  void run(std::size_t, const media::StartSound&) {}
   void run(std::size_t, const media::StopTone&) {}
+  void run(std::size_t, const media::ExpectMedia&) {}
+  void run(std::size_t, const media::DetectDigits&) {}
   void run(std::size_t worker, const media::SendDigit& command);
   void run(std::size_t worker, const media::QueryStatistics& command);
   void run(std::size_t worker, const media::JudgeMedia& command);

@@ -249,7 +249,7 @@ describe('calls that cannot be', () => {
     await alice.event('answered', { call: deaf });
     const other = await arrived;
     await alice.event('media', { call: deaf });
-    await shows({ metric: 'trunkline_call_silences_total', labels: { leg: 'sip', trunk: 'carrier', cause: 'TRUNK_SENDS_NOTHING' }, line: /no sound comes from a party.*trunk:carrier.*TRUNK_SENDS_NOTHING/ }, talk);
+    await shows({ metric: 'trunkline_call_silences_total', labels: { leg: 'sip', cause: 'TRUNK_SENDS_NOTHING' }, line: /no sound comes from a party.*trunk:carrier.*TRUNK_SENDS_NOTHING/ }, talk);
     assert.equal(other.ended, undefined);
     alice.hangup(deaf);
     await until(() => other.ended, 'BYE at the trunk');

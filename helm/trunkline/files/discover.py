@@ -1,6 +1,6 @@
-"""Finds the addresses that the gateway tells its peers, and writes the configuration with them.
+"""Finds the addresses that the gateway tells its peers, and writes them down as variables of its configuration.
 
-    discover.py CONFIGURATION RESULT
+    discover.py RESULT
 
 DISCOVER is JSON: for each variable of the configuration, how to find its value. Where one can't be found nothing is
 written and the last line says why: an address of the cluster must never be told to a carrier by mistake.
@@ -258,10 +258,9 @@ def find(name, wanted, deadline):
             time.sleep(min(2, max(0, deadline - time.monotonic())))
 
 
-def main(source, result):
+def main(result):
     deadline = time.monotonic() + float(os.environ.get("TIMEOUT_SECONDS", "180"))
-    with open(source, encoding="utf-8") as file:
-        text = file.read()
+    lines = []
     found = {}
     for name, wanted in json.loads(os.environ["DISCOVER"]).items():
         try:
@@ -272,12 +271,12 @@ def main(source, result):
         except NotFound as reason:
             sys.exit(f"{name}: no address from source {wanted['source']}: {reason}")
         print(f"{name} is {found[key]}, from source {wanted['source']}", flush=True)
-        text = text.replace("${" + name + "}", found[key])
+        lines.append(f"{name}={found[key]}\n")
     with open(result, "w", encoding="utf-8") as file:
-        file.write(text)
+        file.writelines(lines)
 
 
 if __name__ == "__main__":
-    if len(sys.argv) != 3:
+    if len(sys.argv) != 2:
         sys.exit(__doc__)
-    main(sys.argv[1], sys.argv[2])
+    main(sys.argv[1])

@@ -60,10 +60,6 @@ nodeIP
 {{ printf " %s " (include "trunkline.source" (list . .Values.address.signaling)) }}{{ printf " %s " (include "trunkline.source" (list . .Values.address.media)) }}
 {{- end -}}
 
-{{- define "trunkline.configFolder" -}}
-{{- if include "trunkline.discovers" . }}/run/trunkline{{ else }}/etc/trunkline/config{{ end -}}
-{{- end -}}
-
 {{- define "trunkline.tlsOn" -}}
 {{- if or .existingSecret .certManager.enabled -}}yes{{- end -}}
 {{- end -}}
@@ -132,6 +128,7 @@ client_ca: {{ $folder }}-clients/{{ .key }}
 {{- with .passwordSecretRef }}{{ $_ := set $names .name true }}{{ end -}}
 {{- end -}}
 {{- with (default dict .Values.config.credentials).secretSecretRef }}{{ $_ := set $names .name true }}{{ end -}}
+{{- if .Values.redis.enabled }}{{ with (default dict .Values.redis.urlSecretRef).name }}{{ $_ := set $names . true }}{{ end }}{{ end -}}
 {{- range .Values.grpc.tokens }}{{ $_ := set $names .tokenSecretRef.name true }}{{ end -}}
 {{- keys $names | sortAlpha | toYaml -}}
 {{- end -}}
@@ -187,7 +184,15 @@ grpc:
   {{- end }}
 {{- end }}
 admin:
-  bind: {{ include "trunkline.endpoint" (list . $pod .Values.ports.admin) | quote }}
+  bind: {{ include "trunkline.endpoint" (list . (include "trunkline.adminAddress" .) .Values.ports.admin) | quote }}
+{{- end -}}
+
+{{/* kubectl port-forward comes to the loopback of the pod, which is the node's under hostNetwork. */}}
+{{- define "trunkline.adminAddress" -}}
+{{- if eq .Values.exposure.mode "hostNetwork" -}}${POD_IP}
+{{- else if eq .Values.address.family "IPv6" -}}::
+{{- else -}}0.0.0.0
+{{- end -}}
 {{- end -}}
 
 {{/* The configuration file. */}}
@@ -206,7 +211,17 @@ admin:
 {{- $_ := set $config "media" $media -}}
 {{- $_ := set $config "node" "${POD_NAME}" -}}
 {{- $_ := set $config "listen" (include "trunkline.listen" . | fromYaml) -}}
-{{- $_ := set $config "drain" (dict "timeout" (printf "%ds" (int .Values.drain.timeoutSeconds))) -}}
+{{- $_ := set $config "drain" (dict "timeout" (printf "%ds" (int .Values.drain.timeoutSeconds)) "spread" (printf "%ds" (int .Values.drain.spreadSeconds))) -}}
+{{- if .Values.redis.enabled -}}
+{{- $redis := .Values.redis -}}
+{{- $store := dict "type" "redis" "node_address" (include "trunkline.endpoint" (list . (.Values.address.signaling.bind | default "${POD_IP}") .Values.ports.sip)) -}}
+{{- if $redis.url -}}
+{{- $_ := set $store "url" $redis.url -}}
+{{- else -}}
+{{- $_ := set $store "url_file" (printf "%s/%s" (include "trunkline.secretFolder" $redis.urlSecretRef.name) $redis.urlSecretRef.key) -}}
+{{- end -}}
+{{- $_ := set $config "store" $store -}}
+{{- end -}}
 {{- if .Values.cdr.enabled -}}
 {{- $cdr := default dict $config.cdr -}}
 {{- $_ := set $config "cdr" (set $cdr "path" "/var/lib/trunkline/calls.jsonl") -}}

@@ -41,12 +41,11 @@ metricRelabelings:
 {{- define "trunkline.ruleGroups" -}}
 {{- $settings := .Values.metrics.prometheusRule -}}
 {{- $groups := list -}}
-{{- $standard := dict "TrunklineConfigSkew" (dict "enabled" false) -}}
 {{- range $group := include "trunkline.ruleFiles" . | fromYamlArray -}}
 {{- $rules := list -}}
 {{- range $rule := $group.rules -}}
 {{- $name := default "" $rule.alert -}}
-{{- $own := get $settings.alerts $name | default (get $standard $name) | default dict -}}
+{{- $own := get $settings.alerts $name | default dict -}}
 {{- if ne (toString $own.enabled) "false" -}}
 {{- if $rule.alert -}}
 {{- with $own.for }}{{ $_ := set $rule "for" . }}{{ end -}}

@@ -122,6 +122,13 @@ Mind:
 {{- . }}
 {{- end }}
 
+The console, with a token of grpc.tokens that has the role read{{ if not .Values.grpc.tokens }} (there is none yet: it is closed){{ end }}:
+{{- if eq .Values.exposure.mode "hostNetwork" }}
+  http://NODE:{{ int .Values.ports.admin }}/
+{{- else }}
+  kubectl -n {{ .Release.Namespace }} port-forward {{ lower .Values.kind }}/{{ $full }} {{ int .Values.ports.admin }}, then http://127.0.0.1:{{ int .Values.ports.admin }}/
+{{- end }}
+
 Next:
   kubectl -n {{ .Release.Namespace }} rollout status {{ lower .Values.kind }}/{{ $full }}
 {{- if .Values.tests.enabled }}

@@ -67,7 +67,7 @@ terminationMessagePolicy: FallbackToLogsOnError
 {{- define "trunkline.discoverContainer" -}}
 name: discover-address
 {{ include "trunkline.tool" . }}
-command: [python3, -B, /scripts/discover.py, /etc/trunkline/config/trunkline.yaml, /run/trunkline/trunkline.yaml]
+command: [python3, -B, /scripts/discover.py, /run/trunkline/variables]
 env:
   {{- include "trunkline.env" . | nindent 2 }}
   - name: DISCOVER
@@ -75,7 +75,6 @@ env:
   - name: TIMEOUT_SECONDS
     value: {{ int .Values.address.discovery.timeoutSeconds | quote }}
 volumeMounts:
-  - { name: config, mountPath: /etc/trunkline/config, readOnly: true }
   - { name: run, mountPath: /run/trunkline }
   - { name: scripts, mountPath: /scripts, readOnly: true }
   {{- if include "trunkline.asksKubernetes" . }}
@@ -109,7 +108,11 @@ image: {{ include "trunkline.image" (list . .Values.image .Chart.AppVersion) }}
 imagePullPolicy: {{ .Values.image.pullPolicy }}
 args:
   - --config
-  - {{ include "trunkline.configFolder" . }}/trunkline.yaml
+  - /etc/trunkline/config/trunkline.yaml
+  {{- if include "trunkline.discovers" . }}
+  - --variables
+  - /run/trunkline/variables
+  {{- end }}
   {{- with .Values.extraArgs }}
   {{- toYaml . | nindent 2 }}
   {{- end }}
@@ -152,10 +155,9 @@ securityContext:
   {{- toYaml .Values.securityContext | nindent 2 }}
 terminationMessagePolicy: FallbackToLogsOnError
 volumeMounts:
+  - { name: config, mountPath: /etc/trunkline/config, readOnly: true }
   {{- if include "trunkline.discovers" . }}
   - { name: run, mountPath: /run/trunkline, readOnly: true }
-  {{- else }}
-  - { name: config, mountPath: /etc/trunkline/config, readOnly: true }
   {{- end }}
   {{- if .Values.cdr.enabled }}
   - { name: cdr, mountPath: /var/lib/trunkline }
@@ -260,10 +262,25 @@ volumeMounts:
 {{- toYaml $context -}}
 {{- end -}}
 
+{{/* The keys of the configuration that are read at the start alone. */}}
+{{- define "trunkline.startConfig" -}}
+{{- $config := include "trunkline.config" . | fromYaml -}}
+{{- $config = omit $config "users" "trunks" "routes" "policy" "digest" "drain" -}}
+{{- range $section, $live := dict "limits" (list "max_calls" "max_ended_calls" "max_registrations") "log" (list "level") "websocket" (list "allowed_origins" "grace") "credentials" (list "max_ttl") "media" (list "transcoding" "max_transcoded_calls") -}}
+{{- range $key := $live -}}
+{{- with get $config $section }}{{ $_ := unset . $key }}{{ end -}}
+{{- end -}}
+{{- if not (get $config $section) }}{{ $_ := unset $config $section }}{{ end -}}
+{{- end -}}
+{{- with $config.listen.grpc -}}
+{{- $_ := unset . "clients" -}}
+{{- $_ := unset . "tokens" -}}
+{{- end -}}
+{{- toYaml $config -}}
+{{- end -}}
+
 {{- define "trunkline.podAnnotations" -}}
-{{- if .Values.rollOnChange }}
-checksum/config: {{ include "trunkline.config" . | sha256sum }}
-{{- end }}
+checksum/config: {{ include (ternary "trunkline.config" "trunkline.startConfig" .Values.rollOnChange) . | sha256sum }}
 {{- if .Values.drain.protectFromAutoscaler }}
 cluster-autoscaler.kubernetes.io/safe-to-evict: "false"
 karpenter.sh/do-not-disrupt: "true"

@@ -201,8 +201,29 @@ config.cdr.path is decided by cdr.enabled: remove it
 {{- else if and $config.cdr (not .Values.cdr.enabled) }}
 config.cdr has limits of records that nothing writes: set cdr.enabled
 {{- end -}}
-{{- if or .Values.redis.enabled (eq "redis" (toString (default dict $config.store).type)) }}
-redis: this version of Trunkline keeps registrations in each pod's memory and has no store in Redis yet: leave redis.enabled false and config.store.type memory
+{{- if (default dict $config.store) }}
+config.store is decided by redis: set redis.enabled, and remove it
+{{- end -}}
+{{- $redis := .Values.redis -}}
+{{- if $redis.enabled -}}
+{{- $secret := default dict $redis.urlSecretRef -}}
+{{- if and $redis.url $secret.name }}
+redis.url stands beside redis.urlSecretRef: keep one of the two
+{{- else if not (or $redis.url $secret.name) }}
+redis.enabled needs where Redis is: urlSecretRef, or url if it holds no password
+{{- end -}}
+{{- if hasPrefix "rediss://" $redis.url }}
+redis.url asks for TLS, which the Redis client library of Debian 12 lacks: use redis://
+{{- else if regexMatch "://[^@/]*@" $redis.url }}
+redis.url would stand readable in a ConfigMap with its password: use redis.urlSecretRef
+{{- end -}}
+{{- $credentials := default dict $config.credentials -}}
+{{- if not (or $credentials.secret $credentials.secretSecretRef $credentials.secret_file) }}
+redis.enabled needs config.credentials.secretSecretRef, by which the pods know each other
+{{- end -}}
+{{- if not (or (has "udp" .Values.sip.transports) (has "tcp" .Values.sip.transports)) }}
+redis.enabled needs udp or tcp in sip.transports, for calls between the pods
+{{- end -}}
 {{- end -}}
 {{- range $section := list "users" "trunks" -}}
 {{- range $i, $entry := default list (get $config $section) -}}

@@ -54,11 +54,12 @@ int on_trunk(const Options& options,
 
 template <class Registrations>
 void print_registrations(const Registrations& all) {
-  Table table({"USER", "ID", "TRANSPORT", "SOURCE", "SINCE", "EXPIRES", "PROGRAM", "CONTACT"});
+  Table table(
+      {"USER", "ID", "TRANSPORT", "SOURCE", "SINCE", "EXPIRES", "PROGRAM", "NODE", "CONTACT"});
   for (const v1::Registration& one : all)
     table.row({one.user(), one.registration_id(), one.transport(), one.source(),
                in_words(one.register_time()), in_words(one.expire_time()), one.user_agent(),
-               one.contact()});
+               one.node().empty() ? "this" : one.node(), one.contact()});
   table.print(std::cout);
 }
 

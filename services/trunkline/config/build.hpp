@@ -8,6 +8,9 @@
 /// called.
 namespace trunkline::config {
 
+/// Legs that forking and transfers may need at once for each call.
+inline constexpr std::size_t kLegsPerCall = 4;
+
 struct Build {
   const Value& file;
   const std::string& folder;
@@ -29,6 +32,7 @@ void build_trunks(const Build& build);  ///< after media and listeners
 void build_trunk_identity(const Build& build, const Value& key, call::TrunkSettings& trunk);
 void build_users(const Build& build);
 void build_routes(const Build& build);  ///< after users and trunks
+void build_store(const Build& build);   ///< after all others: the other nodes are one more trunk
 void build_node(const Build& build);    ///< everything that stands alone
 
 /// The addresses of a section's bind and advertise, one per family at most; without bind those of

@@ -6,6 +6,8 @@
 #include <array>
 #include <cstdlib>
 #include <filesystem>
+#include <map>
+#include <sstream>
 #include <unistd.h>
 
 namespace trunkline::config {
@@ -77,6 +79,17 @@ std::optional<std::string> from_process(const std::string& name) {
   return found == nullptr ? std::nullopt : std::optional<std::string>(found);
 }
 
+/// Lines of NAME=VALUE; others are left alone.
+std::map<std::string, std::string> variables_of(const std::string& text) {
+  std::map<std::string, std::string> variables;
+  std::istringstream lines(text);
+  for (std::string line; std::getline(lines, line);) {
+    const std::size_t at = line.find('=');
+    if (at != std::string::npos) variables[line.substr(0, at)] = line.substr(at + 1);
+  }
+  return variables;
+}
+
 }  // namespace
 
 Result<Config, std::vector<Problem>> parse(std::string_view text, const std::string& folder,
@@ -86,6 +99,11 @@ Result<Config, std::vector<Problem>> parse(std::string_view text, const std::str
   if (!problems.none()) return fail(problems.list());
   complete(file, problems);
   if (!problems.none()) return fail(problems.list());
+  return build(std::move(file), folder);
+}
+
+Result<Config, std::vector<Problem>> build(Value file, const std::string& folder) {
+  Problems problems;
   Config config;
   const Build build{file, folder, config, problems};
   build_node(build);
@@ -94,17 +112,40 @@ Result<Config, std::vector<Problem>> parse(std::string_view text, const std::str
   build_users(build);
   build_trunks(build);
   build_routes(build);
+  build_store(build);
   if (!problems.none()) return fail(problems.list());
   config.effective = std::move(file);
   return config;
 }
 
-Result<Config, std::vector<Problem>> load(const std::string& file) {
+std::vector<std::string> secret_files(const Value& effective) {
+  std::vector<std::string> files;
+  if (!effective.file.empty()) files.push_back(effective.file);
+  for (const Value& item : effective.items) {
+    auto more = secret_files(item);
+    files.insert(files.end(), more.begin(), more.end());
+  }
+  return files;
+}
+
+Result<Config, std::vector<Problem>> load(const std::string& file, const std::string& variables) {
   const auto text = read_file(file);
   if (!text)
     return fail(std::vector<Problem>{
         {0, "", text.error().message, "give the path of a configuration file"}});
-  return parse(*text, std::filesystem::path(file).parent_path().string(), from_process);
+  std::map<std::string, std::string> given;
+  if (!variables.empty()) {
+    const auto lines = read_file(variables);
+    if (!lines)
+      return fail(std::vector<Problem>{
+          {0, "", lines.error().message, "give the path of a file of variables"}});
+    given = variables_of(*lines);
+  }
+  const auto look_up = [&given](const std::string& name) {
+    const auto found = given.find(name);
+    return found == given.end() ? from_process(name) : std::optional(found->second);
+  };
+  return parse(*text, std::filesystem::path(file).parent_path().string(), look_up);
 }
 
 }  // namespace trunkline::config

@@ -32,6 +32,7 @@ struct Config {
   std::optional<call_control::Settings> api;  ///< without version, start time and reload
   std::optional<call_control::PolicySettings> policy;
   bool web_phone = true;
+  bool watches = true;  ///< the file is read again when it changes
   LogSettings log;
   std::optional<telemetry::CdrSettings> cdr;  ///< absent: no records
   std::vector<std::string> notices;  ///< what is allowed but may surprise; for the log at start
@@ -42,15 +43,24 @@ struct Config {
 Result<Config, std::vector<Problem>> parse(std::string_view text, const std::string& folder,
                                            const Environment& environment);
 
-/// Reads a file with the environment of the process.
-Result<Config, std::vector<Problem>> load(const std::string& file);
+/// The settings that a whole and checked tree of values means; relative paths start at `folder`.
+Result<Config, std::vector<Problem>> build(Value file, const std::string& folder);
+
+/// Reads a file with the environment of the process, and before it that of another file, if there
+/// is one: a line for each NAME=VALUE.
+Result<Config, std::vector<Problem>> load(const std::string& file,
+                                          const std::string& variables = {});
 
 /// The effective configuration as YAML, secrets masked (`--print-config`).
 std::string print(const Value& effective);
 
-/// Of the same text: 16 hexadecimal digits, to tell nodes apart whose configurations differ. What
+/// Of the same text without what each node has for itself - its name, and the addresses that it
+/// binds and tells: 16 hexadecimal digits, to tell replicas apart whose configurations differ. What
 /// is masked makes no difference.
 std::string fingerprint(const Value& effective);
+
+/// The files that secrets were read from (`X_file`).
+std::vector<std::string> secret_files(const Value& effective);
 
 /// JSON Schema (draft-07) of the file (`--print-schema`).
 std::string json_schema();

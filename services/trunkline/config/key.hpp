@@ -31,6 +31,13 @@ enum class Kind : std::uint8_t {
   choice       ///< one of `choices`
 };
 
+/// Whether a new value is taken while the gateway runs.
+enum class Change : std::uint8_t {
+  as_above,  ///< as in the section that the key stands in; of the file itself: at a restart
+  live,      ///< at once
+  restart    ///< at the next start
+};
+
 enum class Shape : std::uint8_t { one, list, one_or_list };
 
 struct Key {
@@ -45,6 +52,8 @@ struct Key {
                maximum = 0;  ///< of integer, duration (ms) and size (octets), or the length of text
   std::span<const std::string_view> choices = {};
   std::span<const Key> members = {};
+  Change change = Change::as_above;
+  bool of_node = false;  ///< each replica has its own: of no account for `fingerprint`
 };
 
 /// The whole file.

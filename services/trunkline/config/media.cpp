@@ -1,5 +1,11 @@
+#include "media/clip.hpp"
+#include "media/digit_tones.hpp"
+
 #include "config/build.hpp"
+#include "config/reader.hpp"
 #include <algorithm>
+#include <fstream>
+#include <vector>
 
 namespace trunkline::config {
 namespace {
@@ -126,6 +132,55 @@ void srtp_engine(const Build& build) {
   }
 }
 
+using PreparedSound = std::shared_ptr<const media::Clip>;
+
+PreparedSound sound_of(const Build& build, const Value& key) {
+  if (!key.present) return nullptr;
+  std::ifstream stream(in_folder(build.folder, key.text), std::ios::binary);
+  if (!stream) {
+    build.wrong(key, "can't read \"" + key.text + "\"", "name a WAV file");
+    return nullptr;
+  }
+  // One octet more than the longest has, so that a longer one is known for what it is.
+  std::vector<char> content(media::Clip::kMaxWav + 1);
+  stream.read(content.data(), static_cast<std::streamsize>(content.size()));
+  content.resize(static_cast<std::size_t>(stream.gcount()));
+  const auto clip = media::Clip::from_wav(as_bytes({content.data(), content.size()}));
+  if (clip) return *clip;
+  build.wrong(key, "\"" + key.text + "\" " + clip.error().message,
+              "give a WAV file with one channel of 16 bits at 8000 or 16000 Hz");
+  return nullptr;
+}
+
+/// ETSI: 425 Hz, one second of five; ANSI: 440 and 480 Hz, two of six (ITU-T E.180, supplement 2).
+/// Made once for all that reads configurations.
+PreparedSound ringback(const std::string& plan) {
+  constexpr std::array<double, 1> kEtsi{425};
+  constexpr std::array<double, 2> kAnsi{440, 480};
+  static const auto etsi = media::Clip::cadence(kEtsi, milliseconds{1000}, milliseconds{4000});
+  static const auto ansi = media::Clip::cadence(kAnsi, milliseconds{2000}, milliseconds{4000});
+  if (plan == "etsi") return etsi.value_or(nullptr);
+  if (plan == "ansi") return ansi.value_or(nullptr);
+  return nullptr;
+}
+
+void sounds(const Build& build) {
+  const Value& key = build.file["media"]["sounds"];
+  auto& prepared = build.config.gateway.media.sounds;
+  const auto at = [&prepared](media::Sound sound) -> PreparedSound& {
+    return prepared[static_cast<std::size_t>(sound)];
+  };
+  at(media::Sound::play) = sound_of(build, key["play"]);
+  at(media::Sound::hold_music) = sound_of(build, key["hold_music"]);
+  at(media::Sound::ringback) = ringback(key["ringback"].text);
+  // Made once for all that reads configurations.
+  static const auto digits = media::DigitTones::make();
+  build.config.gateway.media.digit_tones = digits.value_or(nullptr);
+  build.config.gateway.call.sounds = {.play = at(media::Sound::play) != nullptr,
+                                      .hold_music = at(media::Sound::hold_music) != nullptr,
+                                      .ringback = at(media::Sound::ringback) != nullptr};
+}
+
 }  // namespace
 
 std::vector<call::MediaAddress> build_media_addresses(
@@ -171,7 +226,10 @@ void build_media(const Build& build) {
   build.config.gateway.call.max_transcoded_calls = transcoded;
   build.config.gateway.call.translation =
       media["transcoding"].is_true() ? sdp::Translation::where_needed : sdp::Translation::never;
+  build.config.gateway.call.media_timeout = media["timeout"].duration();
+  build.config.gateway.call.hold_timeout = media["hold_timeout"].duration();
   srtp_engine(build);
+  sounds(build);
 }
 
 }  // namespace trunkline::config

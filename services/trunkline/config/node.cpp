@@ -8,9 +8,6 @@
 namespace trunkline::config {
 namespace {
 
-/// Legs that forking and transfers may need at once for each call.
-constexpr std::size_t kLegsPerCall = 4;
-
 void build_web(const Build& build) {
   const Value& websocket = build.file["websocket"];
   io::WebSocketSettings& settings = build.config.gateway.io.websocket_settings;
@@ -34,17 +31,10 @@ void build_limits(const Build& build) {
   call.registrar.max_registrations =
       static_cast<std::size_t>(build.file["limits"]["max_registrations"].number);
   call.drain_timeout = build.file["drain"]["timeout"].duration();
+  build.config.gateway.io.websocket_settings.drain_spread =
+      build.file["drain"]["spread"].duration();
   media::PlaneSettings& plane = build.config.gateway.media;
   plane.max_legs = std::max(plane.max_legs, call.max_calls * kLegsPerCall);
-}
-
-void build_store(const Build& build) {
-  const Value& store = build.file["store"];
-  if (store["type"].text == "redis") {
-    build.unsupported(store["type"], "use memory");
-  } else if (store["url"].present) {
-    build.wrong(store["url"], "stands beside type memory", "remove it");
-  }
 }
 
 void build_policy(const Build& build) {
@@ -163,9 +153,9 @@ void build_node(const Build& build) {
   config.log.level = *log::parse_level(build.file["log"]["level"].text);
   config.log.format =
       build.file["log"]["format"].text == "json" ? log::Format::json : log::Format::console;
+  config.watches = build.file["reload"]["watch"].is_true();
   build_web(build);
   build_limits(build);
-  build_store(build);
   build_policy(build);
   build_digest(build);
   build_credentials(build);

@@ -32,28 +32,30 @@ bool has_content(const Value& value) {
   return content;
 }
 
-void emit(YAML::Emitter& out, const Value& value, bool element);
+enum class Keys { all, of_all_nodes };
 
-void emit_section(YAML::Emitter& out, const Value& value) {
+void emit(YAML::Emitter& out, const Value& value, bool element, Keys which);
+
+void emit_section(YAML::Emitter& out, const Value& value, Keys which) {
   out << YAML::BeginMap;
   for (const Value& item : value.items) {
-    if (!has_content(item)) continue;
+    if (!has_content(item) || (which == Keys::of_all_nodes && item.key->of_node)) continue;
     out << YAML::Key << std::string(item.key->name) << YAML::Value;
-    emit(out, item, false);
+    emit(out, item, false, which);
   }
   out << YAML::EndMap;
 }
 
 /// `element`: the value is one of a list, so its key's shape has been dealt with.
-void emit(YAML::Emitter& out, const Value& value, bool element) {
+void emit(YAML::Emitter& out, const Value& value, bool element, Keys which) {
   if (!element && value.key->shape != Shape::one) {
     if (value.key->kind != Kind::section) out << YAML::Flow;
     out << YAML::BeginSeq;
     for (const Value& item : value.items)
-      emit(out, item, true);
+      emit(out, item, true, which);
     out << YAML::EndSeq;
   } else if (value.key->kind == Kind::section) {
-    emit_section(out, value);
+    emit_section(out, value, which);
   } else if (value.key->kind == Kind::secret) {
     out << kMask;
   } else if (value.key->kind == Kind::integer || value.key->kind == Kind::boolean) {
@@ -63,18 +65,22 @@ void emit(YAML::Emitter& out, const Value& value, bool element) {
   }
 }
 
+std::string written(const Value& effective, Keys which) {
+  YAML::Emitter out;
+  emit(out, effective, false, which);
+  return std::string(out.c_str()) + "\n";
+}
+
 }  // namespace
 
 std::string print(const Value& effective) {
-  YAML::Emitter out;
-  emit(out, effective, false);
-  return std::string(out.c_str()) + "\n";
+  return written(effective, Keys::all);
 }
 
 std::string fingerprint(const Value& effective) {
   std::ostringstream digits;
   digits << std::hex << std::setw(16) << std::setfill('0')
-         << std::hash<std::string>{}(print(effective));
+         << std::hash<std::string>{}(written(effective, Keys::of_all_nodes));
   return digits.str();
 }
 

@@ -231,7 +231,8 @@ class Reader {
       problems_.add(value.line, path + "_file", name.error().wrong, name.error().right);
       return value;
     }
-    auto content = read_file(in_folder(folder_, *name));
+    value.file = in_folder(folder_, *name);
+    auto content = read_file(value.file);
     if (!content) {
       problems_.add(value.line, path + "_file", content.error().message,
                     "name a file that holds the secret alone");

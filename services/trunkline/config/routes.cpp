@@ -50,12 +50,14 @@ void check_service(const Build& build, const Value& key) {
     return;
   }
   if (name == "play") {
-    build.unsupported(key, "use service:echo or service:tone");
+    if (!build.file["media"]["sounds"]["play"].present)
+      build.wrong(key, "needs a sound", "add media.sounds.play");
     return;
   }
-  const std::string near = suggest(name, {"echo", "tone", "policy"});
-  build.wrong(key, "there is no service \"" + name + "\"",
-              near.empty() ? "use service:echo, service:tone or service:policy" : near);
+  const std::string near = suggest(name, {"echo", "tone", "play", "policy"});
+  build.wrong(
+      key, "there is no service \"" + name + "\"",
+      near.empty() ? "use service:echo, service:tone, service:play or service:policy" : near);
 }
 
 void check_from(const Build& build, const Value& key) {

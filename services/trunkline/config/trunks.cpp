@@ -79,6 +79,13 @@ sdp::Translation translation(const std::string& name) {
   return sdp::Translation::where_needed;
 }
 
+call::DtmfPolicy dtmf_policy(const std::string& name) {
+  if (name == "rfc4733") return call::DtmfPolicy::rfc4733;
+  if (name == "info") return call::DtmfPolicy::info;
+  if (name == "inband") return call::DtmfPolicy::in_band;
+  return call::DtmfPolicy::automatic;
+}
+
 media::SourcePolicy source_policy(const std::string& name) {
   if (name == "same-host") return media::SourcePolicy::same_host;
   if (name == "subnet") return media::SourcePolicy::subnet;
@@ -196,6 +203,7 @@ void build_trunks(const Build& build) {
     trunk_media(build, key["media"], trunk);
     trunk_codecs(build, key["codecs"], trunk);
     trunk.translation = translation(key["transcoding"].text);
+    trunk.dtmf = dtmf_policy(key["dtmf"].text);
     trunk_srtp(build, key["srtp"], trunk);
     trunk.srtp_begins_anew = key["srtp_reset_on_reinvite"].is_true();
     trunk_targets(build, key, trunk);

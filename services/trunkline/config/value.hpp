@@ -17,6 +17,7 @@ struct Value {
   bool present = false;     ///< the file holds the key
   bool known = false;       ///< it has a usable value: from the file or by default
   std::string text;         ///< scalars, as meant
+  std::string file{};       ///< of a secret: the path of the file that it was read from, if any
   std::int64_t number = 0;  ///< integer; milliseconds; octets; boolean 0 or 1; first port
   std::int64_t last = 0;    ///< port_range: last port
   std::vector<Value>

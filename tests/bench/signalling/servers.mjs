@@ -97,7 +97,8 @@ const startGateway = ({ callerPort, calleePort }, settings) => Gateway.start({
   users: users(settings.users),
   trunks: [trunk('caller', callerPort), trunk('callee', calleePort)].join('\n'),
   routes: '  - { from: any, match: "^2[0-9]{3}$", target: "trunk:callee" }',
-  extra: 'limits: { max_calls: 100000, max_ended_calls: 200000, max_transactions: 1000000 }',
+  // As Kamailio, whose one challenge is of MD5.
+  extra: 'digest: { algorithms: [MD5] }\nlimits: { max_calls: 100000, max_ended_calls: 200000, max_transactions: 1000000 }',
   log: '{ level: warn, format: json }',
 });
 

@@ -71,10 +71,10 @@ async function highest(server) {
   return best;
 }
 
-async function withServers(act) {
+async function withServers(rtpPorts, act) {
   const servers = [];
   try {
-    for (const name of ['gateway', 'kamailio']) servers.push(await Server.start(name, { ...settings, users: Math.max(settings.users, FIRST + settings.idle) }));
+    for (const name of ['gateway', 'kamailio']) servers.push(await Server.start(name, { ...settings, rtpPorts, users: Math.max(settings.users, FIRST + settings.idle) }));
     return await act(servers);
   } finally {
     for (const server of servers) await server.close();
@@ -101,16 +101,16 @@ function row(title, name, rate, key, mark = '') {
   return [title, ours, theirs, ours / theirs, mark];
 }
 
-const memory = await withServers(idleWebSockets);
-const found = await withServers(async (servers) => {
+const memory = await withServers(200, idleWebSockets);
+const found = await withServers(settings.rtpPorts, async (servers) => {
   for (const server of servers) await server.open(settings.users, settings.registerRate);
+  const rates = {};
+  if (settings.search) for (const server of servers) rates[server.name] = await highest(server);
   for (let round = 0; round < settings.rounds; round += 1) {
     await phases(servers, 'registration', settings.registerRate, ['register', settings.registerRate], settings.users);
     for (const rate of settings.rates) await callPhase(servers, 'browser', rate, settings.seconds);
     await callPhase(servers, 'trunk', TRUNK_RATE, settings.seconds);
   }
-  const rates = {};
-  if (settings.search) for (const server of servers) rates[server.name] = await highest(server);
   return rates;
 });
 

@@ -1,6 +1,8 @@
 #include "simulation.hpp"
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <set>
+#include <string>
 
 // From the INVITE to the answer, with real endpoints on both sides.
 namespace trunkline::call::simulation {
@@ -47,6 +49,22 @@ TEST_F(Connect, BrowserCallsTrunkAndBothAreJoined) {
   ASSERT_TRUE(alice.take_response(200));
   ASSERT_EQ(world.observed<CallEnded>().size(), 1U);
   EXPECT_EQ(world.observed<CallEnded>()[0].end.ended_by, EndedBy::caller);
+}
+
+// RFC 7022 §4.2: each leg has its own [rtcp-cname]
+TEST_F(Connect, EachLegHasACnameOfChance) {
+  Peer& alice = world.registered("alice");
+  dial(alice, "5551000");
+  dial(alice, "5551001");
+  std::set<std::string> names;
+  for (const auto& leg : world.media_commands<media::AddBrowserLeg>())
+    names.insert(leg.cname);
+  for (const auto& leg : world.media_commands<media::AddTrunkLeg>())
+    names.insert(leg.cname);
+  EXPECT_EQ(names.size(), 4U);
+  // 96 bits in six bits a character.
+  for (const std::string& name : names)
+    EXPECT_GE(name.size(), 16U);
 }
 
 TEST_F(Connect, NothingIsLeftAfterwards) {

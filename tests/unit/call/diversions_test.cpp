@@ -24,7 +24,7 @@ struct DiversionsTest : testing::Test {
     settings.uri = *sip::Uri::parse("sip:192.0.2.9");
     settings.tells_diversion = settings.tells_history = true;
   }
-  Trunk trunk() const { return Trunks({settings}).all().front(); }
+  Trunk trunk() const { return *Trunks({settings}).all().front(); }
   Diversions read() const { return Diversions::of(trunk(), invite, "+4930"); }
   std::vector<std::string> told(Diversions& diversions, std::string_view name,
                                 bool all_hidden = false) const {

@@ -23,7 +23,7 @@ struct Identities : testing::Test {
     settings.uri = *sip::Uri::parse("sip:192.0.2.9");
     from("\"Alice\" <sip:alice@example.test>;tag=1");
   }
-  Trunk trunk() const { return Trunks({settings}).all().front(); }
+  Trunk trunk() const { return *Trunks({settings}).all().front(); }
   void from(std::string_view value) { request.set(HeaderName::from, value); }
   void asserts(std::string_view value) { request.add(HeaderName::p_asserted_identity, value); }
   void prefers(std::string_view value) { request.set(HeaderName::p_preferred_identity, value); }

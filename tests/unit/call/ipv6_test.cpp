@@ -88,6 +88,7 @@ struct Ipv6Calls : testing::Test {
 };
 
 // RFC 5118 §4.6: Via, Contact and description are of the family of the trunk [ipv6-messages]
+// RFC 3264 §5.1: one of each family [media-interface]
 TEST_F(Ipv6Calls, ATrunkIsCalledInItsFamily) {
   const auto call = dial();
   const auto invite = invited(*six);

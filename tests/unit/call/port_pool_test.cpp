@@ -28,6 +28,7 @@ TEST_F(PortPoolTest, LendsEveryPortOnceAndThenNone) {
   EXPECT_EQ(pool_.used(), 4u);
 }
 
+// RFC 6056 §3.3: at random [media-ports]
 TEST_F(PortPoolTest, LendsInAnOrderThatDependsOnTheRandomSource) {
   std::vector<std::uint16_t> ports;
   for (std::uint16_t port = 1000; port < 1400; port = static_cast<std::uint16_t>(port + 2))
@@ -42,6 +43,7 @@ TEST_F(PortPoolTest, LendsInAnOrderThatDependsOnTheRandomSource) {
   EXPECT_NE(by_first, by_second);
 }
 
+// RFC 6056 §3.3: they rest [media-ports]
 TEST_F(PortPoolTest, AReturnedPortRestsUntilTheQuarantineIsOver) {
   for (int i = 0; i < 4; ++i)
     take();

@@ -97,7 +97,7 @@ TrunkSettings carrier(std::string_view at, std::initializer_list<std::string_vie
 }
 
 std::string leads(Trunks& trunks, std::string_view contact) {
-  const auto target = Trunks::redirected(trunks.all().front(), uri(contact));
+  const auto target = Trunks::redirected(*trunks.all().front(), uri(contact));
   if (!target) return "nowhere";
   return std::string(sip::transport_label(target->transport)) + " " + target->remote.text();
 }
@@ -140,11 +140,11 @@ TEST(RedirectedTrunk, KeepsItsTransport) {
 
 TEST(TrunkCapacity, IsSaidByAPhraseOfTheConfiguration) {
   TrunkSettings settings = carrier("sip:192.0.2.9");
-  EXPECT_FALSE(Trunks({settings}).all().front().names_capacity("CPS limit exceeded"));
+  EXPECT_FALSE(Trunks({settings}).all().front()->names_capacity("CPS limit exceeded"));
   settings.capacity_phrase = "(?i)cps limit";
   Trunks trunks({settings});
-  EXPECT_TRUE(trunks.all().front().names_capacity("Sorry, CPS Limit exceeded"));
-  EXPECT_FALSE(trunks.all().front().names_capacity("Service Unavailable"));
+  EXPECT_TRUE(trunks.all().front()->names_capacity("Sorry, CPS Limit exceeded"));
+  EXPECT_FALSE(trunks.all().front()->names_capacity("Service Unavailable"));
   EXPECT_TRUE(Trunks::wrong_expression("(").has_value());
   EXPECT_FALSE(Trunks::wrong_expression("CPS").has_value());
 }

@@ -124,7 +124,7 @@ TEST_F(RegisteredTrunk, WaitsWhenNobodyTakesIt) {
 // RFC 3261 §10.2.2: who goes takes its binding along [trunk-unregister]
 TEST_F(RegisteredTrunk, LeavesWhenTheNodeDrains) {
   grant(*carrier, *asked(*carrier));
-  world.drain_engine();
+  world.ask(Drain{});
   const auto request = carrier->take_request(Method::register_);
   ASSERT_TRUE(request);
   EXPECT_EQ(request->request.header(HeaderName::expires), "0");

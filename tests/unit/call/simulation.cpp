@@ -251,6 +251,15 @@ void World::restart() {
   engine = std::move(*made);
 }
 
+void World::reconfigure() {
+  auto plan = Engine::plan(settings);
+  ASSERT_TRUE(plan) << plan.error().message;
+  Effects effects;
+  engine->reconfigure(**plan, at(), effects);
+  run(effects);
+  settle();
+}
+
 Peer& World::browser(const std::string& user) {
   const sip::Target target{
       sip::Transport::ws,
@@ -289,7 +298,7 @@ sip::TransactionId World::answer_challenge(Peer& peer, sip::TransactionId transa
 }
 
 void World::register_with(Peer& peer, const std::string& user, int expires,
-                          std::string_view instance, std::string_view password) {
+                          std::string_view instance, std::string_view password, int status) {
   auto request = sip::Message::request(Method::register_, "sip:example.test");
   const std::string aor = "<sip:" + user + "@example.test>";
   request.add(HeaderName::max_forwards, "69");
@@ -305,7 +314,8 @@ void World::register_with(Peer& peer, const std::string& user, int expires,
   const auto second = answer_challenge(peer, first, user, password);
   const auto done = peer.take_response(200, second);
   ASSERT_TRUE(done);
-  ASSERT_EQ(done->response.status(), 200);
+  ASSERT_EQ(done->response.status(), status);
+  EXPECT_EQ(done->response.header(HeaderName::retry_after).has_value(), status == 503);
 }
 
 void World::to_gateway(std::string bytes, const sip::Target& from) {
@@ -364,6 +374,8 @@ void World::run(Effects& effects) {
     EXPECT_TRUE(replies.emplace(request, std::move(reply)).second) << "a second reply";
   for (auto& question : effects.questions)
     questions.push_back(std::move(question));
+  for (auto& question : effects.look_ups)
+    look_ups.push_back(std::move(question));
   auto commands = std::move(effects.sip);
   for (auto& command : commands) {
     sip::Effects out;
@@ -428,6 +440,13 @@ RequestId World::ask(Request request) {
 void World::answer(QuestionId question, const PolicyAnswer& with) {
   Effects out;
   engine->receive(with, question, at(), out);
+  run(out);
+  settle();
+}
+
+void World::locate(QuestionId look_up, const Locations& found) {
+  Effects out;
+  engine->receive(found, look_up, at(), out);
   run(out);
   settle();
 }

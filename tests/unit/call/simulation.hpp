@@ -101,7 +101,7 @@ class World {
   Peer& trunk() { return *trunk_; }
   Peer& stranger();
   void register_with(Peer& peer, const std::string& user, int expires, std::string_view instance,
-                     std::string_view password = "secret");
+                     std::string_view password = "secret", int status = 200);
   /// Answers a digest challenge to the request of `transaction` with these credentials.
   sip::TransactionId answer_challenge(Peer& peer, sip::TransactionId transaction,
                                       const std::string& user,
@@ -127,6 +127,7 @@ class World {
   }
   bool replied(RequestId request) const { return replies.contains(request); }
   void answer(QuestionId question, const PolicyAnswer& with);
+  void locate(QuestionId look_up, const Locations& found);  ///< the store answers
   /// One more trunk peer, at the address of a trunk in `settings`.
   Peer& other_trunk(std::string_view address);
   template <class Command>
@@ -152,6 +153,7 @@ class World {
   std::vector<Observation> observations;
   std::map<RequestId, Reply> replies;
   std::vector<AskPolicy> questions;
+  std::vector<AskLocations> look_ups;
   TimePoint now{seconds{1000}};
   double loss = 0;  ///< of UDP datagrams
   std::unique_ptr<Engine> engine;
@@ -160,7 +162,8 @@ class World {
   std::size_t workers = 1;
   std::vector<MediaAddress> media_addresses{
       {*IpAddress::parse("192.0.2.1"), *IpAddress::parse("192.0.2.1")}};
-  void restart();  ///< takes changed `settings`, `workers` and `media_addresses`
+  void restart();      ///< takes changed `settings`, `workers` and `media_addresses`
+  void reconfigure();  ///< takes changed `settings` while calls go on
   void drain_engine();
   void end_all();
   void use_ipv6();  ///< signalling and media live in both families

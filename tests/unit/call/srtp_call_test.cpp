@@ -94,6 +94,7 @@ TEST_F(SrtpCall, FromTheTrunkIsAnsweredWithAKeyOfOurs) {
   EXPECT_NE(inline_key(line), kKey);
 }
 
+// RFC 4568 §7: a trunk that must encrypt gets 488 without a key [sdes-policy]
 TEST_F(SrtpCall, FromTheTrunkWithoutKeysIs488WhereTheyAreRequired) {
   use(sdp::SrtpPolicy::sdes_required);
   const auto call = world.trunk().invite("1001", "5551000", trunk_sdp());
@@ -105,6 +106,7 @@ TEST_F(SrtpCall, FromTheTrunkWithoutKeysIs488WhereTheyAreRequired) {
 }
 
 // RFC 3261 §13.2.2.4: an answer that can't be taken is acknowledged, and the session ended
+// RFC 4568 §7: an answer in the clear ends the call [sdes-policy]
 TEST_F(SrtpCall, WithAPlainAnswerEndsWhereKeysAreRequired) {
   use(sdp::SrtpPolicy::sdes_required);
   const auto call = dial();
@@ -157,7 +159,7 @@ struct SrtpReoffer : SrtpCall {
   }
 };
 
-// RFC 4568 §7.1.4: a new key of the peer's is taken, ours stays
+// RFC 4568 §7.1.4: a new key of the peer's is taken, ours stays [sdes-rekey]
 TEST_F(SrtpReoffer, WithANewKeyTellsTheWorker) {
   const auto answer = reoffer(secure(trunk_sdp("sendrecv", 2), 3, kOtherKey));
   ASSERT_TRUE(answer);

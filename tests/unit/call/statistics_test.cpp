@@ -58,6 +58,7 @@ struct Silence : Statistics {
   LegId trunk_leg() const { return world.media_commands<media::AddTrunkLeg>().front().leg; }
 };
 
+// RFC 3550 §6.4.4: silent, and why [media-changes-told]
 TEST_F(Silence, OfAPartyIsToldOnceWithItsCauseTwoSecondsAfterTheAnswer) {
   world.media(media::FirstPacket{browser(), *SocketAddress::parse("198.51.100.7:4000")});
   world.pass(milliseconds{1999});
@@ -165,8 +166,9 @@ TEST_F(Statistics, ALateReportIsNotTakenForAnAnswerToTheNextQuestion) {
   report(queries()[0], 1);
   report(queries()[1], 1);
   EXPECT_FALSE(world.replied(second));
-  report(queries()[2], 5);
-  report(queries()[3], 5);
+  const auto asked = queries();
+  report(asked[asked.size() - 2], 5);
+  report(asked.back(), 5);
   ASSERT_TRUE(world.reply<CallStatistics>(second));
   EXPECT_EQ(world.reply<CallStatistics>(second)->legs[0].packets_received, 5U);
 }
@@ -193,6 +195,7 @@ TEST(StatisticsBeforeTheAnswer, RingingLegsHaveThemToo) {
   EXPECT_EQ(world.reply<CallStatistics>(asked)->legs[1].codec, "");
 }
 
+// RFC 3550 §6.4.4: at the end [quality-told]
 TEST_F(Statistics, OfACallThatEndedAreToldOnceItsWorkersHaveToldTheirs) {
   trunk->send_in_dialog(Method::bye);
   world.settle();
@@ -230,6 +233,51 @@ TEST_F(Statistics, OfACallThatEndedAreNotWaitedForLongerThanASecond) {
   EXPECT_THAT(world.observed<CallMeasured>(), SizeIs(1));
 }
 
+TEST_F(Statistics, AreSampledASecondAfterTheAnswerAndEveryFiveSecondsAsTheCallGoesOn) {
+  world.pass(milliseconds{999});
+  EXPECT_THAT(queries(), SizeIs(0));
+  world.pass(milliseconds{1});
+  ASSERT_THAT(queries(), SizeIs(2));
+  EXPECT_TRUE(queries()[0].ends_interval);
+  report(queries()[0], 1);
+  EXPECT_THAT(world.observed<CallSampled>(), SizeIs(0));
+  media::LegStatistics told;
+  told.interval_loss = 0.25;
+  told.at_peer = {0.5, 0.02, 1.5};
+  world.media(media::StatisticsReported{queries()[1].leg, queries()[1].query, told});
+  ASSERT_THAT(world.observed<CallSampled>(), SizeIs(1));
+  const CallSampled sample = world.observed<CallSampled>().front();
+  EXPECT_EQ(sample.call, call_name());
+  ASSERT_THAT(sample.legs, SizeIs(2));
+  EXPECT_TRUE(sample.legs[0].joined);
+  EXPECT_EQ(sample.legs[0].packets_received, 1U);
+  EXPECT_EQ(sample.legs[1].interval_loss, 0.25);
+  EXPECT_EQ(sample.legs[1].at_peer->loss, 0.5);
+  world.pass(milliseconds{4999});
+  EXPECT_THAT(queries(), SizeIs(2));
+  world.pass(milliseconds{1});
+  EXPECT_THAT(queries(), SizeIs(4));
+  world.pass(seconds{1});
+  EXPECT_THAT(world.observed<CallSampled>(), SizeIs(1)) << "nothing was told";
+  trunk->send_in_dialog(Method::bye);
+  world.settle();
+  ended(*alice);
+  world.expect_nothing_left();
+  EXPECT_THAT(queries(), SizeIs(4)) << "nobody samples what has ended";
+}
+
+TEST_F(Statistics, ASampleAndARequestShareOneQuestion) {
+  world.pass(milliseconds{500});
+  const auto asked = world.ask(GetStatistics{call_name()});
+  world.pass(milliseconds{500});
+  ASSERT_THAT(queries(), SizeIs(2));
+  report(queries()[0], 1);
+  report(queries()[1], 1);
+  EXPECT_TRUE(world.reply<CallStatistics>(asked));
+  EXPECT_THAT(world.observed<CallSampled>(), SizeIs(1));
+}
+
+// RFC 3550 §6.4.4: connected, flowing, failed [media-changes-told]
 TEST_F(Statistics, MediaChangesAreObserved) {
   world.media(media::IceConnected{browser(), *SocketAddress::parse("198.51.100.7:4000")});
   EXPECT_TRUE(world.observed<MediaChanged>().empty());

@@ -115,6 +115,7 @@ TEST_F(TranscodedCall, ATrunkMayAskForOpusAtTheBrowserThatItCalls) {
 }
 
 // RFC 3261 §21.5.4: what can't be served now is 503
+// RFC 3261 §21.5.4: calls between codecs [media-limits]
 TEST_F(TranscodedCall, OneMoreThanTheLimitIsRefusedAndTheNextTakenWhenThereIsRoom) {
   begin(kWhereNeeded, kWhereNeeded, 1);
   ASSERT_EQ(answered(dial("5551000", offer)), 200);

@@ -91,14 +91,14 @@ TEST(TrunksIdentify, Ipv6SourcesMatchIpv6EntriesOnly) {
 // RFC 3263 §4.2: a numeric host has the default port [numeric-host]
 TEST(TrunksTarget, DefaultsToUdpAnd5060) {
   Trunks trunks({settings("carrier", "sip:192.0.2.1")});
-  EXPECT_EQ(Trunks::target(trunks.all()[0]),
+  EXPECT_EQ(Trunks::target(*trunks.all()[0]),
             (sip::Target{sip::Transport::udp, address("192.0.2.1:5060"), {}}));
 }
 
 // RFC 3263 §4.1: transport and port of the URI decide [transport-chosen]
 TEST(TrunksTarget, TakesTransportAndPortFromTheUri) {
   Trunks trunks({settings("carrier", "sip:192.0.2.1:5070;transport=TCP")});
-  EXPECT_EQ(Trunks::target(trunks.all()[0]),
+  EXPECT_EQ(Trunks::target(*trunks.all()[0]),
             (sip::Target{sip::Transport::tcp, address("192.0.2.1:5070"), {}}));
 }
 
@@ -108,38 +108,38 @@ TEST(TrunksTarget, TlsDefaultsTo5061) {
   Trunks trunks({settings("param", "sip:192.0.2.1;transport=tls"),
                  settings("sips", "sips:192.0.2.2"),
                  settings("both", "sips:192.0.2.3;transport=tcp")});
-  EXPECT_EQ(Trunks::target(trunks.all()[0]),
+  EXPECT_EQ(Trunks::target(*trunks.all()[0]),
             (sip::Target{sip::Transport::tls, address("192.0.2.1:5061"), {}}));
-  EXPECT_EQ(Trunks::target(trunks.all()[1]),
+  EXPECT_EQ(Trunks::target(*trunks.all()[1]),
             (sip::Target{sip::Transport::tls, address("192.0.2.2:5061"), {}}));
-  EXPECT_EQ(Trunks::target(trunks.all()[2]),
+  EXPECT_EQ(Trunks::target(*trunks.all()[2]),
             (sip::Target{sip::Transport::tls, address("192.0.2.3:5061"), {}}));
 }
 
 TEST(TrunksTarget, Ipv6ReferencesAreAddresses) {
   Trunks trunks({settings("carrier", "sip:[2001:db8::1]:5070")});
-  EXPECT_EQ(Trunks::target(trunks.all()[0])->remote, address("[2001:db8::1]:5070"));
+  EXPECT_EQ(Trunks::target(*trunks.all()[0])->remote, address("[2001:db8::1]:5070"));
 }
 
 TEST(TrunksTarget, IsMissingUntilTheHostIsLocated) {
   Trunks trunks({settings("carrier", "sip:sip.carrier.test;transport=tcp")});
-  EXPECT_EQ(Trunks::target(trunks.all()[0]), std::nullopt);
+  EXPECT_EQ(Trunks::target(*trunks.all()[0]), std::nullopt);
   trunks.located("carrier", {at("192.0.2.7:5060", sip::Transport::tcp)});
-  EXPECT_EQ(Trunks::target(trunks.all()[0]),
+  EXPECT_EQ(Trunks::target(*trunks.all()[0]),
             (sip::Target{sip::Transport::tcp, address("192.0.2.7:5060"), {}}));
 }
 
 TEST(TrunksTarget, IsMissingForATransportThatTrunksDoNotHave) {
   Trunks trunks({settings("ws", "sip:192.0.2.1;transport=ws"),
                  settings("sctp", "sip:192.0.2.1;transport=sctp")});
-  EXPECT_EQ(Trunks::target(trunks.all()[0]), std::nullopt);
-  EXPECT_EQ(Trunks::target(trunks.all()[1]), std::nullopt);
+  EXPECT_EQ(Trunks::target(*trunks.all()[0]), std::nullopt);
+  EXPECT_EQ(Trunks::target(*trunks.all()[1]), std::nullopt);
 }
 
 TEST(TrunksTarget, IsTheFirstThatIsNotDown) {
   Trunks trunks({settings("carrier", "sip:sip.carrier.test")});
   trunks.located("carrier", {at("192.0.2.7:5060"), at("192.0.2.8:5060")});
-  Trunk& trunk = trunks.all()[0];
+  Trunk& trunk = *trunks.all()[0];
   EXPECT_EQ(Trunks::target(trunk)->remote, address("192.0.2.7:5060"));
   trunk.answered(trunk.targets[0].place(), TargetState::down);
   EXPECT_EQ(Trunks::target(trunk)->remote, address("192.0.2.8:5060"));
@@ -151,7 +151,7 @@ TEST(TrunksLocated, AnEmptyAnswerKeepsWhatWasKnown) {
   Trunks trunks({settings("carrier", "sip:sip.carrier.test")});
   trunks.located("carrier", {at("192.0.2.7:5060")});
   trunks.located("carrier", {});
-  EXPECT_EQ(Trunks::target(trunks.all()[0])->remote, address("192.0.2.7:5060"));
+  EXPECT_EQ(Trunks::target(*trunks.all()[0])->remote, address("192.0.2.7:5060"));
 }
 
 TEST(TrunksLocated, ANewAnswerReplacesTheOldOne) {
@@ -165,7 +165,7 @@ TEST(TrunksLocated, ANewAnswerReplacesTheOldOne) {
 TEST(TrunksLocated, WhatIsKnownOfATargetStaysWithIt) {
   Trunks trunks({settings("carrier", "sip:sip.carrier.test")});
   trunks.located("carrier", {at("192.0.2.7:5060"), at("192.0.2.8:5060")});
-  Trunk& trunk = trunks.all()[0];
+  Trunk& trunk = *trunks.all()[0];
   trunk.answered(trunk.targets[0].place(), TargetState::down);
   trunks.located("carrier", {at("192.0.2.9:5060"), at("192.0.2.7:5060")});
   EXPECT_EQ(trunk.targets[0].state, TargetState::unknown);
@@ -177,7 +177,7 @@ TEST(TrunksLocated, WhatIsKnownOfATargetOutlivesItsAbsence) {
   Trunks trunks({settings("carrier", "sip:sip.carrier.test")});
   const TimePoint now{seconds{100}};
   trunks.located("carrier", {at("192.0.2.7:5060"), at("192.0.2.8:5060")});
-  Trunk& trunk = trunks.all()[0];
+  Trunk& trunk = *trunks.all()[0];
   trunk.failed(trunk.targets[0].place(), now);
   trunks.located("carrier", {at("192.0.2.8:5060"), at("192.0.2.9:5060")});
   trunks.located("carrier", {at("192.0.2.7:5060"), at("192.0.2.9:5060")});
@@ -190,15 +190,15 @@ TEST(TrunksLocated, RemembersNoMoreThanAFew) {
   Trunks trunks({settings("carrier", "sip:sip.carrier.test")});
   for (int i = 0; i < 100; ++i)
     trunks.located("carrier", {at("192.0.2." + std::to_string(i) + ":5060")});
-  EXPECT_EQ(trunks.all()[0].former.size(), 16U);
-  EXPECT_EQ(trunks.all()[0].former[0].server.address, address("192.0.2.98:5060"));
+  EXPECT_EQ(trunks.all()[0]->former.size(), 16U);
+  EXPECT_EQ(trunks.all()[0]->former[0].server.address, address("192.0.2.98:5060"));
 }
 
 TEST(TrunksLocated, IgnoresAnUnknownTrunk) {
   Trunks trunks({settings("carrier", "sip:sip.carrier.test")});
   trunks.located("other", {at("192.0.2.7:5060")});
   EXPECT_EQ(trunks.find("other"), nullptr);
-  EXPECT_TRUE(trunks.all()[0].targets.empty());
+  EXPECT_TRUE(trunks.all()[0]->targets.empty());
 }
 
 class TrunksOrderTest : public testing::Test {
@@ -214,7 +214,7 @@ class TrunksOrderTest : public testing::Test {
       all.push_back(one.remote.ip.text());
     return all;
   }
-  Trunk& trunk() { return trunks_.all()[0]; }
+  Trunk& trunk() { return *trunks_.all()[0]; }
   sip::Target place(std::size_t index) { return trunk().targets[index].place(); }
   Trunks trunks_{{settings("carrier", "sip:sip.carrier.test")}};
   SeededRandom random_{1};
@@ -288,7 +288,7 @@ TEST_F(TrunksOrderTest, IsUpDegradedOrDownAsItsTargetsAre) {
 
 TEST(TrunksIdentify, TheRegistrarIsTheTrunksBesideItsAllow) {
   Trunks trunks({settings("carrier", "sip:192.0.2.1", {"198.51.100.1"})});
-  trunks.all()[0].registrar = address("192.0.2.1:5060");
+  trunks.all()[0]->registrar = address("192.0.2.1:5060");
   EXPECT_EQ(identified(trunks, "192.0.2.1:5060"), "carrier");
   EXPECT_EQ(identified(trunks, "198.51.100.1:5060"), "carrier");
   EXPECT_EQ(identified(trunks, "192.0.2.2:5060"), "none");
@@ -302,7 +302,7 @@ class TrunksAdmitTest : public testing::Test {
     one.max_calls_per_second = per_second;
     return Trunks({one});
   }
-  Trunks::Admission admit(Trunks& trunks) { return trunks.admit(trunks.all()[0], now_); }
+  Trunks::Admission admit(const Trunks& trunks) { return Trunks::admit(*trunks.all()[0], now_); }
   TimePoint now_{seconds{100}};
 };
 
@@ -311,7 +311,7 @@ TEST_F(TrunksAdmitTest, RefusesCallsAboveTheLimitUntilOneIsReleased) {
   EXPECT_EQ(admit(trunks), Trunks::Admission::ok);
   EXPECT_EQ(admit(trunks), Trunks::Admission::ok);
   EXPECT_EQ(admit(trunks), Trunks::Admission::calls);
-  trunks.release("carrier");
+  --*trunks.all()[0]->calls;
   EXPECT_EQ(admit(trunks), Trunks::Admission::ok);
 }
 
@@ -331,24 +331,37 @@ TEST_F(TrunksAdmitTest, ARefusedCallTakesNoPlace) {
   Trunks trunks = make(100, 1);
   EXPECT_EQ(admit(trunks), Trunks::Admission::ok);
   EXPECT_EQ(admit(trunks), Trunks::Admission::rate);
-  EXPECT_EQ(trunks.all()[0].calls, 1u);
+  EXPECT_EQ(*trunks.all()[0]->calls, 1u);
 }
 
 TEST_F(TrunksAdmitTest, ACallRefusedForTheLimitTakesNoToken) {
   Trunks trunks = make(1, 2);
   EXPECT_EQ(admit(trunks), Trunks::Admission::ok);
   EXPECT_EQ(admit(trunks), Trunks::Admission::calls);
-  trunks.release("carrier");
+  --*trunks.all()[0]->calls;
   EXPECT_EQ(admit(trunks), Trunks::Admission::ok);
 }
 
-TEST_F(TrunksAdmitTest, ReleaseNeverGoesBelowZero) {
-  Trunks trunks = make(1, 100);
-  trunks.release("carrier");
-  trunks.release("other");
-  EXPECT_EQ(trunks.all()[0].calls, 0u);
-  EXPECT_EQ(admit(trunks), Trunks::Admission::ok);
-  EXPECT_EQ(admit(trunks), Trunks::Admission::calls);
+TEST(TrunksReconfiguredTest, LegsHoldATrunkAsItWas) {
+  const auto from = [](std::string_view source) {
+    return sip::Target{sip::Transport::udp, address(source), {}};
+  };
+  Trunks trunks({settings("carrier", "sip:192.0.2.1:5070"), settings("other", "sip:192.0.2.2")});
+  const auto held = trunks.shared("carrier");
+  *held->calls = 2;
+  auto changed = settings("carrier", "sip:192.0.2.9");
+  changed.max_calls = 7;
+  trunks.reconfigure({changed});
+  EXPECT_EQ(held->settings.max_calls, 100U);
+  EXPECT_EQ(trunks.find("carrier")->settings.max_calls, 7U);
+  EXPECT_EQ(*trunks.find("carrier")->calls, 2U);
+  EXPECT_EQ(trunks.find("carrier")->targets[0].server.address, address("192.0.2.9:5060"));
+  EXPECT_EQ(&trunks.current(*held), trunks.find("carrier"));
+  EXPECT_EQ(trunks.find("other"), nullptr);
+  EXPECT_TRUE(trunks.is_from(*held, from("192.0.2.1:5070"))) << "its old address, in a dialog";
+  EXPECT_TRUE(trunks.is_from(*held, from("192.0.2.9:5060")));
+  EXPECT_FALSE(trunks.is_from(*held, from("192.0.2.2:5060")));
+  EXPECT_EQ(trunks.identify(from("192.0.2.1:5070")), nullptr) << "and nobody's outside of one";
 }
 
 }  // namespace

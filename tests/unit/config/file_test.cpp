@@ -211,11 +211,6 @@ TEST(ConfigNode, EmptySecretsAreRefused) {
               HasSubstr("users[0].password: is empty"));
 }
 
-TEST(ConfigNode, FeaturesThatAreNotThereYetAreRefusedPlainly) {
-  EXPECT_EQ(problems("store: { type: redis, url: \"redis://127.0.0.1\" }"),
-            "f.yaml:1: store.type: \"redis\" is not supported by this version; use memory");
-}
-
 TEST(ConfigNode, APolicyServiceIsAskedAsConfigured) {
   const Config config = good(
       "policy: { endpoint: \"127.0.0.1:50061\", timeout: 250ms, fallback: { reject: 480 }, "
@@ -239,8 +234,6 @@ TEST(ConfigNode, CredentialsHaveASecretAndALongestLife) {
 }
 
 TEST(ConfigNode, ContradictionsAreRefused) {
-  EXPECT_THAT(problems("store: { url: \"redis://127.0.0.1\" }"),
-              HasSubstr("stands beside type memory"));
   EXPECT_THAT(problems("policy: { authenticate_users: true }"),
               HasSubstr("needs a policy service"));
 }

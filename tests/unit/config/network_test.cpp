@@ -336,5 +336,31 @@ TEST(ConfigMedia, TranscodingIsOnUnlessItIsTurnedOff) {
   EXPECT_EQ(trunk(", transcoding: opus"), sdp::Translation::to_opus);
 }
 
+TEST_F(ConfigTls, SoundsAreFoundBesideTheConfigurationOrItSaysWhyNot) {
+  const auto sounds = [](const std::string& file) {
+    return "media: { sounds: { hold_music: " + file + ", ringback: none } }";
+  };
+  EXPECT_THAT(check(sounds("gone.wav")),
+              AllOf(HasSubstr("f.yaml:1: media.sounds.hold_music: "), HasSubstr("can't read")));
+  EXPECT_THAT(check(sounds("cert.pem")), HasSubstr("\"cert.pem\" is no WAV file"));
+  const char wav[] =
+      "RIFF\x28\0\0\0WAVEfmt \x10\0\0\0\1\0\1\0\x40\x1f\0\0\x80\x3e\0\0\2\0\x10\0"
+      "data\4\0\0\0\0\0\0\0";
+  std::ofstream(certificates.path("hold.wav"), std::ios::binary).write(wav, sizeof wav - 1);
+  const Config config = good(sounds("hold.wav"), {}, folder_);
+  EXPECT_TRUE(config.gateway.call.sounds.hold_music);
+  EXPECT_FALSE(config.gateway.call.sounds.play);
+  EXPECT_FALSE(config.gateway.call.sounds.ringback);
+  EXPECT_TRUE(good("").gateway.call.sounds.ringback);
+}
+
+TEST(ConfigMedia, ASilentTrunkIsGivenAMinuteUnlessItIsToldOtherwise) {
+  EXPECT_EQ(good("").gateway.call.media_timeout, Duration{seconds{60}});
+  EXPECT_EQ(good("media: { timeout: 0s, hold_timeout: 1h }").gateway.call.media_timeout,
+            Duration{});
+  EXPECT_EQ(good("media: { hold_timeout: 1h }").gateway.call.hold_timeout,
+            Duration{std::chrono::hours{1}});
+}
+
 }  // namespace
 }  // namespace trunkline::config

@@ -67,6 +67,7 @@ TEST(ConfigTrunk, ACapacityPhraseIsAnExpression) {
               AllOf(HasSubstr("capacity_phrase"), HasSubstr("write an RE2 expression")));
 }
 
+// RFC 3264 §5.1: they are bound [media-interface]
 TEST(ConfigTrunk, AddressesOfItsOwnAreBoundByTheWorkers) {
   EXPECT_THAT(good(trunk(", media: { bind: 127.0.0.2 }")).gateway.io.media.trunk_binds,
               ElementsAre(*IpAddress::parse("127.0.0.2")));
@@ -166,6 +167,7 @@ TEST(ConfigTrunk, CodecsAreKnownAndListedOnce) {
   EXPECT_THAT(problems(trunk(", codecs: []")), HasSubstr("is empty"));
 }
 
+// RFC 4568 §7: keys in signalling that is not encrypted are told of at the start [sdes-policy]
 TEST(ConfigTrunk, SrtpIsChosenAndWantsEncryptedSignalling) {
   EXPECT_EQ(good(trunk("")).gateway.call.trunks[0].srtp, sdp::SrtpPolicy::none);
   const Config open = good(trunk(", srtp: sdes"));
@@ -258,9 +260,8 @@ TEST(ConfigRoute, UnknownServicesCallersAndTargetsAreErrors) {
   EXPECT_THAT(problems(route("any", ".", "user:")), HasSubstr("is not a target"));
 }
 
-TEST(ConfigRoute, ServicesThatAreNotThereYetAreRefusedPlainly) {
-  EXPECT_THAT(problems(route("any", ".", "service:play")),
-              HasSubstr("is not supported by this version"));
+TEST(ConfigRoute, ThePlayServiceNeedsASound) {
+  EXPECT_THAT(problems(route("any", ".", "service:play")), HasSubstr("add media.sounds.play"));
 }
 
 TEST(ConfigRoute, ThePolicyServiceMustBeKnown) {

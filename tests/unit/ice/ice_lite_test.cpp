@@ -268,12 +268,29 @@ TEST_F(IceLiteTest, AStaleNominationIsForgotten) {
   EXPECT_GT(ice_.deadline(), now_) << "nothing is left to wait for";
 }
 
-TEST_F(IceLiteTest, MediaFromAPairThatWasNotNominatedMovesNothing) {
+TEST_F(IceLiteTest, MediaFromAPairThatWasNotNominatedMovesNothingWhileTheSelectedOneIsChecked) {
   nominate(wifi_);
   check(lte_);
   pass(seconds{5});
+  check(wifi_);
   EXPECT_FALSE(traffic(lte_));
   EXPECT_EQ(selected(), wifi_);
+}
+
+// RFC 8445 §7.3.1.3: a NAT gives another address to a browser that never nominates again
+// [ice-new-address]
+TEST_F(IceLiteTest, MovesToThePairFromWhichAloneChecksAndMediaCome) {
+  nominate(wifi_);
+  traffic(wifi_);
+  pass(milliseconds{500});
+  check(lte_);
+  EXPECT_FALSE(traffic(lte_)) << "the selected pair spoke half a second ago";
+  pass(milliseconds{500});
+  EXPECT_TRUE(traffic(lte_));
+  EXPECT_EQ(selected(), lte_);
+  EXPECT_FALSE(traffic(wifi_)) << "it comes late";
+  check(lte_);
+  EXPECT_EQ(ice_.deadline(), now_ + seconds{30});
 }
 
 TEST_F(IceLiteTest, MediaFromAnUnknownTupleMovesNothing) {

@@ -76,6 +76,30 @@ class MediaWorkerTest : public ::testing::Test {
   std::unique_ptr<MediaWorker> worker;
 };
 
+// RFC 3550 §A.8: the arrival is that at this machine [jitter]
+TEST_F(MediaWorkerTest, has_the_arrival_of_packets_from_the_kernel) {
+  const auto bound = bind_media_sockets(settings(), 0);
+  ASSERT_TRUE(bound);
+  for (const MediaSockets::Socket& socket : bound->sockets) {
+    int stamped = 0;
+    socklen_t size = sizeof stamped;
+    ASSERT_EQ(::getsockopt(socket.fd.get(), SOL_SOCKET, SO_TIMESTAMPNS, &stamped, &size), 0);
+    EXPECT_EQ(stamped, 1);
+  }
+}
+
+// RFC 8837 §5: on each port [traffic-class]
+TEST_F(MediaWorkerTest, marks_audio_for_the_network) {
+  const auto bound = bind_media_sockets(settings(), 0);
+  ASSERT_TRUE(bound);
+  for (const MediaSockets::Socket& socket : bound->sockets) {
+    int mark = 0;
+    socklen_t size = sizeof mark;
+    ASSERT_EQ(::getsockopt(socket.fd.get(), IPPROTO_IP, IP_TOS, &mark, &size), 0);
+    EXPECT_EQ(mark, 46 << 2);
+  }
+}
+
 TEST_F(MediaWorkerTest, tells_what_it_has_bound) {
   begin();
   EXPECT_EQ(ports().size(), 10u);
@@ -114,6 +138,7 @@ TEST_F(MediaWorkerTest, says_which_browser_port_is_taken) {
   EXPECT_NE(made.error().message.find(other.local().text()), std::string::npos);
 }
 
+// RFC 4961 §4: the echo comes from where it was sent [symmetric-rtp]
 TEST_F(MediaWorkerTest, echoes_rtp_of_a_trunk_leg) {
   begin();
   const PeerSocket peer = PeerSocket::udp();

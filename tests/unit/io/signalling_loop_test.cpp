@@ -26,12 +26,14 @@ struct RecordingOutput final : SignallingOutput {
   void observe(const call::Observation&) override { ++observed; }
   void reply(call::ControlReply reply) override { replies.push_back(std::move(reply)); }
   void ask(call::AskPolicy question) override { questions.push_back(std::move(question)); }
+  void look_up(call::AskLocations question) override { look_ups.push_back(std::move(question)); }
   void settled() override { sent_when_settled.push_back(sent.size()); }
 
   std::vector<sip::SendBytes> sent;
   std::vector<FlowId> closed;
   std::vector<call::ControlReply> replies;
   std::vector<call::AskPolicy> questions;
+  std::vector<call::AskLocations> look_ups;
   int posted = 0, observed = 0;
   std::vector<std::size_t> sent_when_settled;  ///< one entry for each input
   std::function<void()> on_send;

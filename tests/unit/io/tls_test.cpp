@@ -189,6 +189,39 @@ TEST_F(TlsTest, two_trunks_at_one_address_have_a_connection_each) {
   EXPECT_EQ(counters.connections_total[sip::Transport::tls].get(), 2);
 }
 
+// Other trunks in the configuration: a connection is used for whom it was made for.
+TEST_F(TlsTest, trunks_that_are_replaced_keep_what_they_began_with) {
+  const Certificate certificate("DNS:gw.example.test");
+  const TlsFiles files{.authorities = certificate.settings().certificate};
+  begin(certificate, "gw.example.test");
+  send();
+  ASSERT_TRUE(arrives());
+  const auto replace = [&](std::vector<TlsPeerSettings> peers) {
+    auto prepared = TlsContexts::prepare(peers);
+    ASSERT_TRUE(prepared) << prepared.error().message;
+    client_tls.replace(std::move(*prepared));
+  };
+  const TlsPeerSettings as_before{
+      .id = kCarrier, .name = "carrier", .host = "gw.example.test", .files = files};
+  replace({as_before, {.id = {7}, .name = "other", .host = "else.example.test", .files = files}});
+  send();
+  ASSERT_TRUE(run_until([&] { return input.messages.size() == 2; }));
+  EXPECT_EQ(counters.connections_total[sip::Transport::tls].get(), 1);
+  send({7});
+  ASSERT_TRUE(run_until([&] { return !client_input.failures.empty(); }))
+      << "it proves another name";
+  EXPECT_EQ(failures(client_tls, "trunkline_trunk_tls_failures_total other name"), 1);
+  replace({{.id = {8}, .name = "carrier", .host = "gw.example.test", .files = files}});
+  send({8});
+  ASSERT_TRUE(run_until([&] { return input.messages.size() == 3; }));
+  EXPECT_EQ(counters.connections_total[sip::Transport::tls].get(), 2) << "by its new settings";
+  send();
+  ASSERT_TRUE(run_until([&] { return input.messages.size() == 4; })) << "in a dialog from before";
+  EXPECT_EQ(counters.connections_total[sip::Transport::tls].get(), 2);
+  EXPECT_EQ(TlsContexts::prepare({{.id = {9}, .files = {.authorities = "/nowhere"}}}).has_value(),
+            false);
+}
+
 TEST_F(TlsTest, drops_a_peer_that_speaks_no_tls) {
   const Certificate certificate("DNS:gw.example.test");
   begin(certificate, "gw.example.test");

@@ -66,6 +66,7 @@ TEST_F(Dtls, PrefersAes128Gcm) {
 }
 
 // RFC 6347 §4.1.1.1: 1200 octets [dtls-mtu]
+// RFC 8834 §6: flights of DTLS are cut [packet-size]
 TEST_F(Dtls, KeepsDatagramsWithinItsMtu) {
   client_->start(now_);
   Datagrams hello = client_->take_datagrams();

@@ -156,6 +156,7 @@ TEST_F(PlaneAttack, AClientWithoutUseSrtpFailsTheLeg) {
 }
 
 // RFC 5763 §6.7.1: nor is their RTP media [dtls-checked-source]
+// RFC 3711 §3.3: what is not sealed is no media [srtp-authentic]
 TEST_F(PlaneAttack, PlainRtpOnTheBrowserPortIsNotMedia) {
   connect_call();
   receive(kBrowserSocket, browser_address_, carrier_.packet(std::vector<std::uint8_t>(160, 1)));
@@ -163,6 +164,7 @@ TEST_F(PlaneAttack, PlainRtpOnTheBrowserPortIsNotMedia) {
   EXPECT_EQ(dropped("webrtc", "srtp"), 1);
 }
 
+// RFC 3711 §3.3: bad packets are counted, and end no call [srtp-authentic]
 TEST_F(PlaneAttack, AThousandsOfBadPacketsEndNoCall) {
   connect_call();
   std::vector<std::uint8_t> garbage(182);
@@ -180,6 +182,7 @@ TEST_F(PlaneAttack, AThousandsOfBadPacketsEndNoCall) {
   EXPECT_THAT(audio_to_carrier(), Not(IsEmpty()));
 }
 
+// RFC 3711 §3.3.2: a replayed packet goes nowhere [srtp-replay]
 TEST_F(PlaneAttack, ReplayedSrtpIsForwardedOnce) {
   connect_call();
   browser_->send_tone(440, now_);
@@ -248,6 +251,7 @@ TEST_F(PlaneAttack, ACallOfOnesOwnDoesNotTakeAnothersAddress) {
   EXPECT_GE(audio_to_carrier().size(), before + 9);
 }
 
+// RFC 7362 §5: a sprayer is not heard [media-not-bled]
 TEST_F(PlaneAttack, RtpSprayedAtATrunkPortReachesNobody) {
   for (const SourcePolicy policy :
        {SourcePolicy::pinned, SourcePolicy::same_host, SourcePolicy::subnet}) {
@@ -269,6 +273,7 @@ TEST_F(PlaneAttack, RtpSprayedAtATrunkPortReachesNobody) {
   }
 }
 
+// RFC 7362 §5: and hears nothing [media-not-bled]
 TEST_F(PlaneAttack, ALockedTrunkLegSendsNothingToASprayer) {
   execute(browser_order(*browser_));
   execute(trunk_order(kTrunk, SourcePolicy::learn));
@@ -298,6 +303,7 @@ TEST_F(PlaneAttack, AForgedByeEndsNothing) {
   EXPECT_THAT(events<LegFailed>(), IsEmpty());
 }
 
+// RFC 3550 §9: what is more is dropped before it costs [rate-limit]
 TEST_F(PlaneAttack, AFloodOnOneLegIsCutBeforeItCosts) {
   connect_call();
   for (int i = 0; i < 2000; ++i) {
@@ -309,6 +315,7 @@ TEST_F(PlaneAttack, AFloodOnOneLegIsCutBeforeItCosts) {
   EXPECT_EQ(dropped("sip", "rate"), 1600) << "the next second is good again";
 }
 
+// RFC 3550 §9: what others send does not count [rate-limit]
 TEST_F(PlaneAttack, StrangersDoNotUseUpThePeersRate) {
   connect_call();
   for (int i = 0; i < 2000; ++i)

@@ -53,6 +53,7 @@ TEST_F(PlaneCall, CarriesAudioFromTheCarrierToTheBrowser) {
   EXPECT_GE(browser_->tone().heard(), 9u);
 }
 
+// RFC 3550 §8: one SSRC [own-ssrc]
 TEST_F(PlaneCall, SendsWithItsOwnSsrcAndContinuousSequence) {
   connect_call();
   browser_->send_tone(440, now_);
@@ -68,6 +69,7 @@ TEST_F(PlaneCall, SendsWithItsOwnSsrcAndContinuousSequence) {
   EXPECT_FALSE(header(audio[1]).marker);
 }
 
+// RFC 3264 §6.1: each side has its own [payload-types-mapped]
 TEST_F(PlaneCall, MapsPayloadTypes) {
   connect_call();
   execute(SetRoute{kBrowser, kTrunk, {{111, 96, 48000, 48000, false}}});
@@ -77,6 +79,7 @@ TEST_F(PlaneCall, MapsPayloadTypes) {
   EXPECT_EQ(header(audio_to_carrier()[0]).payload_type, 96);
 }
 
+// RFC 3550 §5.1: nothing of it is sent on [payload-type-unknown]
 TEST_F(PlaneCall, DropsAndCountsAPayloadTypeThatNoRouteLists) {
   connect_call();
   browser_->send_rtp(std::vector<std::uint8_t>(40, 1), 63, 960);
@@ -85,6 +88,7 @@ TEST_F(PlaneCall, DropsAndCountsAPayloadTypeThatNoRouteLists) {
   EXPECT_EQ(dropped("webrtc", "unknown_payload"), 1);
 }
 
+// RFC 3550 §5.3.1: they are not sent on [extensions-stripped]
 TEST_F(PlaneCall, StripsExtensionsContributorsAndPadding) {
   connect_call();
   auto packet = carrier_.packet(std::vector<std::uint8_t>(160, 0x33));
@@ -98,6 +102,7 @@ TEST_F(PlaneCall, StripsExtensionsContributorsAndPadding) {
   EXPECT_THAT(browser_->received().payload, SizeIs(160));
 }
 
+// RFC 3550 §5.1: they are kept [sequence-mapped]
 TEST_F(PlaneCall, KeepsLossAndReorderingOfTheSource) {
   connect_call();
   std::vector<std::vector<std::uint8_t>> packets;
@@ -145,6 +150,7 @@ TEST_F(PlaneCall, StopsWhenTheRouteIsCleared) {
   EXPECT_GT(dropped("webrtc", "no_route"), 5);
 }
 
+// RFC 3550 §8: another source does not either [own-ssrc]
 TEST_F(PlaneCall, ContinuesTheLineWhenAnotherSourceTakesOver) {
   connect_call();
   for (int i = 0; i < 5; ++i) {
@@ -312,6 +318,7 @@ TEST_F(PlaneCall, ClosesALegThatItNeverHad) {
   EXPECT_EQ(events<LegClosed>()[0].leg, LegId{99});
 }
 
+// RFC 3261 §21.5.4: legs of a worker [media-limits]
 TEST_F(PlaneCall, RefusesMoreLegsThanAllowed) {
   make_plane({.max_legs = 1});
   execute(browser_order(*browser_));

@@ -70,12 +70,14 @@ class PlaneSdes : public PlaneWorld, public testing::WithParamInterface<SrtpProf
   std::unique_ptr<SrtpSender> sender_;
 };
 
+// RFC 4568 §7: what comes from it is opened first [sdes-recrypted]
 TEST_P(PlaneSdes, OpensWhatTheCarrierSealed) {
   connect();
   EXPECT_EQ(reach_browser([&] { from_carrier(sealed()); }), 1u);
   EXPECT_THAT(events<FirstPacket>(), SizeIs(1));
 }
 
+// RFC 4568 §7: what goes to the trunk is sealed with our key [sdes-recrypted]
 TEST_P(PlaneSdes, SealsWhatGoesToTheCarrier) {
   connect();
   browser_->send_rtp(kAudio, 0, 160);
@@ -110,7 +112,7 @@ TEST_P(PlaneSdes, SealsAndOpensRtcpToo) {
   EXPECT_EQ(metric("trunkline_srtp_errors_total,sip,replay"), 1);
 }
 
-// RFC 3711 §3.3: what is not authentic is dropped and counted; the call goes on
+// RFC 3711 §3.3: what is not authentic is dropped and counted; the call goes on [srtp-authentic]
 TEST_P(PlaneSdes, DropsWhatIsPlainForgedOrReplayed) {
   connect();
   const auto good = sealed();
@@ -128,6 +130,7 @@ TEST_P(PlaneSdes, DropsWhatIsPlainForgedOrReplayed) {
   EXPECT_THAT(events<LegFailed>(), IsEmpty());
 }
 
+// RFC 3711 §3.3: nothing is learned from a packet without a right tag [srtp-authentic]
 TEST_P(PlaneSdes, LearnsNothingFromWhatIsNotSealed) {
   connect(SourcePolicy::learn);
   const SocketAddress elsewhere = at("198.51.100.66:9999");
@@ -146,6 +149,7 @@ TEST_P(PlaneSdes, LearnsNothingFromWhatIsNotSealed) {
 // RFC 3711 §3.3.1: the roll-over counter goes on over a description with the same key
 // [srtp-rollover]
 // RFC 3711 §3.3.1: and after it an old packet is still one [race-srtp-state]
+// RFC 4568 §7.1.4: the same key keeps its context [sdes-rekey]
 TEST_P(PlaneSdes, TheSameKeyKeepsItsContext) {
   connect();
   carrier_.sequence = 65535;
@@ -157,6 +161,7 @@ TEST_P(PlaneSdes, TheSameKeyKeepsItsContext) {
   EXPECT_EQ(reach_browser([&] { from_carrier(sealed()); }), 1u);
 }
 
+// RFC 4568 §7.1.4: what was sealed before the new key is still opened [sdes-rekey]
 TEST_P(PlaneSdes, AnOldKeyIsTakenForTwoSecondsMore) {
   connect();
   EXPECT_EQ(reach_browser([&] { from_carrier(sealed()); }), 1u);
@@ -180,6 +185,7 @@ TEST_P(PlaneSdes, AKeyThatComesBackFindsItsContext) {
   EXPECT_EQ(reach_browser([&] { from_carrier(sealed()); }), 1u);
 }
 
+// RFC 3711 §3.3.1: a sequence that begins anew is a replay, unless it is allowed [srtp-begins-anew]
 TEST_P(PlaneSdes, ASequenceThatBeginsAnewUnderTheSameKeyIsTakenOnlyIfAskedFor) {
   connect();
   carrier_.sequence = 5000;
@@ -213,7 +219,7 @@ TEST_P(PlaneSdes, GoesToPlainAndBackAsTheDescriptionsSay) {
   EXPECT_EQ(reach_browser([&] { from_carrier(sealed()); }), 1u);
 }
 
-// RFC 3711 §9.1: an index is never used twice under one key
+// RFC 3711 §9.1: an index is never used twice under one key [srtp-index-once]
 TEST_P(PlaneSdes, NoIndexServesTwiceUnderOneKey) {
   Sdes srtp(SrtpEngines(SrtpEngineKind::openssl), 7);
   const auto seal = [&](std::uint16_t sequence) {

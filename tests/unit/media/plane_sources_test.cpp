@@ -1,4 +1,8 @@
 // Tones, digits and RTCP: what legs send of their own, and what they tell of what they hear.
+#include "media/clip.hpp"
+#include "media/digit_listener.hpp"
+#include "media/digit_tones.hpp"
+#include "rtp/rtcp.hpp"
 #include "rtp/telephone_event.hpp"
 
 #include "plane_world.hpp"
@@ -85,6 +89,129 @@ TEST_F(PlaneSources, AToneStops) {
   EXPECT_EQ(audio_to_carrier().size(), before);
 }
 
+/// A plane that has hold music.
+class PlaneSounds : public PlaneSources {
+ protected:
+  PlaneSounds() {
+    PlaneSettings settings;
+    constexpr std::array<double, 1> kMusic{600};
+    settings.sounds[static_cast<std::size_t>(Sound::hold_music)] =
+        *Clip::cadence(kMusic, milliseconds{1000}, milliseconds{0});
+    make_plane(settings);
+  }
+};
+
+TEST_F(PlaneSounds, ASoundIsPlayedOverAndOverOnOneLine) {
+  trunk_only();
+  execute(StartSound{kTrunk, Sound::hold_music, AudioCodec::pcmu, 0});
+  run(milliseconds{1500});
+  execute(StartSound{kTrunk, Sound::hold_music, AudioCodec::pcmu, 0});
+  run(milliseconds{1500});
+  const auto audio = audio_to_carrier();
+  EXPECT_EQ(audio.size(), 150u);
+  trunkline::test::ToneMeter meter(600);
+  for (std::size_t i = 0; i < audio.size(); ++i) {
+    meter.add(ByteView(audio[i].bytes).subspan(12));
+    EXPECT_EQ(header(audio[i]).timestamp, header(audio[0]).timestamp + 160 * i);
+    EXPECT_EQ(header(audio[i]).marker, i == 0);
+  }
+  EXPECT_EQ(meter.heard(), 30u);
+  execute(StopTone{kTrunk});
+  run(seconds{1});
+  EXPECT_EQ(audio_to_carrier().size(), 150u);
+}
+
+TEST_F(PlaneSounds, ASoundTakesThePlaceOfTheRouteAndGivesItBack) {
+  connect_call();
+  browser_->send_tone(440, now_);
+  run(milliseconds{100});
+  execute(StartSound{kTrunk, Sound::hold_music, AudioCodec::pcmu, 0});
+  run(milliseconds{500});
+  EXPECT_GE(dropped("sip", "replaced"), 20);
+  execute(StopTone{kTrunk});
+  run(milliseconds{200});
+  const auto audio = audio_to_carrier();
+  for (std::size_t i = 1; i < audio.size(); ++i) {
+    EXPECT_EQ(header(audio[i]).sequence,
+              static_cast<std::uint16_t>(header(audio[i - 1]).sequence + 1));
+    EXPECT_LT(header(audio[i]).timestamp - header(audio[i - 1]).timestamp, 8000u);
+  }
+}
+
+TEST_F(PlaneSounds, ASoundThatIsNotThereIsSilence) {
+  trunk_only();
+  execute(StartSound{kTrunk, Sound::play, AudioCodec::pcmu, 0});
+  execute(StartSound{kTrunk, Sound::count_, AudioCodec::pcmu, 0});
+  execute(StartSound{LegId{9}, Sound::hold_music, AudioCodec::pcmu, 0});
+  run(milliseconds{100});
+  EXPECT_THAT(audio_to_carrier(), IsEmpty());
+}
+
+TEST_F(PlaneSources, APeerThatIsSilentIsReportedOnce) {
+  trunk_only();
+  from_carrier(carrier_.packet(trunkline::test::ulaw_tone(440, 0)));
+  execute(ExpectMedia{kTrunk, seconds{10}});
+  run(seconds{9});
+  EXPECT_THAT(events<MediaSilent>(), IsEmpty());
+  run(seconds{2});
+  ASSERT_THAT(events<MediaSilent>(), SizeIs(1));
+  EXPECT_EQ(events<MediaSilent>()[0].leg, kTrunk);
+  run(seconds{30});
+  EXPECT_THAT(events<MediaSilent>(), SizeIs(1));
+}
+
+TEST_F(PlaneSources, APeerThatHasNeverSentAnythingIsNotExpectedTo) {
+  trunk_only();
+  execute(ExpectMedia{kTrunk, seconds{10}});
+  run(seconds{60});
+  EXPECT_THAT(events<MediaSilent>(), IsEmpty());
+  from_carrier(carrier_.packet(trunkline::test::ulaw_tone(440, 0)));
+  run(seconds{11});
+  EXPECT_THAT(events<MediaSilent>(), SizeIs(1));
+}
+
+// RFC 3550 §6.3.5: only what is the peer's counts [media-timeout]
+TEST_F(PlaneSources, RtpOfThePeerAloneBeginsTheSilenceAnew) {
+  trunk_only();
+  from_carrier(carrier_.packet(trunkline::test::ulaw_tone(440, 0)));
+  execute(ExpectMedia{kTrunk, seconds{10}});
+  run(seconds{6});
+  from_carrier(carrier_.packet(trunkline::test::ulaw_tone(440, 0)));
+  run(seconds{6});
+  EXPECT_THAT(events<MediaSilent>(), IsEmpty());
+  receive(kRtp1, at("192.0.2.66:4444"), carrier_.packet(trunkline::test::ulaw_tone(440, 0)));
+  run(seconds{5});
+  EXPECT_THAT(events<MediaSilent>(), SizeIs(1)) << "a stranger's packet is none of the peer's";
+}
+
+// RFC 3550 §6.3.5: RTCP counts too [media-timeout]
+TEST_F(PlaneSources, RtcpOfThePeerIsNoSilence) {
+  trunk_only();
+  from_carrier(carrier_.packet(trunkline::test::ulaw_tone(440, 0)));
+  execute(ExpectMedia{kTrunk, seconds{10}});
+  run(seconds{6});
+  rtp::RtcpReport report;
+  report.ssrc = 7;
+  report.cname = "carrier";
+  std::vector<std::uint8_t> compound(512);
+  compound.resize(rtp::write_report(compound, report));
+  receive(kRtcp1, at("198.51.100.9:5001"), compound);
+  run(seconds{6});
+  EXPECT_THAT(events<MediaSilent>(), IsEmpty());
+  run(seconds{5});
+  EXPECT_THAT(events<MediaSilent>(), SizeIs(1));
+}
+
+TEST_F(PlaneSources, AnyTimeIsAllowedWhenNothingIsExpected) {
+  trunk_only();
+  from_carrier(carrier_.packet(trunkline::test::ulaw_tone(440, 0)));
+  execute(ExpectMedia{kTrunk, seconds{10}});
+  execute(ExpectMedia{kTrunk, {}});
+  execute(ExpectMedia{LegId{9}, seconds{1}});
+  run(seconds{30});
+  EXPECT_THAT(events<MediaSilent>(), IsEmpty());
+}
+
 TEST_F(PlaneSources, AToneTakesThePlaceOfTheRouteAndGivesItBack) {
   connect_call();
   browser_->send_tone(440, now_);
@@ -120,6 +247,7 @@ TEST_F(PlaneSources, SendsADigitAsOneEvent) {
   EXPECT_EQ(metric("trunkline_dtmf_events_total,sip,out,rfc4733"), 1);
 }
 
+// RFC 4733 §2.1: the sequence goes on over an event [events-share-numbers]
 TEST_F(PlaneSources, ADigitSilencesTheRouteOnTheSameLine) {
   connect_call();
   browser_->send_tone(440, now_);
@@ -141,6 +269,7 @@ TEST_F(PlaneSources, ADigitSilencesTheRouteOnTheSameLine) {
   EXPECT_EQ(header(all.back()).payload_type, 0) << "the route goes on";
 }
 
+// RFC 4733 §2.5.1.4: 64 wait [digits-apart]
 TEST_F(PlaneSources, QueuesDigitsUpToTheBound) {
   trunk_only();
   for (std::size_t i = 0; i < kMaxQueuedDigits + 8; ++i)
@@ -149,6 +278,124 @@ TEST_F(PlaneSources, QueuesDigitsUpToTheBound) {
   EXPECT_EQ(metric("trunkline_dtmf_events_total,sip,out,rfc4733"), kMaxQueuedDigits);
 }
 
+/// A plane that can send digits as sound.
+class PlaneTones : public PlaneSources {
+ protected:
+  PlaneTones() {
+    PlaneSettings settings;
+    settings.digit_tones = *DigitTones::make();
+    make_plane(settings);
+  }
+  static SendDigit sounding(char digit) { return {kTrunk, digit, 160, 0, 8000, AudioCodec::pcmu}; }
+  /// What a listener makes of the packets that the carrier got.
+  std::string heard_by_carrier() const {
+    DigitListener listener;
+    std::string digits;
+    for (const Sent& one : audio_to_carrier()) {
+      const auto numbers = header(one);
+      listener.receive({AudioCodec::pcmu, numbers.ssrc, numbers.sequence, numbers.timestamp,
+                        ByteView(one.bytes).subspan(12)},
+                       one.at);
+      while (const auto digit = listener.next(one.at))
+        digits += *digit;
+    }
+    return digits;
+  }
+};
+
+TEST_F(PlaneTones, ADigitForAPeerWithoutEventsIsASound) {
+  trunk_only();
+  for (const char digit : std::string("42#"))
+    execute(sounding(digit));
+  run(seconds{1});
+  const auto audio = audio_to_carrier();
+  ASSERT_EQ(audio.size(), 36u) << "160 ms of sound and 80 ms of silence each";
+  for (std::size_t i = 1; i < audio.size(); ++i) {
+    EXPECT_EQ(header(audio[i]).sequence,
+              static_cast<std::uint16_t>(header(audio[i - 1]).sequence + 1));
+    EXPECT_EQ(header(audio[i]).timestamp, header(audio[i - 1]).timestamp + 160);
+    EXPECT_EQ(header(audio[i]).marker, i % 12 == 0);
+  }
+  EXPECT_EQ(heard_by_carrier(), "42#");
+  EXPECT_EQ(metric("trunkline_dtmf_events_total,sip,out,inband"), 3);
+  EXPECT_EQ(metric("trunkline_dtmf_events_total,sip,out,rfc4733"), 0);
+}
+
+TEST_F(PlaneTones, ADigitAsSoundSilencesTheRouteAndGivesItBack) {
+  connect_call();
+  browser_->send_tone(440, now_);
+  run(milliseconds{100});
+  execute(sounding('8'));
+  run(milliseconds{600});
+  const auto audio = audio_to_carrier();
+  for (std::size_t i = 1; i < audio.size(); ++i) {
+    EXPECT_EQ(header(audio[i]).sequence,
+              static_cast<std::uint16_t>(header(audio[i - 1]).sequence + 1));
+    EXPECT_LT(header(audio[i]).timestamp - header(audio[i - 1]).timestamp, 1600u);
+  }
+  EXPECT_GE(dropped("sip", "replaced"), 11);
+  EXPECT_EQ(heard_by_carrier(), "8");
+  trunkline::test::ToneMeter meter(440);
+  for (auto last = audio.end() - 10; last != audio.end(); ++last)
+    meter.add(ByteView(last->bytes).subspan(12));
+  EXPECT_GE(meter.heard(), 1u) << "the route goes on";
+}
+
+TEST_F(PlaneTones, WaitUpToTheBound) {
+  trunk_only();
+  for (std::size_t i = 0; i < kMaxQueuedDigits + 8; ++i)
+    execute(sounding('1'));
+  execute(sounding('x'));
+  run(seconds{20});
+  // One has left the queue at once.
+  EXPECT_EQ(metric("trunkline_dtmf_events_total,sip,out,inband"), kMaxQueuedDigits + 1);
+}
+
+TEST_F(PlaneSources, ADigitAsSoundThatNobodyHasPreparedIsNone) {
+  trunk_only();
+  execute(SendDigit{kTrunk, '5', 160, 0, 8000, AudioCodec::pcmu});
+  run(milliseconds{500});
+  EXPECT_THAT(audio_to_carrier(), IsEmpty());
+}
+
+/// A trunk whose peer takes no events, and a browser that sends one amid its audio.
+class PlaneReportedEvents : public PlaneSources {
+ protected:
+  void press_7() {
+    execute(browser_order(*browser_));
+    execute(trunk_order());
+    PayloadRoute reported{126, 126, 8000, 8000, true};
+    reported.reported_only = true;
+    execute(SetRoute{kBrowser, kTrunk, {{0, 0, 8000, 8000, false}, reported}});
+    browser_->connect({"ufrag1", "thepasswordthatisours000"}, identity_->fingerprint(), true, now_);
+    run(milliseconds{100});
+    browser_->send_tone(440, now_);
+    run(milliseconds{100});
+    browser_->send_digit('7', 100);
+    run(milliseconds{500});
+  }
+};
+
+TEST_F(PlaneReportedEvents, AreReportedAndNotSent) {
+  press_7();
+  ASSERT_THAT(events<DigitReceived>(), SizeIs(1));
+  EXPECT_EQ(events<DigitReceived>()[0].digit, '7');
+  for (const Sent& one : audio_to_carrier())
+    EXPECT_EQ(header(one).payload_type, 0);
+}
+
+TEST_F(PlaneReportedEvents, LeaveNoGapInTheNumbers) {
+  press_7();
+  const auto audio = audio_to_carrier();
+  ASSERT_GT(audio.size(), 20U);
+  for (std::size_t i = 1; i < audio.size(); ++i) {
+    EXPECT_EQ(static_cast<std::uint16_t>(header(audio[i]).sequence - header(audio[i - 1]).sequence),
+              1);
+    EXPECT_GT(header(audio[i]).timestamp, header(audio[i - 1]).timestamp);
+  }
+}
+
+// RFC 4733 §2.5.1.2: relayed ones too [event-one-timestamp]
 TEST_F(PlaneSources, RelaysAndReportsADigitOfTheBrowserOnce) {
   connect_call();
   browser_->send_tone(440, now_);
@@ -184,6 +431,7 @@ TEST_F(PlaneSources, RelaysADigitOfTheCarrierToTheBrowser) {
 }
 
 // RFC 4733 §2.2: an event gets the clock of the other leg [race-event-clock]
+// RFC 4733 §2.3.5: across a call [event-durations]
 TEST_F(PlaneSources, ScalesTheDurationBetweenClocks) {
   connect_call();
   execute(
@@ -202,6 +450,7 @@ TEST_F(PlaneSources, ScalesTheDurationBetweenClocks) {
   }
 }
 
+// RFC 4733 §2.5.1.4: one whose source fell silent [event-end]
 TEST_F(PlaneSources, EndsAnEventWhoseSourceFellSilent) {
   connect_call();
   std::vector<std::uint8_t> payload(4);
@@ -240,6 +489,8 @@ TEST_F(PlaneSources, StopsSendingToAPeerThatHoldsByAddress) {
   EXPECT_TRUE(header(resumed[held.size()]).marker);
 }
 
+// RFC 3550 §6.4: reports are the leg's own [rtcp-terminated]
+// RFC 6263 §4.3: reports go on without audio [keep-alive]
 TEST_F(PlaneSources, SendsReportsToTheRtcpPort) {
   connect_call();
   browser_->send_tone(440, now_);
@@ -270,6 +521,7 @@ TEST_F(PlaneSources, SendsReportsToTheRtcpPort) {
   EXPECT_EQ(rtp::cname(*second), "cname");
 }
 
+// RFC 3550 §6.2: the first one need not wait [rtcp-interval]
 TEST_F(PlaneSources, SendsTheFirstReportWithinHalfASecond) {
   connect_call();
   run(milliseconds{500});
@@ -288,6 +540,7 @@ TEST_F(PlaneSources, SendsReportsOnTheAudioPortWhenThePeerMuxes) {
   EXPECT_EQ(sent[0].socket, kRtp1);
 }
 
+// RFC 3550 §6.4.1: of each leg [round-trip]
 TEST_F(PlaneSources, MeasuresTheRoundTripFromThePeersReports) {
   connect_call();
   browser_->send_tone(440, now_);
@@ -301,6 +554,8 @@ TEST_F(PlaneSources, MeasuresTheRoundTripFromThePeersReports) {
   block.ssrc = 0xc0000002;
   block.last_sr = rtp::sender_info(*packet)->ntp.middle();
   block.delay_since_sr = 0;
+  block.fraction_lost = 64;
+  block.jitter = 80;
   std::vector<std::uint8_t> answer(200);
   answer.resize(rtp::write_report(answer, {carrier_.ssrc, {}, {&block, 1}, "peer", false}));
   now_ = reports[0].at + milliseconds{80};
@@ -310,8 +565,31 @@ TEST_F(PlaneSources, MeasuresTheRoundTripFromThePeersReports) {
   const LegStatistics statistics = events<LegClosed>()[0].statistics;
   ASSERT_TRUE(statistics.round_trip_seconds);
   EXPECT_NEAR(*statistics.round_trip_seconds, 0.08, 0.001);
+  ASSERT_TRUE(statistics.at_peer);
+  EXPECT_EQ(statistics.at_peer->loss, 0.25);
+  EXPECT_NEAR(statistics.at_peer->jitter_seconds, 0.01, 1e-9) << "80 ticks of 8,000 a second";
+  EXPECT_LT(statistics.at_peer->mos, 3.1) << "a quarter is lost there";
 }
 
+// RFC 4585 §3.1: feedback ends at the gateway [feedback-ends-here]
+TEST_F(PlaneSources, AFeedbackPacketOfTheBrowserGoesNowhere) {
+  connect_call();
+  browser_->send_tone(440, now_);
+  run(milliseconds{600});
+  // PLI: a payload-specific feedback message (RFC 4585 §6.3.1).
+  const std::vector<std::uint8_t> feedback{0x81, 206, 0, 2, 1, 2, 3, 4, 5, 6, 7, 8};
+  browser_->send_rtcp(feedback);
+  run(seconds{6});
+  EXPECT_EQ(dropped("webrtc", "malformed"), 0);
+  for (const Sent& one : rtcp_to_carrier()) {
+    auto reader = rtp::RtcpReader::open(one.bytes);
+    ASSERT_TRUE(reader);
+    while (const auto packet = reader->next())
+      EXPECT_FALSE(packet->is(rtp::RtcpType::payload_feedback));
+  }
+}
+
+// RFC 3550 §6.4: the end is told [rtcp-terminated]
 TEST_F(PlaneSources, SaysByeToTheCarrier) {
   connect_call();
   browser_->send_tone(440, now_);
@@ -343,6 +621,28 @@ TEST_F(PlaneSources, CountsLossAndJitterOfTheSource) {
   EXPECT_LT(statistics.jitter_seconds, 0.02);
 }
 
+// RFC 3550 §6.4.4: while it lives [quality-told]
+// RFC 3550 §A.8: the arrival is that at this machine, whenever the worker wakes [jitter]
+TEST_F(PlaneSources, WakingLateIsNoJitterOfTheSource) {
+  trunk_only();
+  const auto receive_aged = [&](Duration age) {
+    test::OwnedPacket packet(carrier_.packet(trunkline::test::ulaw_tone(440, 0)));
+    packet.packet.age = age;
+    plane_->receive(kRtp1, carrier_.address, packet.packet, now_, *outbox_, events_);
+  };
+  // Packets of every 20 ms, found by fives.
+  for (int turn = 0; turn < 40; ++turn) {
+    for (int waited = 4; waited >= 0; --waited)
+      receive_aged(waited * milliseconds{20});
+    now_ += milliseconds{100};
+  }
+  execute(QueryStatistics{kTrunk, 1});
+  const auto told = events<StatisticsReported>();
+  ASSERT_THAT(told, SizeIs(1));
+  EXPECT_EQ(told[0].statistics.packets_received, 200u);
+  EXPECT_LT(told[0].statistics.jitter_seconds, 0.0001);
+}
+
 TEST_F(PlaneSources, TellsTheStatisticsOfALegWhenItIsAsked) {
   connect_call();
   for (int i = 0; i < 100; ++i) {
@@ -364,6 +664,31 @@ TEST_F(PlaneSources, TellsTheStatisticsOfALegWhenItIsAsked) {
   EXPECT_EQ(reported[1].query, 8u);
   EXPECT_EQ(reported[1].statistics.packets_received, 0u);
   EXPECT_FALSE(reported[1].statistics.mos) << "nothing came that could be judged";
+}
+
+TEST_F(PlaneSources, TellsTheLossOfEachInterval) {
+  connect_call();
+  const auto play = [&](int packets, int lost) {
+    for (int i = 0; i < packets; ++i) {
+      const auto packet = carrier_.packet(std::vector<std::uint8_t>(160, 1));
+      if (i == 0 || i > lost) from_carrier(packet);
+      now_ += milliseconds{20};
+    }
+  };
+  const auto ask = [&](bool ends_interval) {
+    execute(QueryStatistics{kTrunk, 1, ends_interval});
+    return events<StatisticsReported>().back().statistics;
+  };
+  EXPECT_FALSE(ask(true).interval_loss) << "nothing was sent that could be lost";
+  play(100, 20);
+  EXPECT_DOUBLE_EQ(ask(false).interval_loss.value_or(-1), 0.2);
+  EXPECT_DOUBLE_EQ(ask(true).interval_loss.value_or(-1), 0.2) << "asking alone ends none";
+  play(100, 0);
+  const LegStatistics second = ask(true);
+  EXPECT_DOUBLE_EQ(second.interval_loss.value_or(-1), 0);
+  EXPECT_GT(second.interval_mos.value_or(0), 4.2);
+  EXPECT_LT(second.mos.value_or(5), 3.5) << "that of the whole leg";
+  EXPECT_EQ(second.packets_lost, 20u);
 }
 
 TEST_F(PlaneSources, ManyTonesWaitForRoomInTheOutbox) {

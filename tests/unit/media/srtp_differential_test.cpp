@@ -41,6 +41,7 @@ TEST_P(SrtpEnginesTogether, AgreeOnEveryOctetAndVerdict) {
   EXPECT_GT(differential.late_streams(), packets() / 4000);
 }
 
+// RFC 3711 §3.2.3: a ninth SSRC takes the place of one of eight [srtp-ssrc-limit]
 TEST_P(SrtpEnginesTogether, ForgetTheSameSsrcWhenTheNinthSpeaks) {
   SeededRandom random(3);
   const SrtpMasterKey key = test::random_key(random);

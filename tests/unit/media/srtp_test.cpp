@@ -48,6 +48,7 @@ TEST_P(Srtp, HidesThePayload) {
   EXPECT_NE(packet.packet.data[12], test::rtp(kSsrc, 1000).packet.data[12]);
 }
 
+// RFC 3711 §3.4: the index stands in the packet [srtcp-index]
 TEST_P(Srtp, OpensRtcpThatItSealed) {
   SeededRandom random(1);
   OwnedPacket packet = test::random_rtcp(random, kSsrc);
@@ -66,12 +67,14 @@ TEST_P(Srtp, RefusesAWrongTagAndForgetsIt) {
   EXPECT_EQ(open(good), SrtpVerdict::ok);
 }
 
+// RFC 3711 §3.3.2: a packet is taken once [srtp-replay]
 TEST_P(Srtp, RefusesAReplayedPacket) {
   const OwnedPacket packet = sealed(1000);
   EXPECT_EQ(open(packet), SrtpVerdict::ok);
   EXPECT_EQ(open(packet), SrtpVerdict::replayed);
 }
 
+// RFC 3711 §3.4: an index is taken once [srtcp-index]
 TEST_P(Srtp, RefusesAReplayedRtcpPacket) {
   SeededRandom random(1);
   OwnedPacket packet = test::random_rtcp(random, kSsrc);
@@ -90,6 +93,7 @@ TEST_P(Srtp, RefusesRtcpThatClaimsToBeClear) {
   EXPECT_EQ(receiver_->unprotect_rtcp(packet.packet), SrtpVerdict::malformed);
 }
 
+// RFC 3711 §3.3.2: a late packet within the window is taken [srtp-replay]
 TEST_P(Srtp, TakesALatePacketWithinTheWindowOf1024) {
   const OwnedPacket late = sealed(2000);
   for (std::uint16_t sequence = 2001; sequence <= 2000 + 1023; ++sequence) {
@@ -118,6 +122,7 @@ TEST_P(Srtp, FollowsTheRollOverAndAStragglerFromBeforeIt) {
   EXPECT_EQ(open(straggler), SrtpVerdict::ok);
 }
 
+// RFC 3711 §9.1: an index is sealed once [srtp-index-once]
 TEST_P(Srtp, NeverSealsTheSameIndexTwice) {
   sealed(1000);
   sealed(1001);
@@ -146,6 +151,7 @@ TEST_P(Srtp, RefusesAnExtensionThatRunsPastTheEnd) {
 }
 
 // A sender whose first packets, before its first roll-over, were lost.
+// RFC 3711 §3.3.1: the index of the first packet may be one roll-over ahead [srtp-wrapped-before]
 TEST_P(Srtp, UnderstandsASenderThatWrappedBeforeItsFirstPacketArrived) {
   const OwnedPacket lost = sealed(65535), first = sealed(0), next = sealed(1);
   OwnedPacket packet = first;
@@ -170,6 +176,7 @@ TEST_P(Srtp, UnderstandsASenderThatWrappedWhoseRtcpCameFirst) {
   EXPECT_EQ(open(sealed(1)), SrtpVerdict::ok);
 }
 
+// RFC 3711 §3.3.1: an SSRC that comes back finds its roll-over counter [srtp-wrapped-before]
 TEST_P(Srtp, KeepsTheRollOverOfAnSsrcThatComesBack) {
   const auto other = make_srtp_sender(engine(), profile(), key_, kSsrc + 1);
   ASSERT_EQ(open(sealed(65535)), SrtpVerdict::ok);
@@ -220,7 +227,7 @@ INSTANTIATE_TEST_SUITE_P(Engines, Srtp,
                                           testing::ValuesIn(test::kProfiles)),
                          name);
 
-// RFC 3711 §9.2: a key ends after 2^48 packets of RTP and 2^31 of RTCP
+// RFC 3711 §9.2: a key ends after 2^48 packets of RTP and 2^31 of RTCP [srtp-lifetime]
 TEST(SrtpLifetime, EndsWithTheLastIndex) {
   SeededRandom random(2);
   const SrtpMasterKey key = test::random_key(random);
@@ -245,6 +252,7 @@ TEST(SrtpLifetime, EndsWithTheLastIndex) {
 }
 
 // RFC 3711 §9.1: no index is used twice under one key, also not by a context that takes over
+// [srtp-index-once]
 TEST(SrtpLifetime, GoesOnWhereAnEarlierContextStopped) {
   SeededRandom random(2);
   const SrtpMasterKey key = test::random_key(random);
@@ -255,6 +263,7 @@ TEST(SrtpLifetime, GoesOnWhereAnEarlierContextStopped) {
   EXPECT_EQ(sender->protect_rtp(next.packet), SrtpVerdict::ok);
 }
 
+// RFC 3711 §9.2: nothing of a key stays in memory [srtp-keys-wiped]
 TEST(SrtpKeys, AreWipedWhenTheyDie) {
   alignas(SrtpMasterKey) std::array<std::uint8_t, sizeof(SrtpMasterKey)> room{};
   auto* key = new (room.data()) SrtpMasterKey;

@@ -44,7 +44,7 @@ class Transcoding {
       run(pace);
     }
   }
-  const TranscoderStatistics& statistics() const { return transcoder.statistics(); }
+  const PlayoutStatistics& statistics() const { return transcoder.statistics(); }
 
   TimePoint now = TimePoint{} + seconds{1000} + milliseconds{3};
   Speaker speaker;
@@ -135,6 +135,7 @@ TEST(Transcoder, ALongLossDoesNotBecomeALongDelay) {
 }
 
 // RFC 6716 §2.1.9, RFC 7587 §3.1.3: silence is not sent; a trunk hears a stream without holes.
+// RFC 7587 §3.1.3: each 20 ms there is a frame [pauses-filled]
 TEST(Transcoder, FillsThePausesOfDiscontinuousTransmission) {
   Transcoding audio(AudioCodec::opus, AudioCodec::pcmu);
   audio.talk(50);
@@ -171,6 +172,7 @@ TEST(Transcoder, WaitsAsLongAsTheJitterAsksAndNoLonger) {
   expect_no_gap(audio, 960);
 }
 
+// RFC 3550 §5.1: a fast one [clock-drift]
 TEST(Transcoder, MakesUpForAFastClock) {
   Transcoding audio(AudioCodec::pcmu, AudioCodec::opus);
   audio.talk(3000, std::chrono::microseconds{19900});  // half a percent
@@ -189,6 +191,7 @@ TEST(Transcoder, MakesUpForASlowClock) {
   expect_no_gap(audio, 160);
 }
 
+// RFC 4566 §6: other lengths than 20 ms [packet-time]
 TEST(Transcoder, TakesPacketsOfOtherLengths) {
   Transcoding audio(AudioCodec::pcmu, AudioCodec::opus);
   for (int i = 0; i < 50; ++i) {

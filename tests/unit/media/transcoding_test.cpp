@@ -3,6 +3,7 @@
 
 #include "rtp/telephone_event.hpp"
 
+#include "dialler.hpp"
 #include "plane_world.hpp"
 #include "speech.hpp"
 
@@ -37,13 +38,14 @@ class Room : public testing::Test {
   }
   void run(Duration duration) {
     const TimePoint end = now_ + duration;
-    for (; room_.deadline() < end; room_.on_deadline(now_, frames_))
+    for (; room_.deadline() < end; room_.on_deadline(now_, frames_, digits_))
       now_ = std::max(now_, room_.deadline());
     now_ = end;
   }
   TranscodingRoom room_{2};
   TimePoint now_ = TimePoint{} + seconds{1000};
   std::vector<TranscodedFrame> frames_;
+  std::vector<DigitHeard> digits_;
 };
 
 TEST_F(Room, KeepsDirectionsApart) {
@@ -83,6 +85,36 @@ TEST_F(Room, AStreamGoesWhenItHasBeenSilentAndANewOneHasNumbersOfItsOwn) {
   EXPECT_NE(frames_.back().stream, first);
 }
 
+TEST_F(Room, HearsDigitsOfSeveralLegs) {
+  test::Dialler one(AudioCodec::pcmu), other(AudioCodec::opus);
+  one.dial("159");
+  other.dial("#");
+  for (int i = 0; i < 50; ++i) {
+    room_.receive(order_of(LegId{1}, LegId{1}, one.say(), AudioCodec::none, now_));
+    room_.receive(order_of(LegId{2}, LegId{2}, other.say(), AudioCodec::none, now_));
+    run(milliseconds{20});
+  }
+  std::map<std::uint64_t, std::string> heard;
+  for (const DigitHeard& digit : digits_)
+    heard[digit.leg.value] += digit.digit;
+  EXPECT_EQ(heard[1], "159");
+  EXPECT_EQ(heard[2], "#");
+  EXPECT_THAT(frames_, IsEmpty());
+  EXPECT_EQ(room_.counters().listeners.get(), 2);
+  run(seconds{6});
+  EXPECT_EQ(room_.listeners(), 0u);
+  EXPECT_EQ(room_.counters().listeners.get(), 0);
+  EXPECT_EQ(room_.deadline(), kNever);
+}
+
+TEST_F(Room, OneListenerTooManyIsRefusedAndCounted) {
+  test::Dialler dialler(AudioCodec::pcmu);
+  for (std::uint64_t leg = 1; leg <= TranscodingRoom::kMaxListeners + 1; ++leg)
+    room_.receive(order_of(LegId{leg}, LegId{leg}, dialler.say(), AudioCodec::none, now_));
+  EXPECT_EQ(room_.listeners(), TranscodingRoom::kMaxListeners);
+  EXPECT_EQ(room_.counters().refused.get(), 1);
+}
+
 /// A browser that speaks Opus and a carrier that speaks PCMU, with the room between.
 class TranscodedCall : public test::PlaneWorld {
  protected:
@@ -99,10 +131,13 @@ class TranscodedCall : public test::PlaneWorld {
   }
   /// Hands what the plane gives to the transcoders to the room, and what it makes back.
   void pump() {
-    room_.on_deadline(now_, frames_);
+    room_.on_deadline(now_, frames_, digits_);
     for (const TranscodedFrame& frame : frames_)
       plane_->receive(frame, now_, *outbox_, events_);
+    for (const DigitHeard& digit : digits_)
+      plane_->receive(digit, events_);
     frames_.clear();
+    digits_.clear();
     flush();
   }
   void carrier_says(ByteView bytes) {
@@ -135,6 +170,7 @@ class TranscodedCall : public test::PlaneWorld {
   Speaker speaker_{AudioCodec::pcmu, 440};
   TranscodingRoom room_{10};
   std::vector<TranscodedFrame> frames_;
+  std::vector<DigitHeard> digits_;
 };
 
 TEST_F(TranscodedCall, TheOtherSideHearsItInItsOwnCodec) {
@@ -206,6 +242,70 @@ TEST_F(TranscodedCall, AFrameForALegThatHasEndedIsNothing) {
   for (int i = 0; i < 20; ++i, now_ += milliseconds{5})
     pump();
   EXPECT_THAT(heard(), IsEmpty());
+}
+
+class SoundingDigits : public TranscodedCall {
+ protected:
+  void dial(const std::string& digits) {
+    dialler_.dial(digits);
+    for (std::size_t i = 0; i < 9 * digits.size() + 10; ++i) {
+      carrier_says(carrier_.packet(dialler_.say().payload, 0));
+      for (int step = 0; step < 4; ++step, now_ += milliseconds{5})
+        pump();
+    }
+  }
+  std::string heard_of_carrier() const {
+    std::string digits;
+    for (const DigitReceived& event : events<DigitReceived>()) {
+      EXPECT_TRUE(event.heard);
+      EXPECT_EQ(event.leg, kTrunk);
+      digits += event.digit;
+    }
+    return digits;
+  }
+  test::Dialler dialler_{AudioCodec::pcmu};
+};
+
+TEST_F(SoundingDigits, AreReportedOnceBesideTheTranscoder) {
+  execute(DetectDigits{kTrunk, AudioCodec::pcmu, 0});
+  dial("19");
+  EXPECT_EQ(heard_of_carrier(), "19");
+  EXPECT_GE(heard().size(), 27u);
+  EXPECT_EQ(metric("trunkline_dtmf_events_total,sip,in,inband"), 2);
+}
+
+TEST_F(SoundingDigits, OfARelayedLegAreReportedAndTheSoundGoesOnUnchanged) {
+  execute(SetRoute{kTrunk, kSecondTrunk, {{0, 0, 8000, 8000, false}}});
+  execute(DetectDigits{kTrunk, AudioCodec::pcmu, 0});
+  dial("5");
+  EXPECT_EQ(heard_of_carrier(), "5");
+  test::Dialler same(AudioCodec::pcmu);
+  same.dial("5");
+  for (const test::Sent& one : heard()) {
+    const auto said = same.say();
+    EXPECT_TRUE(std::equal(said.payload.begin(), said.payload.end(), one.bytes.begin() + 12,
+                           one.bytes.end()));
+  }
+}
+
+TEST_F(SoundingDigits, OfAMutedLegAreReportedToo) {
+  execute(ClearRoute{kTrunk, kSecondTrunk});
+  execute(DetectDigits{kTrunk, AudioCodec::pcmu, 0});
+  dial("5");
+  EXPECT_EQ(heard_of_carrier(), "5");
+  EXPECT_THAT(heard(), IsEmpty());
+}
+
+TEST_F(SoundingDigits, AreNotListenedForUnaskedNorAnyLonger) {
+  dial("1");
+  execute(DetectDigits{kTrunk, AudioCodec::pcmu, 96});
+  dial("2");
+  execute(DetectDigits{kTrunk, AudioCodec::pcmu, 0});
+  dial("3");
+  execute(DetectDigits{kTrunk});
+  dial("4");
+  execute(DetectDigits{LegId{99}, AudioCodec::pcmu, 0});
+  EXPECT_EQ(heard_of_carrier(), "3");
 }
 
 }  // namespace

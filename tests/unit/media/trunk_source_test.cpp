@@ -31,6 +31,7 @@ class Source : public testing::Test {
   }
 };
 
+// RFC 7362 §4: pinned [media-source]
 TEST_F(Source, PinnedTakesOnlyTheSignalledAddress) {
   TrunkSource source = make(SourcePolicy::pinned);
   EXPECT_TRUE(stream(source, signalled, 1));
@@ -45,6 +46,7 @@ TEST_F(Source, SameHostTakesAnyPortOfTheSignalledAddress) {
   EXPECT_EQ(source.rtp_destination(), signalled) << "but sends only where signalled";
 }
 
+// RFC 7362 §4: subnet [media-source]
 TEST_F(Source, SubnetTakesWhatItAllows) {
   TrunkSource source = make(SourcePolicy::subnet, {*AddressRange::parse("203.0.113.0/24")});
   EXPECT_TRUE(stream(source, signalled, 1));
@@ -96,6 +98,7 @@ TEST_F(Source, AMoveForgetsThePeer) {
   EXPECT_FALSE(stream(source, signalled, 10));
 }
 
+// RFC 7362 §5: four in sequence [media-learned]
 TEST_F(Source, LearnTakesTheFourthPacketInSequence) {
   TrunkSource source = make(SourcePolicy::learn);
   EXPECT_FALSE(stream(source, stranger, 3));
@@ -105,6 +108,7 @@ TEST_F(Source, LearnTakesTheFourthPacketInSequence) {
   EXPECT_TRUE(source.locked());
 }
 
+// RFC 7362 §5: others are dropped [media-learned-once]
 TEST_F(Source, LearnDropsEveryOtherSourceAfterTheLock) {
   TrunkSource source = make(SourcePolicy::learn);
   stream(source, stranger, 4);
@@ -113,6 +117,7 @@ TEST_F(Source, LearnDropsEveryOtherSourceAfterTheLock) {
   EXPECT_EQ(source.rtp_destination(), stranger);
 }
 
+// RFC 7362 §5: the signalled address needs no learning [media-learned]
 TEST_F(Source, LearnTakesTheSignalledAddressAtOnce) {
   TrunkSource source = make(SourcePolicy::learn);
   stream(source, stranger, 3);
@@ -136,6 +141,7 @@ TEST_F(Source, LearnWantsAPayloadTypeThatWasNegotiated) {
   }
 }
 
+// RFC 7362 §5: not after the window [media-learned]
 TEST_F(Source, LearnEndsWithItsWindow) {
   TrunkSource source = make(SourcePolicy::learn);
   now += seconds{3};
@@ -168,6 +174,7 @@ TEST_F(Source, LearnHonoursItsAccessList) {
   EXPECT_TRUE(stream(source, other_port, 4));
 }
 
+// RFC 7362 §5: a description opens it [media-learned-once]
 TEST_F(Source, ANewDescriptionOpensItAgain) {
   TrunkSource source = make(SourcePolicy::learn);
   stream(source, stranger, 4);
@@ -186,6 +193,7 @@ TEST_F(Source, TheSameDescriptionChangesNothing) {
   EXPECT_EQ(source.rtp_destination(), stranger);
 }
 
+// RFC 7362 §5: no other host [rtcp-source]
 TEST_F(Source, RtcpComesFromTheHostOfTheAudio) {
   TrunkSource source = make(SourcePolicy::pinned);
   EXPECT_TRUE(source.accept_rtcp(at("198.51.100.9:44444")));
@@ -200,13 +208,54 @@ TEST_F(Source, RtcpFollowsTheLock) {
   EXPECT_EQ(source.rtcp_destination(), at("203.0.113.66:5001"));
 }
 
+// RFC 6890 §2.2: groups, broadcast, ourselves [media-destinations]
 TEST_F(Source, SendsNothingToAnAddressThatIsNone) {
-  for (const char* text : {"0.0.0.0:5000", "224.0.0.1:5000", "198.51.100.9:0", "192.0.2.1:20000"}) {
+  for (const char* text :
+       {"0.0.0.0:5000", "0.1.2.3:5000", "224.0.0.1:5000", "255.255.255.255:5000", "240.0.0.1:5000",
+        "[ff02::1]:5000", "[::]:5000", "198.51.100.9:0", "192.0.2.1:20000"}) {
     TrunkSource source(SourcePolicy::pinned, {}, seconds{3}, own);
     source.describe({at(text), at("198.51.100.9:5001"), false}, now);
     EXPECT_TRUE(source.rtp_destination().empty()) << text;
     EXPECT_TRUE(source.rtcp_destination().empty()) << text;
   }
+}
+
+/// Where the audio goes of a peer that signals from `host` and describes `rtp`.
+std::string aimed(const char* own, const char* host, const char* rtp, const char* allow = nullptr) {
+  std::vector<AddressRange> ranges;
+  if (allow != nullptr) ranges.push_back(*AddressRange::parse(allow));
+  TrunkSource source(SourcePolicy::pinned, ranges, seconds{3}, at(own));
+  TrunkRemote remote{at(rtp), {}, true};
+  if (host != nullptr) remote.host = *IpAddress::parse(host);
+  source.describe(remote, TimePoint{} + seconds{10});
+  return source.rtp_destination().text();
+}
+
+// RFC 6890 §2.2: loopback and link-local [media-destinations]
+TEST_F(Source, ADescriptionAimsNothingAtThisMachineOrItsLink) {
+  for (const char* text :
+       {"127.0.0.1:9090", "169.254.169.254:80", "[::1]:9090", "[fe80::1]:5000"}) {
+    EXPECT_EQ(aimed("192.0.2.1:20000", "198.51.100.9", text), SocketAddress{}.text()) << text;
+    EXPECT_EQ(aimed("192.0.2.1:20000", nullptr, text), SocketAddress{}.text()) << text;
+    EXPECT_EQ(aimed("0.0.0.0:20000", "198.51.100.9", text), SocketAddress{}.text()) << text;
+  }
+  EXPECT_EQ(aimed("192.0.2.1:20000", "198.51.100.9", "127.0.0.1:5000", "127.0.0.1"),
+            "127.0.0.1:5000");
+  EXPECT_EQ(aimed("127.0.0.1:20000", "127.0.0.1", "127.0.0.2:5000"), "127.0.0.2:5000");
+  EXPECT_EQ(aimed("0.0.0.0:20000", "127.0.0.1", "127.0.0.1:5000"), "127.0.0.1:5000");
+  EXPECT_EQ(aimed("127.0.0.1:20000", "127.0.0.1", "169.254.169.254:80"), SocketAddress{}.text());
+}
+
+// RFC 6890 §2.2: private networks [media-destinations]
+TEST_F(Source, APeerOutsideAimsNothingIntoAPrivateNetwork) {
+  for (const char* text : {"10.0.0.5:5000", "172.16.3.4:5000", "192.168.1.9:5000",
+                           "100.64.0.1:5000", "[fd00::5]:5000"}) {
+    EXPECT_EQ(aimed("10.0.0.1:20000", "198.51.100.9", text), SocketAddress{}.text()) << text;
+    EXPECT_EQ(aimed("10.0.0.1:20000", "10.9.9.9", text), text);
+    EXPECT_EQ(aimed("10.0.0.1:20000", nullptr, text), text) << "where its signalling is unknown";
+  }
+  EXPECT_EQ(aimed("10.0.0.1:20000", "198.51.100.9", "10.0.0.5:5000", "10.0.0.0/24"),
+            "10.0.0.5:5000");
 }
 
 TEST_F(Source, SendsNoRtcpToAThirdHost) {

@@ -63,19 +63,32 @@ TEST(Hearing, IsDeniedToAPeerWhoseReportsStandStill) {
   std::uint32_t highest = 100;
   EXPECT_FALSE(hearing.reported(&highest, 100, false));
   EXPECT_FALSE(hearing.reported(&highest, 149, false)) << "a report may be late";
-  EXPECT_TRUE(hearing.reported(&highest, 151, false));
+  EXPECT_FALSE(hearing.reported(&highest, 151, false));
+  EXPECT_FALSE(hearing.reported(&highest, 152, false)) << "of the same moment";
+  EXPECT_TRUE(hearing.reported(&highest, 201, false));
   EXPECT_TRUE(hearing.deaf());
-  EXPECT_FALSE(hearing.reported(&highest, 251, false)) << "told once";
-  highest = 260;
-  EXPECT_FALSE(hearing.reported(&highest, 300, false));
+  EXPECT_FALSE(hearing.reported(&highest, 301, false)) << "told once";
+  highest = 310;
+  EXPECT_FALSE(hearing.reported(&highest, 350, false));
   EXPECT_FALSE(hearing.deaf());
-  EXPECT_TRUE(hearing.reported(&highest, 351, false));
+  EXPECT_FALSE(hearing.reported(&highest, 401, false));
+  EXPECT_TRUE(hearing.reported(&highest, 451, false));
+}
+
+TEST(Hearing, IsNotDeniedForAFirstReportWithoutABlock) {
+  Hearing chromium;
+  EXPECT_FALSE(chromium.reported(nullptr, 105, true));
+  std::uint32_t highest = 200;
+  EXPECT_FALSE(chromium.reported(&highest, 300, true));
+  EXPECT_FALSE(chromium.reported(nullptr, 400, true));
+  EXPECT_FALSE(chromium.deaf());
 }
 
 TEST(Hearing, IsDeniedToOneWithoutReportsOnlyIfItWouldSendThem) {
   Hearing browser, trunk;
   EXPECT_FALSE(browser.reported(nullptr, 49, true));
-  EXPECT_TRUE(browser.reported(nullptr, 50, true));
+  EXPECT_FALSE(browser.reported(nullptr, 50, true));
+  EXPECT_TRUE(browser.reported(nullptr, 100, true));
   EXPECT_FALSE(trunk.reported(nullptr, 5000, false));
 }
 

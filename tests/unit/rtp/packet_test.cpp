@@ -52,6 +52,7 @@ TEST(RtpHeader, SkipsTheExtension) {
   EXPECT_EQ(header->payload_size, 2U);
 }
 
+// RFC 3550 §5.1: the payload ends before it [padding-bounds]
 TEST(RtpHeader, TakesThePaddingOffThePayload) {
   EXPECT_EQ(parse_header(packet(0xa0, {9, 9, 0, 0, 3}))->payload_size, 2U);
   EXPECT_EQ(parse_header(packet(0xa0, {0, 0, 3}))->payload_size, 0U);
@@ -70,6 +71,7 @@ TEST(RtpHeader, RefusesWhatRunsPastTheEnd) {
   EXPECT_EQ(error_of(packet(0x90, {0xbe, 0xde, 0xff, 0xff, 1, 2, 3, 4})), HeaderError::extension);
 }
 
+// RFC 3550 §5.1: impossible padding [padding-bounds]
 TEST(RtpHeader, RefusesImpossiblePadding) {
   EXPECT_EQ(error_of(packet(0xa0, {9, 9, 0})), HeaderError::padding);
   EXPECT_EQ(error_of(packet(0xa0, {9, 9, 4})), HeaderError::padding);
@@ -91,6 +93,7 @@ TEST(RtpStrip, LeavesABarePacketAlone) {
   EXPECT_EQ(bytes, before);
 }
 
+// RFC 3550 §5.3.1: the payload stays as it is [extensions-stripped]
 TEST(RtpStrip, RemovesCsrcsExtensionAndPaddingWithoutMovingThePayload) {
   Bytes bytes = packet(0xb1, {5, 5, 5, 5, 0xbe, 0xde, 0, 1, 0x10, 0xff, 0, 0, 7, 8, 9, 0, 2});
   const std::uint8_t* payload = bytes.data() + parse_header(bytes)->payload_at;

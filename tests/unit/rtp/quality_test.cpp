@@ -41,6 +41,7 @@ TEST_F(ReceiveStatisticsTest, CountsAnUnbrokenStream) {
   EXPECT_EQ(report().highest_sequence, 199U);
 }
 
+// RFC 3550 §A.3: loss [receive-counts]
 TEST_F(ReceiveStatisticsTest, CountsLoss) {
   packets(100, 150);
   packets(160, 200);
@@ -68,6 +69,7 @@ TEST_F(ReceiveStatisticsTest, AnIntervalWithoutPacketsHasNoLoss) {
   EXPECT_EQ(report().fraction_lost, 0);
 }
 
+// RFC 3550 §A.3: reordering is none [receive-counts]
 TEST_F(ReceiveStatisticsTest, ReorderedPacketsAreNotLost) {
   packet(1);
   packet(3);
@@ -86,6 +88,7 @@ TEST_F(ReceiveStatisticsTest, DuplicatesMakeTheLossNegativeInTheReportOnly) {
   EXPECT_EQ(report().fraction_lost, 0);
 }
 
+// RFC 3550 §A.3: the roll-over [receive-counts]
 TEST_F(ReceiveStatisticsTest, GoesThroughTheRollOver) {
   packets(65500, 65536);
   packets(0, 10);
@@ -141,11 +144,13 @@ TEST_F(ReceiveStatisticsTest, AllOfAnIntervalLostIsAFullFraction) {
 
 // ---------------------------------------------------------------- jitter
 
+// RFC 3550 §A.8: an even stream has none [jitter]
 TEST_F(ReceiveStatisticsTest, AnEvenStreamHasNoJitter) {
   packets(0, 500);
   EXPECT_EQ(statistics_.jitter_seconds(), 0);
 }
 
+// RFC 3550 §A.8: by a sixteenth [jitter]
 TEST_F(ReceiveStatisticsTest, JitterGainsASixteenthOfTheDifference) {
   statistics_.update(1, 1, 0, 8000, begin_);
   statistics_.update(1, 2, 160, 8000, begin_ + milliseconds{36});  // 16 ms late: 128 ticks
@@ -169,6 +174,7 @@ TEST_F(ReceiveStatisticsTest, AJumpOfTheTimestampIsNoJitter) {
   EXPECT_EQ(statistics_.jitter_seconds(), 0);
 }
 
+// RFC 3550 §A.8: events and marked packets do not count [jitter]
 TEST_F(ReceiveStatisticsTest, SkippedPacketsBreakTheMeasurement) {
   statistics_.update(1, 1, 0, 8000, begin_);
   statistics_.update(1, 2, 160, 8000, begin_ + seconds{2}, true);
@@ -208,6 +214,7 @@ TEST_F(ReceiveStatisticsTest, ASenderReportOfAnotherSourceIsNotReported) {
 
 // ---------------------------------------------------------------- E-model
 
+// RFC 3611 §4.7.5: the maximum [mos]
 TEST(Mos, IsTheKnownMaximumOnAPerfectLine) {
   EXPECT_THAT(r_factor(0, 0, kG711WithConcealment), DoubleNear(93.2, 1e-9));
   EXPECT_THAT(mos(0, 0, kG711WithConcealment), DoubleNear(4.41, 0.005));
@@ -219,6 +226,7 @@ TEST(Mos, FallsWithDelay) {
   EXPECT_THAT(r_factor(0, 400, kG711WithConcealment), DoubleNear(93.2 - 34.097, 1e-9));
 }
 
+// RFC 3611 §4.7.5: loss [mos]
 TEST(Mos, FallsWithLossTheLessTheBetterTheConcealment) {
   EXPECT_THAT(r_factor(0.02, 0, kG711WithConcealment), DoubleNear(93.2 - 95 * 2 / 27.1, 1e-9));
   EXPECT_LT(r_factor(0.02, 0, kG711Plain), r_factor(0.02, 0, kG711WithConcealment));

@@ -57,6 +57,7 @@ TEST(RtcpReader, WalksACompound) {
   EXPECT_FALSE(bye_ssrc(found[2], 1));
 }
 
+// RFC 5506 §3.4.3: a packet may come by itself [rtcp-reduced]
 TEST(RtcpReader, TakesReducedSizeFeedback) {
   const auto found = packets(packet(0x8f, 205, {0, 0, 0, 1, 0, 0, 0, 2, 1, 2, 3, 4}));
   ASSERT_EQ(found.size(), 1U);
@@ -108,6 +109,7 @@ TEST(RtcpReader, NoPrefixOfAPacketIsAPacket) {
 
 // ---------------------------------------------------------------- written and read back
 
+// RFC 3550 §6.4: with the time of the line [rtcp-terminated]
 TEST(RtcpReport, ASenderReportReadsBack) {
   const ReportBlock block{.ssrc = 0x22222222,
                           .fraction_lost = 64,
@@ -146,6 +148,7 @@ TEST(RtcpReport, ASenderReportReadsBack) {
   EXPECT_EQ(cname(found[1]), "a-random-cname");
 }
 
+// RFC 5506 §3.4.3: ours begins with a report [rtcp-reduced]
 TEST(RtcpReport, WithoutSenderInfoItIsAReceiverReport) {
   std::array<std::uint8_t, 256> buffer{};
   const std::array<ReportBlock, 2> blocks{ReportBlock{.ssrc = 1},
@@ -252,6 +255,7 @@ TEST(NtpTime, ItsMiddleIsTheLsr) {
   EXPECT_EQ((NtpTime{0xb44db70520000000}.middle()), 0xb7052000U);
 }
 
+// RFC 3550 §6.4.1: as in the example [round-trip]
 TEST(RoundTrip, IsThatOfTheExampleOfRfc3550) {
   // RFC 3550 figure 2: A = 0xb710:8000, LSR = 0xb705:2000, DLSR = 0x0005:4000; 6.125 s.
   const ReportBlock block{.last_sr = 0xb7052000, .delay_since_sr = 0x00054000};
@@ -262,6 +266,7 @@ TEST(RoundTrip, IsUnknownWithoutASenderReport) {
   EXPECT_FALSE(round_trip(ReportBlock{}, {0x0000b71080000000}));
 }
 
+// RFC 3550 §6.4.1: what can not be is none [round-trip]
 TEST(RoundTrip, RefusesImpossibleValues) {
   EXPECT_FALSE(round_trip({.last_sr = 0xb7108001, .delay_since_sr = 0}, {0x0000b71080000000}))
       << "negative";
@@ -274,6 +279,7 @@ TEST(RoundTrip, GoesThroughTheRollOverOfTheMiddleBits) {
   EXPECT_EQ(round_trip(block, {0x0000000040000000}), milliseconds{500});
 }
 
+// RFC 3550 §6.2: the interval is spread [rtcp-interval]
 TEST(RtcpInterval, IsSpreadFromHalfToOneAndAHalf) {
   SeededRandom random(3);
   Duration shortest = seconds{100}, longest{};

@@ -64,6 +64,7 @@ class EventReceiverTest : public testing::Test {
   std::vector<Digit> reported_;
 };
 
+// RFC 4733 §2.5.1.2: copies of the end count once [digit-once]
 TEST_F(EventReceiverTest, ReportsADigitOnceWhenItEnds) {
   for (std::uint16_t i = 1; i < 5; ++i)
     packet(1000, 5, static_cast<std::uint16_t>(i * 160));
@@ -80,6 +81,7 @@ TEST_F(EventReceiverTest, OneEndPacketIsEnough) {
   EXPECT_THAT(reported_, ElementsAre(Digit{'#', milliseconds{100}}));
 }
 
+// RFC 4733 §2.5.1.4: one whose end was lost [event-end]
 TEST_F(EventReceiverTest, MendsALostEndByTheNextEvent) {
   packet(1000, 1, 160);
   packet(1000, 1, 640);
@@ -111,6 +113,7 @@ TEST_F(EventReceiverTest, TheSameDigitTwiceIsTwoDigits) {
   EXPECT_EQ(reported_.size(), 2U);
 }
 
+// RFC 4733 §2.5.1.2: late ones too [digit-once]
 TEST_F(EventReceiverTest, LatePacketsOfAnEarlierDigitAreIgnored) {
   packet(1000, 7, 800, true);
   packet(3000, 8, 160);
@@ -126,6 +129,7 @@ TEST_F(EventReceiverTest, ReorderedPacketsKeepTheLongestDuration) {
   EXPECT_THAT(reported_, ElementsAre(Digit{'7', milliseconds{80}}));
 }
 
+// RFC 4733 §2.5.1.3: theirs [event-segments]
 TEST_F(EventReceiverTest, ALongEventInSegmentsIsOneDigit) {
   packet(1000, 3, 0xffff);
   packet(1000 + 0xffff, 3, 160);
@@ -201,6 +205,7 @@ class EventSenderTest : public testing::Test {
   TimePoint now_ = begin_;
 };
 
+// RFC 4733 §2.5.1.4: ours [event-end]
 TEST_F(EventSenderTest, SendsAPacketEveryTwentyMillisecondsAndThreeEnds) {
   ASSERT_TRUE(sender_.queue('5', milliseconds{100}, 8000, now_));
   const auto sent = run();
@@ -217,6 +222,7 @@ TEST_F(EventSenderTest, SendsAPacketEveryTwentyMillisecondsAndThreeEnds) {
   EXPECT_FALSE(sender_.active());
 }
 
+// RFC 4733 §2.5.1.4: 60 ms of pause [digits-apart]
 TEST_F(EventSenderTest, PausesBetweenDigits) {
   sender_.queue('1', milliseconds{40}, 8000, now_);
   sender_.queue('2', milliseconds{40}, 8000, now_);
@@ -235,6 +241,7 @@ TEST_F(EventSenderTest, PausesAlsoBeforeADigitQueuedLater) {
   EXPECT_EQ(sender_.deadline(), now_ + EventSender::kPause);
 }
 
+// RFC 4733 §2.5.1.3: ours [event-segments]
 TEST_F(EventSenderTest, SplitsALongEventIntoSegments) {
   sender_.queue('9', milliseconds{2000}, 48000, now_);
   const auto sent = run(48000);
@@ -316,6 +323,7 @@ TEST_F(EventSenderTest, TheReceiverUnderstandsTheSender) {
 
 // ---------------------------------------------------------------- converter
 
+// RFC 4733 §2.3.5: between 8,000 and 48,000 [event-durations]
 TEST(EventConverter, ScalesTheDurationBothWays) {
   EventConverter converter;
   EXPECT_EQ(converter.convert(1, 100, {5, false, 10, 160}, 8000, 48000, 7000).payload.duration,
@@ -330,6 +338,7 @@ TEST(EventConverter, KeepsEventEndAndVolume) {
             (EventPayload{5, true, 17, 960}));
 }
 
+// RFC 4733 §2.5.1.2: whatever comes when [event-one-timestamp]
 TEST(EventConverter, AnEventHasOneTimestampWhateverTheTime) {
   EventConverter converter;
   EXPECT_EQ(converter.convert(1, 100, {5, false, 10, 160}, 48000, 8000, 7000).timestamp, 7000U);
@@ -346,6 +355,7 @@ TEST(EventConverter, AnotherSourceIsAnotherEvent) {
   EXPECT_EQ(converter.convert(2, 100, {5, false, 10, 160}, 48000, 8000, 8000).timestamp, 8000U);
 }
 
+// RFC 4733 §2.5.1.3: one that grows by its clock [event-segments]
 TEST(EventConverter, SplitsWhatGrowsBeyondASegment) {
   EventConverter converter;
   converter.convert(1, 100, {5, false, 10, 160}, 8000, 48000, 7000);

@@ -33,6 +33,7 @@ class TimelineTest : public testing::Test {
   std::uint32_t clock_ = 8000;
 };
 
+// RFC 3711 §3.3.1: the first number is in the lower half [rtp-first-sequence]
 TEST_F(TimelineTest, BeginsAtARandomSequenceAwayFromTheRollOver) {
   std::set<std::uint16_t> firsts;
   for (std::uint64_t seed = 0; seed < 500; ++seed) {
@@ -47,12 +48,14 @@ TEST_F(TimelineTest, BeginsAtARandomSequenceAwayFromTheRollOver) {
   EXPECT_GT(firsts.size(), 400U);
 }
 
+// RFC 3551 §4.1: at the beginning [marker-at-splice]
 TEST_F(TimelineTest, TheFirstPacketHasTheMarker) {
   EXPECT_TRUE(must(send(10, 1000)).marker);
   pass(milliseconds{20});
   EXPECT_FALSE(must(send(11, 1160)).marker);
 }
 
+// RFC 3550 §5.1: numbers are shifted by a constant [sequence-mapped]
 TEST_F(TimelineTest, KeepsLossAndReordering) {
   const LinePosition first = must(send(10, 1000));
   pass(milliseconds{20});
@@ -104,6 +107,7 @@ TEST_F(TimelineTest, ItsOwnSequenceRollsOver) {
   }
 }
 
+// RFC 3550 §5.1: by the time that has passed [timestamp-goes-on]
 TEST_F(TimelineTest, AnotherSsrcContinuesTheLineByTheWallClock) {
   const LinePosition last = must(send(10, 1000));
   pass(milliseconds{250});
@@ -126,6 +130,7 @@ TEST_F(TimelineTest, AnotherSourceWithTheSameSsrcIsASpliceToo) {
   EXPECT_EQ(must(send(10, 1000)).sequence, last.sequence + 1);
 }
 
+// RFC 3550 §5.1: never back, never the same [timestamp-goes-on]
 TEST_F(TimelineTest, ASpliceInTheSameInstantStillAdvancesTheTimestamp) {
   const LinePosition last = must(send(10, 1000));
   ssrc_ = 0x2222;
@@ -205,6 +210,7 @@ TEST_F(TimelineTest, ATimestampThatJumpsFarAheadContinuesByTheWallClock) {
   EXPECT_EQ(must(send(11, 1'000'000)).timestamp, first.timestamp + 160);
 }
 
+// RFC 3551 §4.1: after a pause [marker-at-splice]
 TEST_F(TimelineTest, APauseInTheTimestampsKeepsItsLengthAndGetsTheMarker) {
   const LinePosition first = must(send(10, 0));
   pass(seconds{3});
@@ -232,6 +238,7 @@ TEST_F(TimelineTest, AnotherClockContinuesAtItsRate) {
   EXPECT_EQ(must(send(12, 99 + 960)).timestamp, first.timestamp + 1920);
 }
 
+// RFC 3551 §4.1: after hold [marker-at-splice]
 TEST_F(TimelineTest, AForcedSpliceTakesTheSameSourceAnew) {
   const LinePosition first = must(send(10, 1000));
   pass(seconds{60});
@@ -280,6 +287,7 @@ TEST_F(TimelineTest, BeginsWithAnInsertedPacket) {
   EXPECT_EQ(audio.timestamp, begin + 4800);
 }
 
+// RFC 3550 §5.1: what is left out on purpose is no loss [sequence-mapped]
 TEST_F(TimelineTest, SkippedPacketsLeaveNoGap) {
   const LinePosition first = must(send(10, 1000));
   for (std::uint16_t i = 11; i < 20; ++i) {
@@ -325,6 +333,7 @@ TEST_F(TimelineTest, AnEventOfTheAudiosClockIsMappedAsAudioIs) {
   EXPECT_FALSE(after.marker) << "silence by an event is no pause";
 }
 
+// RFC 4733 §2.1: the audio may go on beside it [events-share-numbers]
 TEST_F(TimelineTest, AnEventBesideAudioThatGoesOnKeepsItsTimestamp) {
   const LinePosition audio = must(send(10, 1000));
   std::uint16_t sequence = 11;
@@ -366,6 +375,7 @@ TEST_F(TimelineTest, ASpliceThatBeginsWithAForeignEventMarksTheFirstAudio) {
 
 // ---------------------------------------------------------------- the promise to SRTP
 
+// RFC 3711 §9.1: no sequence number is given twice [srtp-index-once]
 TEST_F(TimelineTest, NeverGivesASequenceNumberTwice) {
   // Extended by its roll-overs, every number given out is new, whatever comes in.
   std::set<std::int64_t> given;

@@ -33,7 +33,7 @@ TEST(CryptoLine, KnowsFourSuitesAndTheLengthsOfTheirKeys) {
   EXPECT_FALSE(parse_crypto("1 F8_128_HMAC_SHA1_80 inline:" + std::string(kKey30)));
 }
 
-// RFC 4568 §6.1: a lifetime may follow the key
+// RFC 4568 §6.1: a lifetime may follow the key [sdes-lifetime]
 TEST(CryptoLine, TakesALifetime) {
   for (const std::string_view lifetime : {"|2^20", "|2^31", "|2^48", "|1048576", "|2^0"})
     EXPECT_TRUE(parse_crypto(with(lifetime))) << lifetime;
@@ -42,13 +42,14 @@ TEST(CryptoLine, TakesALifetime) {
     EXPECT_FALSE(parse_crypto(with(lifetime))) << lifetime;
 }
 
-// RFC 4568 §6.1: a master key identifier would stand in every packet; we know none
+// RFC 4568 §6.1: a master key identifier would stand in every packet; we know none [sdes-mki]
 TEST(CryptoLine, IsRefusedWithAMasterKeyIdentifierOrSeveralKeys) {
   EXPECT_FALSE(parse_crypto(with("|1:4")));
   EXPECT_FALSE(parse_crypto(with("|2^20|1:4")));
   EXPECT_FALSE(parse_crypto(with("|2^20|1:4;inline:" + std::string(kKey30) + "|2^20|2:4")));
 }
 
+// RFC 4568 §6.1: base64 may come without its padding [sdes-lifetime]
 TEST(CryptoLine, TakesAKeyWithoutPadding) {
   const Secret key(std::vector<std::uint8_t>(28, 9));
   std::string line = write_crypto({1, CryptoSuite::aead_aes_128_gcm, key});
@@ -58,6 +59,7 @@ TEST(CryptoLine, TakesAKeyWithoutPadding) {
 }
 
 // RFC 4568 §6.3: session parameters change what a stream is, and one that is not known may do so
+// [sdes-session-parameters]
 TEST(CryptoLine, IsRefusedForParametersThatWeCannotDo) {
   for (const std::string_view parameter :
        {" UNENCRYPTED_SRTP", " UNENCRYPTED_SRTCP", " UNAUTHENTICATED_SRTP", " KDR=1", " KDR=x",
@@ -76,6 +78,7 @@ TEST(CryptoLine, IsRefusedWhenItIsNone) {
     EXPECT_FALSE(parse_crypto(line)) << line;
 }
 
+// RFC 4568 §5.1.1: no two lines share a key [sdes-offer]
 TEST(CryptoKeys, AreAllDifferentAndThatInUseStays) {
   SeededRandom random(1);
   CryptoKeys keys;

@@ -22,6 +22,7 @@ RejectionReason refusal(const std::string& offer) {
   return refusal(one, offer);
 }
 
+// RFC 8834 §4.2: trunks are offered RTP/AVP [profile-of-leg]
 TEST(AvpOfferTest, SaysEverythingAPlainPhoneNeeds) {
   OfferAnswer one = trunk_leg();
   const std::string text = one.offer({pcmu(), pcma(), event(8000, 101)}, Direction::sendrecv);
@@ -168,6 +169,7 @@ TEST(AvpAnswerTest, IceOfATrunkIsPassedOver) {
   EXPECT_THAT(one.answer(remote->codecs, Direction::sendrecv), Not(HasSubstr("ice")));
 }
 
+// RFC 8834 §4.2: the answer has the protocol of the offer [profile-of-leg]
 TEST(AvpAnswerTest, RepeatsTheFeedbackProfileOfTheOffer) {
   OfferAnswer one = trunk_leg();
   const auto remote = one.receive_offer(replaced(phone(), "RTP/AVP", "RTP/AVPF"));
@@ -318,6 +320,7 @@ TEST(AvpHoldTest, HoldAndResumeUseTheSameLine) {
   EXPECT_EQ(resumed, replaced(talking, " 1 IN", " 3 IN"));
 }
 
+// RFC 3264 §6.1: the numbers may differ by direction [payload-types-mapped]
 TEST(AvpOfferAnsweredTest, SendsWithThePeersNumbersAndReceivesWithItsOwn) {
   OfferAnswer one = trunk_leg();
   one.offer({opus(111), pcmu(), event(8000, 101), event(48000, 110)}, Direction::sendrecv);

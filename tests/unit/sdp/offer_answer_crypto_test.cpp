@@ -125,6 +125,7 @@ TEST(CryptoAnswer, TakesTheEncryptedOneOfTwoLines) {
   EXPECT_EQ(one.remote()->rtp.port, 7080);
 }
 
+// RFC 4568 §5.1.1: a line for each suite, each with its key [sdes-offer]
 TEST(CryptoOffer, GivesEachSuiteAKeyOfItsOwn) {
   OfferAnswer one = secure_leg(SrtpPolicy::sdes_required);
   const std::string text = one.offer({pcmu()}, Direction::sendrecv);
@@ -158,6 +159,7 @@ TEST(CryptoOffer, TakesAnAnswerWithOneOfItsSuites) {
   }
 }
 
+// RFC 4568 §5.1.3: another tag, but a suite of ours [sdes-renumbered]
 TEST(CryptoOffer, TakesAnAnswerThatNumbersTheLineAnew) {
   OfferAnswer one = secure_leg(SrtpPolicy::sdes_required);
   one.offer({pcmu()}, Direction::sendrecv);
@@ -168,6 +170,7 @@ TEST(CryptoOffer, TakesAnAnswerThatNumbersTheLineAnew) {
       testing::ElementsAre("a=crypto:3 AES_CM_128_HMAC_SHA1_32 inline:" + ours(one, kCm32)));
 }
 
+// RFC 4568 §5.1.3: a suite that was not offered is refused [sdes-renumbered]
 TEST(CryptoOffer, RefusesAnAnswerWithoutItsSuites) {
   OfferAnswer one = secure_leg(SrtpPolicy::sdes_required);
   one.offer({pcmu()}, Direction::sendrecv);

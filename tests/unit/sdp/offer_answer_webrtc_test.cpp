@@ -36,6 +36,7 @@ std::string restarted() {
 
 // RFC 9143 §7.3: the answer bundles, with mid and rtcp-mux [bundle]
 // RFC 8839 §5.3: a=ice-lite at session level, and host candidates [ice-lite]
+// RFC 2198 §1: red is offered and not answered [no-red]
 TEST(WebrtcAnswerTest, AnswersAChromiumOfferLineForLine) {
   OfferAnswer one = browser_leg();
   offered(one, corpus("chromium_audio.sdp"));
@@ -94,6 +95,7 @@ TEST(WebrtcAnswerTest, NamesNoMidWhenThereWasNone) {
   EXPECT_THAT(text, AllOf(Not(HasSubstr("a=mid")), Not(HasSubstr("BUNDLE"))));
 }
 
+// RFC 8285 §5: neither a=extmap nor a=rtcp-fb [extensions-not-agreed]
 TEST(WebrtcAnswerTest, OffersNoExtensionsOrFeedback) {
   OfferAnswer one = browser_leg();
   const auto remote = offered(one, corpus("chromium_audio_video.sdp"));
@@ -134,6 +136,7 @@ TEST(WebrtcAnswerTest, AHoldOfJsSipIsAnsweredRecvonly) {
   EXPECT_TRUE(has_line(one.answer({opus()}, Direction::sendrecv), "a=recvonly"));
 }
 
+// RFC 8834 §4.2: the answer has the protocol of the offer [profile-of-leg]
 TEST(WebrtcAnswerTest, RepeatsTheProtocolOfTheOffer) {
   OfferAnswer one = browser_leg();
   offered(one, replaced(corpus("chromium_audio.sdp"), "UDP/TLS/RTP/SAVPF", "RTP/SAVPF"));
@@ -141,6 +144,7 @@ TEST(WebrtcAnswerTest, RepeatsTheProtocolOfTheOffer) {
 }
 
 // RFC 8827 §6.5: what a browser leg needs [ice-required]
+// RFC 8834 §4.5: without rtcp-mux there is no browser leg [rtcp-mux-browser]
 TEST(WebrtcAnswerTest, RefusesOffersWithoutWhatABrowserLegNeeds) {
   const std::string good = corpus("chromium_audio.sdp");
   EXPECT_EQ(refusal(phone()), RejectionReason::transport);

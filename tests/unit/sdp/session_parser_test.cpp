@@ -101,6 +101,7 @@ TEST(SessionParserTest, ReadsRtcpPortAndAddress) {
   EXPECT_EQ(session.media[0].connection, "2001:db8::21");
 }
 
+// RFC 4566 §6: what the peer says of it is read [packet-time]
 TEST(SessionParserTest, ReadsPacketTimes) {
   const Session session = parsed(phone("a=ptime:30.0\r\na=maxptime:60\r\n"));
   EXPECT_EQ(session.media[0].ptime_ms, 30U);

@@ -1,8 +1,14 @@
+#include "call/failure.hpp"
+#include "call/observer.hpp"
+
 #include "telemetry/admin_endpoint.hpp"
+#include "telemetry/console_files.hpp"
 #include <arpa/inet.h>
-#include <atomic>
+#include <condition_variable>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <mutex>
+#include <regex>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -18,40 +24,117 @@ AdminPages pages(std::string reason = "", bool healthy = true) {
   return {.metrics = [] { return "trunkline_x 1\n"; },
           .healthy = [healthy] { return healthy; },
           .not_ready = [reason] { return reason; },
-          .node = "edge<1>",
-          .version = "1.2.3"};
+          .api = {}};
+}
+
+AdminAnswer get(const AdminPages& from, const std::string& target) {
+  return answer(
+      from,
+      {.method = "GET", .target = target, .host = "", .authorization = {}, .if_none_match = {}});
+}
+
+std::string field(const AdminAnswer& answer, const std::string& name) {
+  for (const auto& [known, value] : answer.fields) {
+    if (known == name) return value;
+  }
+  return "";
 }
 
 TEST(AdminPage, MetricsArePrometheusText) {
-  const AdminAnswer page = answer(pages(), "GET", "/metrics?x=1");
+  const AdminAnswer page = get(pages(), "/metrics?x=1");
   EXPECT_EQ(page.status, 200U);
   EXPECT_THAT(page.content_type, HasSubstr("version=0.0.4"));
   EXPECT_EQ(page.body, "trunkline_x 1\n");
 }
 
 TEST(AdminPage, ReadinessFollowsTheNode) {
-  EXPECT_EQ(answer(pages(), "GET", "/readyz").status, 200U);
-  const AdminAnswer draining = answer(pages("draining"), "GET", "/readyz");
+  EXPECT_EQ(get(pages(), "/readyz").status, 200U);
+  const AdminAnswer draining = get(pages("draining"), "/readyz");
   EXPECT_EQ(draining.status, 503U);
   EXPECT_EQ(draining.body, "draining\n");
 }
 
 TEST(AdminPage, HealthIsNotReadiness) {
-  EXPECT_EQ(answer(pages("draining"), "GET", "/healthz").status, 200U);
-  EXPECT_EQ(answer(pages("", false), "GET", "/healthz").status, 503U);
+  EXPECT_EQ(get(pages("draining"), "/healthz").status, 200U);
+  EXPECT_EQ(get(pages("", false), "/healthz").status, 503U);
 }
 
-TEST(AdminPage, IndexIsEscapedHtml) {
-  EXPECT_THAT(answer(pages("starting"), "GET", "/").body,
-              AllOf(HasSubstr("edge&lt;1&gt;"), HasSubstr("starting"), Not(HasSubstr("edge<1>"))));
+TEST(AdminPage, TheConsolesFilesHaveATagThatSparesThemTheSecondTime) {
+  const AdminAnswer page = get(pages("starting"), "/");
+  EXPECT_EQ(page.status, 200U);
+  EXPECT_TRUE(page.page);
+  EXPECT_EQ(page.content_type, "text/html; charset=utf-8");
+  EXPECT_THAT(page.body, StartsWith("<!doctype html>"));
+  const std::string tag = field(page, "ETag");
+  EXPECT_THAT(tag, testing::MatchesRegex("\"[0-9a-f]{16}\""));
+  EXPECT_EQ(field(page, "Cache-Control"), "no-cache");
+  for (const std::string& known : {tag, "W/\"old\", W/" + tag, std::string("*")}) {
+    const AdminAnswer again = answer(
+        pages(),
+        {.method = "GET", .target = "/", .host = "", .authorization = {}, .if_none_match = known});
+    EXPECT_EQ(again.status, 304U) << known;
+    EXPECT_EQ(again.body, "");
+    EXPECT_EQ(field(again, "ETag"), tag);
+  }
+  EXPECT_EQ(answer(pages(), {.method = "GET",
+                             .target = "/",
+                             .host = "",
+                             .authorization = {},
+                             .if_none_match = "\"other\""})
+                .status,
+            200U);
+  EXPECT_EQ(get(pages(), "/main.js").content_type, "text/javascript; charset=utf-8");
+  EXPECT_EQ(get(pages(), "/console.css").content_type, "text/css; charset=utf-8");
+  EXPECT_EQ(get(pages(), "/icon.svg").content_type, "image/svg+xml");
+}
+
+TEST(AdminPage, EveryFileThatTheConsoleImportsIsServed) {
+  const std::regex import("from '\\./([a-z]+\\.js)'");
+  std::size_t found = 0;
+  for (const ConsoleFile& file : console_files()) {
+    const std::string content(file.content);
+    for (std::sregex_iterator at(content.begin(), content.end(), import), end; at != end; ++at) {
+      ++found;
+      EXPECT_EQ(get(pages(), "/" + (*at)[1].str()).status, 200U) << (*at)[1];
+    }
+  }
+  EXPECT_GT(found, 10U);
+}
+
+/// The console's words are in its script: a new name without words would be shown bare.
+TEST(AdminPage, TheConsoleHasWordsForAllThatItTells) {
+  const std::string words = get(pages(), "/words.js").body;
+  for (const std::string_view cause : call::silence_causes())
+    EXPECT_THAT(words, HasSubstr("  " + std::string(cause) + ": ["));
+  for (int i = 0; i < static_cast<int>(call::EndReason::count_); ++i) {
+    const auto label = end_reason_label(static_cast<call::EndReason>(i));
+    EXPECT_THAT(words, HasSubstr("  " + std::string(label) + ": ["));
+  }
+  for (int i = 0; i < static_cast<int>(call::Fault::count_); ++i)
+    EXPECT_THAT(words, HasSubstr(std::string(fault_label(static_cast<call::Fault>(i))) + ": "));
+  for (int i = 0; i < static_cast<int>(call::Phase::count_); ++i)
+    EXPECT_THAT(words, HasSubstr(std::string(phase_label(static_cast<call::Phase>(i))) + ": "));
+}
+
+TEST(AdminPage, AHostOfAnotherNameIsNotThisMachine) {
+  for (const char* host : {"localhost", "LocalHost:9090", "127.0.0.1:9090", "127.0.0.1",
+                           "[::1]:9090", "[::1]", "10.0.0.7:9090"})
+    EXPECT_TRUE(names_this_machine(host)) << host;
+  for (const char* host : {"", "evil.example", "evil.example:9090", "localhost.evil.example",
+                           "127.0.0.1.evil.example:9090", "evil.example:127.0.0.1"})
+    EXPECT_FALSE(names_this_machine(host)) << host;
 }
 
 TEST(AdminPage, OthersAreRefused) {
-  EXPECT_EQ(answer(pages(), "GET", "/metricsx").status, 404U);
-  EXPECT_EQ(answer(pages(), "GET", "").status, 404U);
-  const AdminAnswer post = answer(pages(), "POST", "/metrics");
-  EXPECT_EQ(post.status, 405U);
-  EXPECT_TRUE(post.allow);
+  EXPECT_EQ(get(pages(), "/metricsx").status, 404U);
+  EXPECT_EQ(get(pages(), "").status, 404U);
+  EXPECT_EQ(get(pages(), "/index.html").status, 404U);
+  EXPECT_EQ(get(pages(), "/api/node").status, 404U) << "there is no API";
+  AdminRequest post;
+  post.method = "POST";
+  post.target = "/metrics";
+  EXPECT_EQ(answer(pages(), post).status, 405U);
+  EXPECT_EQ(field(answer(pages(), post), "Allow"), "GET, HEAD");
 }
 
 /// A raw client: what it sends is its own.
@@ -94,7 +177,15 @@ class Client {
 class AdminServer : public testing::Test {
  protected:
   void start(AdminLimits limits = {}) {
-    auto started = AdminEndpoint::start(*SocketAddress::parse("127.0.0.1:0"), pages(), limits);
+    AdminPages served = pages();
+    served.api = [this](const AdminRequest& request, AdminPages::Handler handler) {
+      const std::lock_guard lock(mutex_);
+      asked_ = request;
+      handler_ = std::move(handler);
+      arrived_.notify_all();
+    };
+    auto started =
+        AdminEndpoint::start(*SocketAddress::parse("127.0.0.1:0"), std::move(served), limits);
     ASSERT_TRUE(started);
     endpoint_ = std::move(*started);
   }
@@ -103,8 +194,74 @@ class AdminServer : public testing::Test {
     client.send(request);
     return client.receive();
   }
+  /// The request that /api has got, and the way to answer it.
+  std::pair<AdminRequest, AdminPages::Handler> asked() {
+    std::unique_lock lock(mutex_);
+    arrived_.wait(lock, [this] { return handler_ != nullptr; });
+    return {asked_, std::exchange(handler_, nullptr)};
+  }
   std::unique_ptr<AdminEndpoint> endpoint_;
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable arrived_;
+  AdminRequest asked_;
+  AdminPages::Handler handler_;
 };
+
+TEST_F(AdminServer, AnswersTheApiWhenItIsTold) {
+  start();
+  Client client(endpoint_->listening());
+  client.send(
+      "GET /api/calls?state=live HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer x\r\n\r\n");
+  const auto [request, handler] = asked();
+  EXPECT_EQ(request.target, "/api/calls?state=live");
+  EXPECT_EQ(request.host, "localhost");
+  EXPECT_EQ(request.authorization, "Bearer x");
+  Client other(endpoint_->listening());
+  other.send("GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n");
+  EXPECT_THAT(other.receive("ok\n"), HasSubstr("200 OK")) << "others don't wait for it";
+  handler({401, "application/json", "{}", {{"WWW-Authenticate", "Bearer"}}});
+  EXPECT_THAT(client.receive("{}"),
+              AllOf(StartsWith("HTTP/1.1 401"), HasSubstr("WWW-Authenticate: Bearer\r\n"),
+                    HasSubstr("Cache-Control: no-store\r\n"),
+                    HasSubstr("Content-Security-Policy: default-src 'none'"),
+                    HasSubstr("X-Content-Type-Options: nosniff")));
+  client.send("GET /readyz HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
+  EXPECT_THAT(client.receive(), HasSubstr("ready\n"));
+}
+
+TEST_F(AdminServer, AnApiThatSaysNothingIsNotWaitedForForever) {
+  start({.connections = 64, .header_octets = 8192, .timeout = milliseconds{50}});
+  Client client(endpoint_->listening());
+  client.send("GET /api/node HTTP/1.1\r\nHost: a\r\n\r\n");
+  const auto [request, handler] = asked();
+  EXPECT_THAT(client.receive(), StartsWith("HTTP/1.1 504"));
+  handler({200, "text/plain", "late"});
+}
+
+TEST_F(AdminServer, AnAnswerAfterItsEndIsNobodys) {
+  start();
+  Client client(endpoint_->listening());
+  client.send("GET /api/node HTTP/1.1\r\nHost: a\r\n\r\n");
+  const auto [request, handler] = asked();
+  endpoint_.reset();
+  handler({200, "text/plain", "late"});
+  EXPECT_EQ(client.receive(), "");
+}
+
+TEST_F(AdminServer, TheConsoleMayRunItsOwnScriptsAlone) {
+  start();
+  EXPECT_THAT(exchange("GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"),
+              AllOf(HasSubstr("Content-Security-Policy: default-src 'none'; script-src 'self';"),
+                    HasSubstr("require-trusted-types-for 'script'"), HasSubstr("ETag: \""),
+                    HasSubstr("Cache-Control: no-cache\r\n"), Not(HasSubstr("unsafe"))));
+  const std::string tag = field(get(pages(), "/"), "ETag");
+  EXPECT_THAT(
+      exchange("GET / HTTP/1.1\r\nHost: a\r\nIf-None-Match: " + tag +
+               "\r\nConnection: close\r\n\r\n"),
+      AllOf(StartsWith("HTTP/1.1 304"), Not(HasSubstr("Content-Length")), Not(HasSubstr("<"))));
+}
 
 TEST_F(AdminServer, ServesPagesAndClosesWhenAsked) {
   start();

@@ -82,8 +82,8 @@ TEST_F(CallMetrics, ChildrenFromConfigurationExistAtStart) {
   EXPECT_EQ(value("trunkline_calls_active{direction=\"in\",trunk=\"carrier\"}"), 0);
   EXPECT_EQ(value("trunkline_calls_active{direction=\"internal\",trunk=\"\"}"), 0);
   EXPECT_EQ(value("trunkline_calls_setup_active{direction=\"out\"}"), 0);
-  EXPECT_EQ(value("trunkline_calls_ended_total{direction=\"out\",reason=\"hangup\",result="
-                  "\"success\",trunk=\"carrier\"}"),
+  EXPECT_EQ(value("trunkline_calls_ended_total{reason=\"hangup\",result=\"success\",trunk="
+                  "\"carrier\"}"),
             0);
   EXPECT_EQ(value("trunkline_call_rejections_total{reason=\"no_route\"}"), 0);
   EXPECT_EQ(value("trunkline_sip_auth_total{result=\"bad\"}"), 0);
@@ -109,8 +109,8 @@ TEST_F(CallMetrics, FollowACallFromStartToEnd) {
   view.ended = kStart + 67s;
   metrics_.observe(call::CallEnded{view, call::Failure::local(call::EndReason::hangup)});
   EXPECT_EQ(value("trunkline_calls_active{direction=\"out\",trunk=\"carrier\"}"), 0);
-  EXPECT_EQ(value("trunkline_calls_ended_total{direction=\"out\",reason=\"hangup\",result="
-                  "\"success\",trunk=\"carrier\"}"),
+  EXPECT_EQ(value("trunkline_calls_ended_total{reason=\"hangup\",result=\"success\",trunk="
+                  "\"carrier\"}"),
             1);
   EXPECT_EQ(value("trunkline_call_duration_seconds_sum{direction=\"out\",trunk=\"carrier\"}"), 60);
   EXPECT_EQ(value("trunkline_call_setup_duration_seconds_sum{direction=\"out\",stage=\"ringing\","
@@ -143,6 +143,47 @@ TEST_F(CallMetrics, CountFailuresBeforeTheAnswerByCode) {
       value("trunkline_call_failures_total{code=\"486\",direction=\"out\",trunk=\"carrier\"}"), 1);
   EXPECT_EQ(value("trunkline_calls_setup_active{direction=\"out\"}"), 0);
   EXPECT_EQ(value("trunkline_call_duration_seconds_count{direction=\"out\",trunk=\"carrier\"}"), 0);
+}
+
+TEST_F(CallMetrics, CountCodesThatOperatorsLookForAndTheOthersByTheirClass) {
+  const auto fail = [this](Direction direction, int code) {
+    call::CallView view = outgoing();
+    view.direction = direction;
+    metrics_.observe(call::CallStarted{view});
+    metrics_.observe(call::CallEnded{view, call::Failure::from_response(code, "Said")});
+  };
+  const auto failures = [this](const std::string& direction, const std::string& code) {
+    return value("trunkline_call_failures_total{code=\"" + code + "\",direction=\"" + direction +
+                 "\",trunk=\"carrier\"}");
+  };
+  for (const int code : {302, 403, 420, 599, 607})
+    fail(Direction::outbound, code);
+  for (const char* code : {"3xx", "403", "4xx", "5xx", "6xx"})
+    EXPECT_EQ(failures("out", code), 1) << code;
+  for (const int code : {403, 486})
+    fail(Direction::inbound, code);
+  EXPECT_EQ(failures("in", "403"), -1);
+  EXPECT_EQ(failures("in", "4xx"), 1);
+  EXPECT_EQ(failures("in", "486"), 1);
+}
+
+TEST_F(CallMetrics, TheTimeThatABrowserTakesIsNoTrunks) {
+  call::CallView view = outgoing();
+  view.direction = Direction::inbound;
+  metrics_.observe(call::CallStarted{view});
+  view.ringing = kStart + 1s;
+  metrics_.observe(call::CallRinging{view, 180});
+  view.answered = kStart + 3s;
+  metrics_.observe(call::CallAnswered{view});
+  EXPECT_EQ(value("trunkline_call_setup_duration_seconds_sum{direction=\"in\",stage=\"ringing\","
+                  "trunk=\"\"}"),
+            1);
+  EXPECT_EQ(value("trunkline_call_setup_duration_seconds_sum{direction=\"in\",stage=\"answer\","
+                  "trunk=\"\"}"),
+            3);
+  EXPECT_EQ(value("trunkline_call_setup_duration_seconds_sum{direction=\"in\",stage=\"answer\","
+                  "trunk=\"carrier\"}"),
+            -1);
 }
 
 TEST_F(CallMetrics, UnknownLabelValuesAreOneValue) {
@@ -205,14 +246,9 @@ TEST_F(CallMetrics, CountSilencesByTheirCause) {
   metrics_.observe(call::MediaChanged{joined(), "to", "silent", ""});
   metrics_.observe(call::MediaChanged{joined(), "from", "unheard", "ONE_WAY_TO_BROWSER"});
   metrics_.observe(call::MediaChanged{joined(), "from", "flowing", ""});
-  EXPECT_EQ(value("trunkline_call_silences_total{cause=\"TRUNK_SENDS_NOTHING\",leg=\"sip\",trunk="
-                  "\"carrier\"}"),
-            1);
-  EXPECT_EQ(value("trunkline_call_silences_total{cause=\"_other\",leg=\"sip\",trunk=\"carrier\"}"),
-            1);
-  EXPECT_EQ(value("trunkline_call_silences_total{cause=\"ONE_WAY_TO_BROWSER\",leg=\"webrtc\",trunk="
-                  "\"carrier\"}"),
-            1);
+  EXPECT_EQ(value("trunkline_call_silences_total{cause=\"TRUNK_SENDS_NOTHING\",leg=\"sip\"}"), 1);
+  EXPECT_EQ(value("trunkline_call_silences_total{cause=\"_other\",leg=\"sip\"}"), 1);
+  EXPECT_EQ(value("trunkline_call_silences_total{cause=\"ONE_WAY_TO_BROWSER\",leg=\"webrtc\"}"), 1);
 }
 
 TEST_F(CallMetrics, TellOneWayAudioFromNone) {
@@ -265,6 +301,41 @@ TEST_F(CallMetrics, TellTheBuildAndTheProcess) {
   EXPECT_GE(value("trunkline_log_dropped_total"), 0);
   EXPECT_GE(value("trunkline_log_messages_total{level=\"warn\"}"), 0);
   EXPECT_EQ(value("trunkline_config_hash_info{hash=\"0a1b\"}"), 1);
+}
+
+TEST_F(CallMetrics, FollowTheTrunksOfAnotherConfiguration) {
+  const call::CallView call = joined();
+  metrics_.observe(call::CallStarted{call});
+  metrics_.observe(call::TrunkChanged{"carrier", false, ""});
+  metrics_.observe(call::TrunksConfigured{{"carrier", "fresh"}});
+  EXPECT_EQ(value("trunkline_trunk_up{trunk=\"carrier\"}"), 0) << "as it was";
+  EXPECT_EQ(value("trunkline_trunk_up{trunk=\"fresh\"}"), 1);
+  EXPECT_EQ(value("trunkline_call_attempts_total{direction=\"out\",trunk=\"carrier\"}"), 1);
+  EXPECT_EQ(value("trunkline_call_attempts_total{direction=\"out\",trunk=\"fresh\"}"), 0);
+  metrics_.observe(call::TrunksConfigured{{"fresh"}});
+  EXPECT_THAT(metrics_.text(), Not(HasSubstr("trunkline_trunk_up{trunk=\"carrier\"}")));
+  EXPECT_EQ(value("trunkline_calls_active{direction=\"out\",trunk=\"carrier\"}"), 1)
+      << "it has a call";
+  metrics_.observe(call::CallEnded{call, call::Failure::local(call::EndReason::hangup)});
+  EXPECT_EQ(value("trunkline_calls_active{direction=\"out\",trunk=\"carrier\"}"), 0);
+  metrics_.observe(call::TrunksConfigured{{"fresh"}});
+  EXPECT_THAT(metrics_.text(), Not(HasSubstr("trunk=\"carrier\"")));
+}
+
+TEST_F(CallMetrics, TellWhatBecameOfTheLastConfiguration) {
+  EXPECT_EQ(value("trunkline_config_last_reload_successful"), 1);
+  const double before = value("trunkline_config_last_reload_success_timestamp_seconds");
+  EXPECT_GT(before, 1.6e9);
+  metrics_.config_refused();
+  EXPECT_EQ(value("trunkline_config_last_reload_successful"), 0);
+  EXPECT_EQ(value("trunkline_config_hash_info{hash=\"0a1b\"}"), 1);
+  EXPECT_EQ(value("trunkline_config_last_reload_success_timestamp_seconds"), before);
+  metrics_.config_loaded("0c2d", true);
+  EXPECT_EQ(value("trunkline_config_last_reload_successful"), 1);
+  EXPECT_EQ(value("trunkline_config_hash_info{hash=\"0c2d\"}"), 1);
+  EXPECT_THAT(metrics_.text(), Not(HasSubstr("0a1b")));
+  EXPECT_EQ(value("trunkline_config_needs_restart"), 1);
+  EXPECT_GE(value("trunkline_config_last_reload_success_timestamp_seconds"), before);
 }
 
 struct TwoWorkers : MetricSource {
