@@ -22,7 +22,7 @@ let folder;
 
 before(async () => {
   folder = mkdtempSync(join(tmpdir(), 'trunkline-cli-'));
-  stage = await Stage.open();
+  stage = await Stage.open({ extra: 'reload: { watch: false }' });
   ({ api } = stage);
 });
 afterEach(() => stage.clear());
@@ -222,7 +222,7 @@ describe('trunkline calls --watch', () => {
   });
 });
 
-describe('trunkline trunks, registrations, explain and drain', () => {
+describe('trunkline trunks, registrations, explain, drain and reload', () => {
   it('show trunks and act on them', async () => {
     assert.match(await good(['trunks']), /^TRUNK .*\ncarrier +\w+ +0 of 2000 +sip:127\.0\.0\.1/);
     assert.match(await good(['trunks', 'disable', 'carrier']), /carrier +disabled/);
@@ -260,12 +260,43 @@ describe('trunkline trunks, registrations, explain and drain', () => {
     assert.equal((await run(['call', 'service:echo', '5551000'])).code, Code.UNAVAILABLE);
     assert.match(await good(['drain', '--undo']), / takes calls/);
   });
+
+  it('drain and come back with the last call', async () => {
+    const { id, peer } = await stage.connected();
+    const waiting = run(['drain', '--wait']);
+    await until(async () => (await api.must('getNode', {})).node.draining, 'the drain');
+    await stage.hangUp(id, peer);
+    const { code, out } = await waiting;
+    assert.equal(code, 0);
+    assert.match(out, /takes no more calls; calls now: 0\n$/);
+    await good(['drain', '--undo']);
+  });
+
+  it('stop waiting when the drain is undone', async () => {
+    const { id, peer } = await stage.connected();
+    const waiting = run(['drain', '--wait']);
+    await until(async () => (await api.must('getNode', {})).node.draining, 'the drain');
+    await good(['drain', '--undo']);
+    assert.equal((await waiting).code, Code.ABORTED);
+    await stage.hangUp(id, peer);
+  });
+
+  it('read the configuration again', async () => {
+    assert.equal(await good(['reload']), 'nothing has changed\n');
+    const first = stage.gateway.configuration;
+    stage.gateway.rewrite((text) => text.replace('routes:', 'limits: { max_calls: 77, max_transactions: 5000 }\nroutes:'));
+    assert.equal(await good(['reload']), 'in use now:   limits.max_calls\nby a restart: limits.max_transactions\n');
+    stage.gateway.rewrite(() => 'routes: 7\n');
+    assert.equal((await run(['reload'])).code, Code.INVALID_ARGUMENT);
+    stage.gateway.rewrite(() => first);
+    await good(['reload']);
+  });
 });
 
 describe('the command line', () => {
   it('refuses what makes no sense with 64', async () => {
     for (const args of [['call'], ['call', 'user:alice'], ['call', 'hangup'], ['call', 'dtmf', 'x'], ['call', 'transfer', 'x'], ['calls', '--wath'], ['trace'], ['trace', 'x', '--format', 'xml'],
-      ['explain'], ['explain', 'status', '99'], ['call', 'a', 'b', '--ring-timeout', '30'], ['call', 'a', 'b', '--header', 'X'], ['trunks', 'enable'], ['drain', '--undo', '--timeout', '3s'],
+      ['explain'], ['explain', 'status', '99'], ['call', 'a', 'b', '--ring-timeout', '30'], ['call', 'a', 'b', '--header', 'X'], ['trunks', 'enable'], ['drain', '--undo', '--timeout', '3s'], ['drain', '--undo', '--wait'],
       ['calls', '--token-file', join(folder, 'none')], ['calls', '--cert', join(folder, 'none')], ['calls', '--token', 'a\nb'], ['nonsense']]) {
       const { code, err } = await run(args);
       assert.equal(code, 64, args.join(' '));

@@ -8,7 +8,7 @@ class App;
 }
 
 /// The command-line client of the gRPC API: `trunkline
-/// call|calls|trace|trunks|registrations|explain|drain`.
+/// call|calls|trace|trunks|registrations|explain|drain|reload`.
 namespace trunkline::client {
 
 struct Options;

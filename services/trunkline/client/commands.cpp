@@ -98,6 +98,8 @@ class Grammar {
         command(app, "drain", "Take no more calls; those that live may end.", drain);
     duration(drain_app, "--timeout", options_.drain_timeout, "End calls that live longer.");
     drain_app.add_flag("--undo", options_.undo, "Take calls again.");
+    drain_app.add_flag("--wait", options_.until_empty, "Come back when the last call is over.");
+    command(app, "reload", "Read the configuration again; calls are not touched.", reload);
   }
 
  private:

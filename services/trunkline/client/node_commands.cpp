@@ -2,9 +2,11 @@
 #include "client/session.hpp"
 #include "client/table.hpp"
 #include "client/wording.hpp"
+#include <chrono>
 #include <google/rpc/code.pb.h>
 #include <iostream>
 #include <string_view>
+#include <thread>
 #include <trunkline/v1/node_service.grpc.pb.h>
 #include <trunkline/v1/registration_service.grpc.pb.h>
 #include <trunkline/v1/routing_service.grpc.pb.h>
@@ -14,6 +16,7 @@ namespace trunkline::client {
 namespace {
 
 constexpr int kPage = 1000;
+constexpr std::chrono::seconds kBetweenQuestions{1};
 
 std::string joined(const google::protobuf::RepeatedPtrField<std::string>& all) {
   std::string text;
@@ -104,6 +107,25 @@ void print_mappings(const v1::DescribeStatusResponse& response) {
 void print_node(const v1::Node& node) {
   std::cout << printable(node.node()) << (node.draining() ? " takes no more calls" : " takes calls")
             << "; calls now: " << node.calls() << '\n';
+}
+
+/// Asks the node once a second until no call lives on it, and tells each change on stderr. Only the
+/// command's own process waits.
+grpc::Status wait_for_last_call(const Session& session, v1::Node& node) {
+  while (node.calls() > 0) {
+    v1::GetNodeResponse now;
+    if (const grpc::Status status = session.ask<v1::NodeService>(&v1::NodeService::Stub::GetNode,
+                                                                 v1::GetNodeRequest{}, now);
+        !status.ok())
+      return status;
+    if (!now.node().draining())
+      return {grpc::StatusCode::ABORTED, "the node takes calls again: the drain was undone"};
+    if (!session.json() && now.node().calls() != node.calls())
+      std::cerr << "calls now: " << now.node().calls() << '\n';
+    node = now.node();
+    if (node.calls() > 0) std::this_thread::sleep_for(kBetweenQuestions);
+  }
+  return grpc::Status::OK;
 }
 
 }  // namespace
@@ -233,6 +255,7 @@ int explain_status(const Options& options) {
 
 int drain(const Options& options) {
   if (options.undo && options.drain_timeout) return usage_error("--undo has no --timeout");
+  if (options.undo && options.until_empty) return usage_error("--undo has no --wait");
   const Session session(options);
   v1::DrainResponse drained;
   v1::UndrainResponse undrained;
@@ -243,9 +266,26 @@ int drain(const Options& options) {
   }
   v1::DrainRequest request;
   if (options.drain_timeout) set(*request.mutable_timeout(), *options.drain_timeout);
-  const grpc::Status status =
+  grpc::Status status =
       session.ask<v1::NodeService>(&v1::NodeService::Stub::Drain, request, drained);
+  if (status.ok() && session.problem().empty() && options.until_empty)
+    status = wait_for_last_call(session, *drained.mutable_node());
   return session.finish(status, drained, [&] { print_node(drained.node()); });
+}
+
+int reload(const Options& options) {
+  const Session session(options);
+  v1::ReloadConfigResponse reloaded;
+  const grpc::Status status = session.ask<v1::NodeService>(&v1::NodeService::Stub::ReloadConfig,
+                                                           v1::ReloadConfigRequest{}, reloaded);
+  return session.finish(status, reloaded, [&] {
+    for (const std::string& key : reloaded.applied())
+      std::cout << "in use now:   " << key << '\n';
+    for (const std::string& key : reloaded.needs_restart())
+      std::cout << "by a restart: " << key << '\n';
+    if (reloaded.applied().empty() && reloaded.needs_restart().empty())
+      std::cout << "nothing has changed\n";
+  });
 }
 
 }  // namespace trunkline::client

@@ -47,7 +47,7 @@ struct Options {
   std::string user, registration;
   std::optional<Milliseconds> ttl, drain_timeout;
   std::string source;
-  bool undo = false;
+  bool undo = false, until_empty = false;  ///< of a drain
 };
 
 int create_call(const Options& options);
@@ -80,5 +80,6 @@ int create_credential(const Options& options);
 int explain_route(const Options& options);
 int explain_status(const Options& options);
 int drain(const Options& options);
+int reload(const Options& options);
 
 }  // namespace trunkline::client
