@@ -315,7 +315,7 @@ void Runtime::Impl::settled() {
   workers->notify();
   follow_state();
   arm();
-  if (drained()) begin_end();
+  if (drained()) move_browsers();
   if (ending && endpoint.transactions() == 0) end();
 }
 
@@ -450,7 +450,7 @@ void Runtime::Impl::probe_lag() {
 /// Of a drain by a signal: nobody is left to wait for.
 bool Runtime::Impl::drained() {
   if (!draining || engine->calls() != 0) return false;
-  return websocket_drain.over(Clock::now()) || sockets.browsers().empty();
+  return websocket_drain.over() || sockets.browsers().empty();
 }
 
 /// The browsers without a call are moved as long as the node drains, whoever has asked for it.

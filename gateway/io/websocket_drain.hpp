@@ -18,18 +18,21 @@ class WebSocketDrain {
   /// Nothing is closed any more.
   void stop() { active_ = false; }
   bool active() const { return active_; }
-  /// Those of the open ones that are to be closed now. One that is new - a browser that has come
-  /// back here - has the whole spread from now on. To be asked every few hundred milliseconds.
+  /// Those of the open ones that are to be closed now. One that was not there at the first question
+  /// - a browser that has come back here - has the whole spread from now on. To be asked every few
+  /// hundred milliseconds.
   std::vector<FlowId> due(const std::vector<FlowId>& open,
                           const std::function<bool(FlowId)>& has_call, TimePoint now,
                           Random& random);
-  /// All that were there at the beginning have had their moment.
-  bool over(TimePoint now) const { return now >= until_; }
+  /// All that were there at the beginning have had their moment, and were named by `due` unless
+  /// they had a call.
+  bool over() const { return asked_ >= until_; }
 
  private:
   bool active_ = false;
   Duration spread_{};
-  TimePoint until_{};
+  TimePoint began_{}, until_{};
+  TimePoint asked_{};                              ///< the last question; before `began_`: none yet
   std::unordered_map<FlowId, TimePoint> moments_;  ///< of those that are open
 };
 

@@ -45,7 +45,7 @@ TEST_F(WebSocketDrainTest, GivesEachAMomentWithinTheSpread) {
       std::erase(open, flow);
       ++in_second[tick / 5];
     }
-    EXPECT_EQ(drain.over(now), tick >= 150) << tick;
+    EXPECT_EQ(drain.over(), tick >= 150) << tick;
     now += milliseconds{200};
   }
   EXPECT_THAT(open, IsEmpty());
@@ -53,6 +53,19 @@ TEST_F(WebSocketDrainTest, GivesEachAMomentWithinTheSpread) {
     EXPECT_GT(in_second[second], kBrowsers / 30 / 3) << second;
     EXPECT_LT(in_second[second], kBrowsers / 30 * 3) << second;
   }
+}
+
+TEST_F(WebSocketDrainTest, IsNotOverBeforeTheLastIsClosed) {
+  for (std::uint64_t flow = 1; flow <= 1000; ++flow)
+    open.push_back(FlowId{flow});
+  drain.begin(milliseconds{20}, now);
+  EXPECT_FALSE(drain.over());
+  while (!drain.over()) {
+    now += milliseconds{7};  // the first question comes late, too
+    for (const FlowId flow : due())
+      std::erase(open, flow);
+  }
+  EXPECT_THAT(open, IsEmpty());
 }
 
 TEST_F(WebSocketDrainTest, WaitsForTheEndOfACall) {
