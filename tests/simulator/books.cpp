@@ -31,14 +31,16 @@ const call::Reply* Books::reply(call::RequestId request) const {
 
 void Books::seen(const call::CallView& view) {
   for (const call::LegView& leg : view.legs)
-    leg_ends_.emplace(key_of(view, leg), 0);
+    told_legs_.try_emplace(key_of(view, leg), leg.party);
 }
 
 void Books::ended(const call::LegEnded& event) {
   journal_.note("leg ended: " + brief(event.call) + ", " + event.leg.id + " " + event.leg.party);
   if (over_.contains(event.call.name))
     journal_.violation("a leg of call " + event.call.name + " ended after the call");
-  if (++leg_ends_[key_of(event.call, event.leg)] > 1)
+  ToldLeg& told =
+      told_legs_.try_emplace(key_of(event.call, event.leg), event.leg.party).first->second;
+  if (++told.ends > 1)
     journal_.violation("leg " + event.leg.id + " of call " + event.call.name + " ended twice");
   if (!event.leg.end) journal_.violation("leg " + event.leg.id + " ended without a reason");
 }
@@ -51,9 +53,11 @@ void Books::ended(const call::CallEnded& event) {
   if (!over_.insert(name).second) journal_.violation("call " + name + " ended twice");
   live_.erase(std::remove(live_.begin(), live_.end(), name), live_.end());
   for (const call::LegView& leg : event.call.legs) {
-    if (leg_ends_[key_of(event.call, leg)] != 1)
+    const auto told = told_legs_.find(key_of(event.call, leg));
+    const int ends = told == told_legs_.end() ? 0 : told->second.ends;
+    if (ends != 1)
       journal_.violation("call " + name + " ended, and its leg " + leg.id + " has " +
-                         std::to_string(leg_ends_[key_of(event.call, leg)]) + " ends");
+                         std::to_string(ends) + " ends");
   }
 }
 
@@ -89,16 +93,22 @@ void Books::observed(const call::Observation& observation) {
 }
 
 bool Books::leg_ended(const std::string& sip_call_id) const {
-  const auto found = leg_ends_.find(sip_call_id);
-  return found != leg_ends_.end() && found->second > 0;
+  const auto found = told_legs_.find(sip_call_id);
+  return found != told_legs_.end() && found->second.ends > 0;
 }
 
 std::vector<std::string> Books::live_legs() const {
   std::vector<std::string> live;
-  for (const auto& [leg, ends] : leg_ends_) {
-    if (ends == 0) live.push_back(leg);
+  for (const auto& [leg, told] : told_legs_) {
+    if (told.ends == 0) live.push_back(leg);
   }
   return live;
+}
+
+std::size_t Books::live_legs_at(const std::string& party) const {
+  return static_cast<std::size_t>(std::ranges::count_if(told_legs_, [&](const auto& leg) {
+    return leg.second.ends == 0 && leg.second.party == party;
+  }));
 }
 
 void Books::drained() {

@@ -27,6 +27,8 @@ class Books {
   bool leg_ended(const std::string& sip_call_id) const;
   /// Legs told of that have not ended, by their Call-ID.
   std::vector<std::string> live_legs() const;
+  /// How many of them are those of a party, "trunk:carrier".
+  std::size_t live_legs_at(const std::string& party) const;
   /// What was replied to a request; null: nothing yet.
   const call::Reply* reply(call::RequestId request) const;
   std::size_t answered() const { return answered_; }
@@ -37,6 +39,10 @@ class Books {
   void finish();
 
  private:
+  struct ToldLeg {
+    std::string party;
+    int ends = 0;
+  };
   void seen(const call::CallView& view);
   void ended(const call::LegEnded& event);
   void ended(const call::CallEnded& event);
@@ -46,7 +52,7 @@ class Books {
   std::map<call::RequestId, call::Reply> told_;
   std::vector<std::string> calls_, live_, parked_;
   std::set<std::string> begun_, over_;
-  std::map<std::string, int> leg_ends_;  ///< by Call-ID; of a service by call and leg
+  std::map<std::string, ToldLeg> told_legs_;  ///< by Call-ID; of a service by call and leg
   std::size_t answered_ = 0;
   bool draining_ = false;
 };

@@ -251,6 +251,7 @@ void World::wind_up() {
     trunk->rest();
   run_until(agenda_.now() + kQuiet);
   check_living();
+  check_trunks();
   journal_.note("everything is hung up");
   switch (dice_.below(3)) {
     case 0:
@@ -292,6 +293,19 @@ void World::check_living() {
   }
 }
 
+/// Each leg at a trunk takes one place of those that `max_calls` gives it.
+void World::check_trunks() {
+  const auto request = gateway_->ask(call::ListTrunks{});
+  const auto* reply = books_.reply(request);
+  if (reply == nullptr) return;
+  for (const auto& trunk : std::get<call::TrunkViews>(*reply).all) {
+    const std::size_t legs = books_.live_legs_at("trunk:" + trunk.name);
+    if (trunk.calls != legs)
+      journal_.violation("trunk " + trunk.name + " counts " + std::to_string(trunk.calls) +
+                         " calls, and has " + std::to_string(legs) + " legs");
+  }
+}
+
 void World::check_rest() {
   class Gauges final : public MetricSink {
    public:
@@ -317,12 +331,7 @@ void World::check_rest() {
     journal_.violation(std::to_string(gateway_->endpoint().transactions()) +
                        " transactions are left");
   }
-  const auto request = gateway_->ask(call::ListTrunks{});
-  if (const auto* reply = books_.reply(request)) {
-    for (const auto& trunk : std::get<call::TrunkViews>(*reply).all) {
-      if (trunk.calls != 0) journal_.violation("trunk " + trunk.name + " counts calls");
-    }
-  }
+  check_trunks();
   media_.finish();
   books_.finish();
   rules_.finish();

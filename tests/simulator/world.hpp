@@ -39,6 +39,7 @@ class World {
   TimePoint next() const;
   void wind_up();
   void check_living();
+  void check_trunks();
   void check_rest();
 
   std::uint64_t seed_;
