@@ -216,7 +216,6 @@ class Call {
                    std::size_t worker);
   /// Those who still ring have been answered elsewhere.
   void cancel_others(Turn& turn);
-  void give_back_trunk(const Leg& leg);
   /// Media for a leg that has called us. False: there is no port.
   static bool give_media(Turn& turn, Leg& leg, std::size_t worker);
   // ---- call_connect.cpp
@@ -550,8 +549,6 @@ class Call {
   LegId early_;   ///< the called leg whose early media plays
   std::optional<Service> service_;
   std::optional<sdp::RemoteMedia> caller_offer_;  ///< nothing: the INVITE came without an offer
-  /// Where it is counted: `Trunk::calls` of those on which it takes a place.
-  std::vector<std::shared_ptr<std::uint32_t>> admitted_;
   bool secure_ = false;  ///< the caller asked for a sips URI: who is called is reached by TLS
   bool held_ = false;
   int last_provisional_ = 0;

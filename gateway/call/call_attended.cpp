@@ -67,12 +67,6 @@ bool Call::attend(Turn& turn, Call* consult) {
 Leg& Call::give(Turn& turn, Leg& leg, Call& to, Side side) {
   stop_digits(turn, leg, "the leg went to another call");
   end_carried(turn);  // whom they were meant for it leaves behind, or is left by
-  const auto taken =
-      leg.trunk != nullptr ? std::ranges::find(admitted_, leg.trunk->calls) : admitted_.end();
-  if (taken != admitted_.end()) {
-    admitted_.erase(taken);
-    to.admitted_.push_back(leg.trunk->calls);
-  }
   if (leg.id == from_) from_ = winner_;
   winner_ = early_ = {};
   const auto place =

@@ -29,8 +29,8 @@ Result<Callee, Failure> Call::at_trunk(Turn& turn, const std::string& name,
     const bool disabled = admission == Trunks::Admission::disabled;
     return trunkline::fail(Failure::local(disabled ? EndReason::trunk_disabled : EndReason::limit));
   }
-  admitted_.push_back(trunk->calls);
   Leg& leg = add_leg(turn, Leg::Kind::trunk, trunk->settings.name, side);
+  leg.place = TrunkPlace(trunk->calls);
   leg.target = targets.front();
   leg.failover.waiting.assign(targets.begin() + 1, targets.end());
   leg.preloaded_route = trunk->service_route;
@@ -93,14 +93,6 @@ void Call::cancel_others(Turn& turn) {
     cancel_leg(turn, *other, kElsewhere);
     leg_ended(turn, *other, Failure::local(EndReason::cancelled));
   }
-}
-
-void Call::give_back_trunk(const Leg& leg) {
-  if (leg.trunk == nullptr) return;
-  const auto taken = std::ranges::find(admitted_, leg.trunk->calls);
-  if (taken == admitted_.end()) return;
-  --**taken;
-  admitted_.erase(taken);
 }
 
 }  // namespace trunkline::call

@@ -125,8 +125,7 @@ void Call::start(Turn& turn, const sip::RequestReceived& event) {
   if (from != nullptr) {
     if (*from->calls >= from->settings.max_calls)
       return end(turn, Failure::local(EndReason::limit));
-    ++*from->calls;
-    admitted_.push_back(from->calls);
+    leg.place = TrunkPlace(from->calls);
   }
   leg.session = sip::SessionTimer::agree(
       event.request, from != nullptr ? from->settings.session_expires_seconds : 0);
@@ -504,7 +503,10 @@ bool Call::retry(Turn& turn, Leg& leg, sip::TransactionId transaction,
   Leg::Outgoing& sent = leg.outgoing[transaction];
   const int status = response.status();
   const bool outlasts = sent.purpose == Leg::Purpose::bye || sent.purpose == Leg::Purpose::notify;
-  const bool pointless = !outlasts && !leg.alive();
+  // An early dialog that has gone, with the INVITE that began it, is asked nothing more.
+  const std::string_view dialog = sip::to_tag(sent.request);
+  const bool astray = !dialog.empty() && leg.dialog_with(dialog) == nullptr;
+  const bool pointless = !outlasts && (astray || !leg.alive());
   if (pointless || sent.finished) return false;
   Leg::Outgoing again = sent;
   again.finished = false;

@@ -78,9 +78,6 @@ void Call::end(Turn& turn, const Failure& known, const Leg* except) {
     leg->timer.stop();
     if (leg->media) leg->media->close(turn);
   }
-  for (const auto& calls : admitted_)
-    --*calls;
-  admitted_.clear();
   count_transcoded(turn.node, nullptr, nullptr);
   view_.end = failure;
   for (auto& leg : legs_)

@@ -108,7 +108,7 @@ void Call::party_failed(Turn& turn, const Failure& failure) {
   judge(best_attempt_, failure, false);
   if (targets_.empty() || early_ || !failure.allows_failover(rang))
     return end(turn, *best_attempt_);
-  if (tried != legs_.end()) give_back_trunk(**tried);
+  if (tried != legs_.end()) (*tried)->place.give_back();
   // The ring time-out is for all of them together.
   const Party next = std::move(targets_.front());
   targets_.erase(targets_.begin());

@@ -113,7 +113,6 @@ void Call::referrer_left(Turn& turn, Leg& leg, const Failure& failure) {
   leg.state = Leg::State::ended;
   leg.timer.stop();
   if (leg.media) leg.media->close(turn);
-  give_back_trunk(leg);
   leg_ended(turn, leg, failure);
 }
 

@@ -43,10 +43,8 @@ Leg& Call::add_replacement(Turn& turn, const Leg& old, const Leg& party,
   leg.far_session_uuid = party.session_uuid;
   leg.introduce(present_to(turn.node, party.identity, leg));
   if (auto dialog = sip::Dialog::as_uas(event.request, leg.local_tag)) leg.dialog = *dialog;
-  if (trunk != nullptr) {  // the old leg's place on it is free in a moment
-    ++*trunk->calls;
-    admitted_.push_back(trunk->calls);
-  }
+  if (trunk != nullptr)  // the old leg gives its own back in a moment
+    leg.place = TrunkPlace(trunk->calls);
   leg.session = sip::SessionTimer::agree(
       event.request, trunk != nullptr ? trunk->settings.session_expires_seconds : 0);
   return leg;
@@ -97,14 +95,12 @@ void Call::pick_up(Turn& turn, const Leg& old, const sip::RequestReceived& event
   if (for_transfer) {
     transfer_->dialled = {leg.id};
     cancel_others(turn);
-    give_back_trunk(old);
     if (!leg.offered_in) begin_joining(turn);
     return;
   }
   const auto spoken =
       leg.offered_in ? codecs_for(turn.node, leg) : leg.media->sdp().agreed_codecs();
   choose(turn, leg);
-  give_back_trunk(old);
   chosen(turn, leg, agree_with_caller(turn, leg, spoken));
 }
 

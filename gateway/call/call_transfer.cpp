@@ -168,7 +168,6 @@ void Call::target_answered(Turn& turn, Leg& leg, const sip::ResponseReceived& ev
 
 void Call::target_failed(Turn& turn, Leg& leg, const Failure& failure) {
   if (leg.media) leg.media->close(turn);
-  give_back_trunk(leg);
   leg_ended(turn, leg, failure);
   judge(transfer_->best_refusal, failure, transfer_->dialled.size() > 1);
   const bool rings = std::any_of(legs_.begin(), legs_.end(), [this](const auto& other) {
@@ -313,7 +312,6 @@ void Call::drop_leg(Turn& turn, Leg& leg, const Failure& failure) {
   end_leg(turn, leg, failure, failure.reason_header());
   leg.timer.stop();
   if (leg.media) leg.media->close(turn);
-  give_back_trunk(leg);
   leg_ended(turn, leg, failure);
 }
 

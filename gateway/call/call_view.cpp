@@ -87,6 +87,7 @@ Phase Call::phase() const {
 void Call::leg_ended(Turn& turn, Leg& leg, const Failure& failure) {
   if (leg.end) return;
   leg.end = failure;
+  leg.place.give_back();
   if (leg.media && leg.media->awaits_report()) leg.measured_by = turn.at.now + kReportPatience;
   const CallView& call = view();
   turn.observe(LegEnded{call, view_of(leg)});

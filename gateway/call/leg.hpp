@@ -91,6 +91,7 @@ class Leg {
   const std::string peer;  ///< user or trunk name
   /// Of a trunk's leg: the trunk as it was configured when the leg began. Null: a browser's.
   std::shared_ptr<Trunk> trunk;
+  TrunkPlace place;  ///< on `trunk`, until the leg has ended
   std::string call;  ///< CallView::name of the call that it belongs to
   std::string name;  ///< LegView::id: the leg_id of the API
   State state = State::inviting;

@@ -318,7 +318,6 @@ Trunks::Admission Trunks::admit(Trunk& trunk, TimePoint now) {
   if (!trunk.enabled) return Admission::disabled;
   if (*trunk.calls >= trunk.settings.max_calls) return Admission::calls;
   if (!trunk.call_rate.allow(now)) return Admission::rate;
-  ++*trunk.calls;
   return Admission::ok;
 }
 

@@ -13,6 +13,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace re2 {
@@ -43,6 +44,31 @@ struct TrunkTarget {
   TimePoint probe_at{};        ///< of the next OPTIONS; none yet: it is new
   bool probing = false;        ///< an OPTIONS has no answer yet
   sip::Target place() const { return {server.transport, server.address, {}, peer}; }
+};
+
+/// What a leg takes of its trunk's `max_calls`, from its admission to its end. Empty: nothing.
+class TrunkPlace {
+ public:
+  TrunkPlace() = default;
+  /// Counts itself in `calls` (Trunk::calls).
+  explicit TrunkPlace(std::shared_ptr<std::uint32_t> calls) : calls_(std::move(calls)) {
+    ++*calls_;
+  }
+  TrunkPlace(TrunkPlace&& other) noexcept : calls_(std::move(other.calls_)) {}
+  TrunkPlace& operator=(TrunkPlace&& other) noexcept {
+    give_back();
+    calls_ = std::move(other.calls_);
+    return *this;
+  }
+  ~TrunkPlace() { give_back(); }
+  /// Again: nothing.
+  void give_back() {
+    if (calls_) --*calls_;
+    calls_.reset();
+  }
+
+ private:
+  std::shared_ptr<std::uint32_t> calls_;
 };
 
 /// One configured trunk and what is known of it.
@@ -128,7 +154,7 @@ class Trunks {
   static std::optional<std::string> wrong_expression(const std::string& text);
 
   enum class Admission { ok, calls, rate, disabled };
-  /// Takes one call's place on the trunk, to be given back to `Trunk::calls`.
+  /// Whether the trunk takes one call more now, to which a TrunkPlace is given then.
   static Admission admit(Trunk& trunk, TimePoint now);
 
  private:

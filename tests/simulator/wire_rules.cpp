@@ -177,8 +177,8 @@ void WireRules::refused(const Sent& sent, int status) {
 
 void WireRules::transfers_over() {
   for (const auto& [key, dialog] : dialogs_) {
-    const bool heard =
-        !dialog.reports_unwanted && !dialog.path_lost && !dialog.bye_got && !dialog.bye_sent;
+    const bool heard = !dialog.reports_unwanted && !dialog.path_lost && !dialog.bye_got &&
+                       !dialog.bye_sent && !dialog.dead;
     if (dialog.reports_owed > 0 && heard)
       journal_.violation("the end of a transfer was never told: " + key);
   }

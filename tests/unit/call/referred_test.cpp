@@ -227,6 +227,26 @@ TEST_F(ReferIn, AReferrerThatHungUpAndATargetThatRefusesLeaveNoCall) {
   wind_up();
 }
 
+TEST_F(ReferIn, AReferrerThatHungUpGivesItsPlaceOnTheTrunkBackOnce) {
+  const auto places = [this] {
+    return world.reply<TrunkViews>(world.ask(ListTrunks{}))->all[0].calls;
+  };
+  ASSERT_EQ(refer(*trunk, "<sip:7552000@192.0.2.1:5060>"), 202);
+  told(*trunk);
+  const auto invite = trunk->take_request(Method::invite);
+  ASSERT_TRUE(invite);
+  EXPECT_EQ(places(), 2U);
+  trunk->send_in_dialog(Method::bye);
+  world.settle();
+  EXPECT_EQ(places(), 1U);
+  trunk->respond(*invite, 200, trunk_sdp(), "answer-tag");
+  world.settle();
+  EXPECT_EQ(told(*trunk, 481), kSuccess);
+  EXPECT_EQ(talking(), (std::set<std::string>{"trunk:carrier", "user:alice"}));
+  EXPECT_EQ(places(), 1U);
+  wind_up();
+}
+
 TEST_F(ReferIn, APartyAloneMayStillReoffer) {
   refer(*alice, kBob);
   told(*alice);

@@ -190,6 +190,25 @@ TEST_F(ReliableCallee, AChallengedPrackIsSentAgainWithCredentials) {
   EXPECT_EQ(sip::cseq_of(again->request).number, sip::cseq_of(first->request).number + 1);
 }
 
+// RFC 3261 §12.3: a final response ends the early dialogs; CSeq never goes back in one
+TEST_F(ReliableCallee, APrackThatIsChallengedAfterItsDialogIsNotSentAgain) {
+  const auto challenged = [](const sip::Message& request) {
+    auto challenge = sip::make_response(request, 407, "early-tag");
+    challenge.add(HeaderName::proxy_authenticate,
+                  "Digest realm=\"carrier\", nonce=\"abc\", qop=\"auth\"");
+    return challenge;
+  };
+  rings_reliably(180, 5, {}, "early-tag");
+  const auto prack = trunk->take_request(Method::prack);
+  ASSERT_TRUE(prack);
+  trunk->respond(*invite, challenged(invite->request));
+  world.settle();
+  ASSERT_TRUE(trunk->take_request(Method::invite));
+  trunk->respond(*prack, challenged(prack->request));
+  world.settle();
+  EXPECT_FALSE(trunk->take_request(Method::prack));
+}
+
 // RFC 3262 §4: what becomes of a PRACK does not decide about the call: its final response does
 TEST_F(ReliableCallee, ARefusedOrUnansweredPrackDoesNotEndTheCall) {
   rings_reliably(180, 1);

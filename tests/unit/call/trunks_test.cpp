@@ -302,7 +302,13 @@ class TrunksAdmitTest : public testing::Test {
     one.max_calls_per_second = per_second;
     return Trunks({one});
   }
-  Trunks::Admission admit(const Trunks& trunks) { return Trunks::admit(*trunks.all()[0], now_); }
+  Trunks::Admission admit(const Trunks& trunks) {
+    Trunk& trunk = *trunks.all()[0];
+    const auto admission = Trunks::admit(trunk, now_);
+    if (admission == Trunks::Admission::ok) places_.emplace_back(trunk.calls);
+    return admission;
+  }
+  std::vector<TrunkPlace> places_;
   TimePoint now_{seconds{100}};
 };
 
@@ -311,7 +317,7 @@ TEST_F(TrunksAdmitTest, RefusesCallsAboveTheLimitUntilOneIsReleased) {
   EXPECT_EQ(admit(trunks), Trunks::Admission::ok);
   EXPECT_EQ(admit(trunks), Trunks::Admission::ok);
   EXPECT_EQ(admit(trunks), Trunks::Admission::calls);
-  --*trunks.all()[0]->calls;
+  places_.pop_back();
   EXPECT_EQ(admit(trunks), Trunks::Admission::ok);
 }
 
@@ -334,11 +340,29 @@ TEST_F(TrunksAdmitTest, ARefusedCallTakesNoPlace) {
   EXPECT_EQ(*trunks.all()[0]->calls, 1u);
 }
 
+TEST_F(TrunksAdmitTest, APlaceIsGivenBackOnce) {
+  Trunks trunks = make(100, 100);
+  admit(trunks);
+  admit(trunks);
+  const auto& calls = *trunks.all()[0]->calls;
+  TrunkPlace moved = std::move(places_.front());
+  places_.front().give_back();
+  EXPECT_EQ(calls, 2U);
+  moved.give_back();
+  moved.give_back();
+  EXPECT_EQ(calls, 1U);
+  places_.front() = std::move(places_.back());
+  places_.pop_back();
+  EXPECT_EQ(calls, 1U);
+  places_.clear();
+  EXPECT_EQ(calls, 0U);
+}
+
 TEST_F(TrunksAdmitTest, ACallRefusedForTheLimitTakesNoToken) {
   Trunks trunks = make(1, 2);
   EXPECT_EQ(admit(trunks), Trunks::Admission::ok);
   EXPECT_EQ(admit(trunks), Trunks::Admission::calls);
-  --*trunks.all()[0]->calls;
+  places_.pop_back();
   EXPECT_EQ(admit(trunks), Trunks::Admission::ok);
 }
 
