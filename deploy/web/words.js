@@ -58,7 +58,7 @@ const CAUSES = new Map([
 const NETWORK_CAUSES = new Map([
   [20, 'The person called is not available right now'],
   [34, 'All lines of the telephone network are busy right now'],
-  [38, 'The telephone network can not be reached right now'],
+  [38, 'The telephone network can\'t be reached right now'],
   [42, 'All lines are busy right now'],
   [102, 'The telephone network did not respond'],
 ]);
