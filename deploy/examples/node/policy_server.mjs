@@ -11,6 +11,12 @@ if (!file) {
   console.error(`usage: ${process.argv[1]} [--listen HOST:PORT] FILE   (see ../routes.json)`);
   process.exit(64);
 }
+try {
+  JSON.parse(readFileSync(file, 'utf8'));
+} catch (error) {
+  console.error(`${file} holds no rules: ${error.message}`);
+  process.exit(1);
+}
 
 function decide(rule) {
   if (rule.route) return { route: { targets: rule.route, ...(rule.name ? { caller_id: { name: rule.name } } : {}) } };

@@ -41,6 +41,10 @@ def main():
     parser.add_argument("rules", metavar="FILE", help="the rules; see ../routes.json")
     arguments = parser.parse_args()
 
+    try:
+        json.loads(pathlib.Path(arguments.rules).read_text())
+    except (OSError, ValueError) as error:
+        sys.exit(f"{arguments.rules} holds no rules: {error}")
     server = grpc.server(futures.ThreadPoolExecutor(max_workers=8))
     call_policy_service_pb2_grpc.add_CallPolicyServiceServicer_to_server(CallPolicy(arguments.rules), server)
     port = server.add_insecure_port(arguments.listen)
