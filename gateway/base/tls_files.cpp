@@ -8,10 +8,12 @@
 #include <openssl/x509.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <ctime>
 #include <fstream>
 #include <memory>
 #include <sys/stat.h>
+#include <system_error>
 #include <vector>
 
 namespace trunkline {
@@ -39,10 +41,10 @@ Result<std::string, TlsFileError> read(const std::string& path, File which) {
     return fail(TlsFileError{which, path + " " + what, "name a PEM file that can be read"});
   };
   std::ifstream file(path, std::ios::binary);
-  if (!file) return wrong("can't be read");
+  if (!file) return wrong("can't be read: " + std::generic_category().message(errno));
   std::string text(kMaxFile + 1, '\0');
   file.read(text.data(), static_cast<std::streamsize>(text.size()));
-  if (file.bad()) return wrong("can't be read");
+  if (file.bad()) return wrong("can't be read: " + std::generic_category().message(errno));
   text.resize(static_cast<std::size_t>(file.gcount()));
   if (text.size() > kMaxFile) return wrong("is larger than 4 MiB");
   return text;

@@ -496,9 +496,14 @@ void Runtime::Impl::follow_state() {
   const NodeState now = state.load(std::memory_order_relaxed);
   if (now == NodeState::starting || now == NodeState::stopped) return;
   if (engine->draining()) {  // asked for by the API: the node stays, and may be told to go on
+    if (now != NodeState::draining) {
+      log::info("draining: new calls are refused until the drain is undone",
+                {{"calls", engine->calls()}});
+    }
     state = NodeState::draining;
     return;
   }
+  if (now == NodeState::draining) log::info("the drain is undone: calls are taken");
   const bool full = engine->calls() >= settings.call.max_calls;
   const NodeState next = full ? NodeState::overloaded : NodeState::ready;
   if (now != next) state = next;

@@ -170,7 +170,11 @@ std::vector<std::string> trunk_names(const config::Config& config) {
   return names;
 }
 
-int fail_with(const std::string& message) {
+/// A start that fails: at a listener, with the place in the file that asks for it.
+int fail_with(std::string message, const Options& options = {},
+              const config::Config* config = nullptr) {
+  if (config != nullptr && message.starts_with("can't bind "))
+    message = config::describe(config::unbound(config->effective, message), options.file);
   log::error(message);
   log::stop();
   std::cerr << "trunkline: " << message << "\n";
@@ -264,14 +268,14 @@ int run(const Options& options, config::Config config) {
                                        telemetry::AdminPages::Handler handler) {
                               console.ask(request, std::move(handler));
                             }});
-    if (!started) return fail_with(started.error().message);
+    if (!started) return fail_with(started.error().message, options, &config);
     admin = std::move(*started);
   }
 
   io::RuntimeSettings settings = config.gateway;
   if (config.web_phone) settings.io.web = web_phone_files();
   auto made = io::Runtime::make(std::move(settings), {&metrics, &call_log});
-  if (!made) return fail_with(made.error().message);
+  if (!made) return fail_with(made.error().message, options, &config);
   runtime = std::move(*made);
   if (cdr != nullptr) {
     runtime->add_observer(*cdr);
@@ -280,7 +284,7 @@ int run(const Options& options, config::Config config) {
   metrics.add_source(runtime->metrics());
   Reload reload(options.file, options.variables, config);
   auto api = start_api(config, *runtime, reload);
-  if (!api) return fail_with(api.error().message);
+  if (!api) return fail_with(api.error().message, options, &config);
   std::unique_ptr<call::Policy> policy;
   if (config.policy) {
     auto client = call_control::make_policy(*config.policy);

@@ -308,7 +308,9 @@ describe('the command line', () => {
   it('says when nobody is there', async () => {
     const { code, err } = await run(['calls'], { endpoint: '127.0.0.1:1' });
     assert.equal(code, Code.UNAVAILABLE);
-    assert.match(err, /^trunkline: UNAVAILABLE: /);
+    assert.match(err, /^trunkline: UNAVAILABLE: .*\n {2}is that the gateway's listen.grpc\? --endpoint HOST:PORT/);
+    for (const endpoint of ['127.0.0.1', 'gateway', '127.0.0.1:'])
+      assert.equal((await run(['calls'], { endpoint })).code, 64, endpoint);
     assert.equal((await run(['calls', '--watch'], { endpoint: '127.0.0.1:1' })).code, Code.UNAVAILABLE);
   });
 

@@ -41,11 +41,20 @@ CLI::Option* choice(CLI::App& app, const std::string& name, std::string& into,
       ->capture_default_str();
 }
 
+/// gRPC takes a host alone too, and then calls a port that nobody has meant.
+std::string not_an_address(const std::string& text) {
+  const std::size_t at = text.rfind(':');
+  const bool port = at != text.npos && at + 1 < text.size() &&
+                    text.find_first_not_of("0123456789", at + 1) == text.npos;
+  return port ? std::string() : "is not HOST:PORT: " + text;
+}
+
 void add_endpoint(CLI::App& app, Options& options) {
   Endpoint& endpoint = options.endpoint;
   const std::string group = "Connection";
   app.add_option("--endpoint", endpoint.address, "The gateway's gRPC address.")
       ->type_name("HOST:PORT")
+      ->check(CLI::Validator(not_an_address, ""))
       ->capture_default_str()
       ->group(group);
   app.add_option("--token", endpoint.token,

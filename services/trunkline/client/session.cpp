@@ -113,6 +113,9 @@ int Session::fail(const grpc::Status& status) const {
   if (!problem_.empty()) return usage_error(problem_);
   const google::rpc::Status error = rich(status);
   std::cerr << (json_ ? to_json(error, true) : describe(error));
+  if (!json_ && error.details().empty() && error.code() == grpc::StatusCode::UNAVAILABLE)
+    std::cerr
+        << "  is that the gateway's listen.grpc? --endpoint HOST:PORT names another address\n";
   return error.code();
 }
 

@@ -62,6 +62,10 @@ std::string fingerprint(const Value& effective);
 /// The files that secrets were read from (`X_file`).
 std::vector<std::string> secret_files(const Value& effective);
 
+/// Of what a listener that can't be had says ("can't bind 127.0.0.1:5060/udp: …"): the key that
+/// asks for it, and what to do.
+Problem unbound(const Value& effective, const std::string& message);
+
 /// JSON Schema (draft-07) of the file (`--print-schema`).
 std::string json_schema();
 

@@ -90,7 +90,7 @@ void media_ports(const Build& build) {
   const Span rtp{rtp_key.number, rtp_key.last};
   if (webrtc.last > 65535) {
     build.wrong(media["webrtc_port"],
-                "leaves no port for each of " + std::to_string(workers) + " workers",
+                "leaves no port for each worker of " + std::to_string(workers),
                 "use at most " + std::to_string(65536 - workers));
   }
   if (rtp.first % 2 != 0) {
@@ -98,8 +98,10 @@ void media_ports(const Build& build) {
                 "start at an even one: RTP takes it, RTCP the next");
   }
   if (rtp.last - rtp.first + 1 < 2 * workers) {
-    build.wrong(rtp_key, "is too small for " + std::to_string(workers) + " workers",
-                "give two ports for each trunk leg, FIRST before LAST");
+    build.wrong(rtp_key,
+                rtp.last < rtp.first ? std::string("ends before it starts")
+                                     : "is too small for " + std::to_string(workers) + " workers",
+                "write FIRST-LAST, two ports for each trunk leg");
   }
   if (webrtc.overlaps(rtp)) {
     build.wrong(rtp_key,

@@ -118,7 +118,8 @@ void Build::unsupported(const Value& at, std::string_view instead) const {
 }
 
 void Build::notice(const Value& at, std::string_view what) const {
-  config.notices.push_back(at.path + ": " + std::string(what));
+  const std::string line = at.line > 0 ? "line " + std::to_string(at.line) + ": " : "";
+  config.notices.push_back(line + at.path + ": " + std::string(what));
 }
 
 void build_users(const Build& build) {

@@ -240,6 +240,11 @@ class Reader {
     }
     while (!content->empty() && (content->back() == '\n' || content->back() == '\r'))
       content->pop_back();
+    if (content->empty()) {
+      problems_.add(value.line, path + "_file", "\"" + value.file + "\" is empty",
+                    "write the secret into it");
+      return value;
+    }
     value.text = std::move(*content);
     value.known = check(value);
     return value;

@@ -77,7 +77,7 @@ void check_target(const Build& build, const Value& key) {
     check_service(build, key);
   } else {
     build.wrong(key, "\"" + key.text + "\" is not a target",
-                "use trunk:NAME, user:NAME, service:echo or service:tone");
+                "use trunk:NAME, user:NAME or service:NAME (echo, tone, play, policy)");
   }
 }
 

@@ -61,6 +61,31 @@ void trunk_media(const Build& build, const Value& media, call::TrunkSettings& tr
   }
 }
 
+/// What is bound to the loopback alone reaches nothing else. Allowed, since a name may mean this
+/// machine.
+void check_reach(const Build& build, const Value& uri_key, const call::TrunkSettings& trunk) {
+  const auto ip = IpAddress::parse(trunk.uri.host);
+  if (ip ? ip->is_loopback() : trunk.uri.host == "localhost") return;
+  const io::Settings& io = build.config.gateway.io;
+  const auto transport = transport_of(trunk.uri);
+  const auto reaches = [&](const io::SipListener& one) {
+    return !one.bind.ip.is_loopback() && (!transport || one.transport == *transport);
+  };
+  const std::string elsewhere = ip ? "is not this machine, and " : "may not be this machine, and ";
+  if (std::ranges::none_of(io.sip, reaches)) {
+    build.notice(uri_key, elsewhere +
+                              "listen.sip is bound to the loopback: bind it to an address "
+                              "of the network that leads there");
+  }
+  std::vector<IpAddress> media = build.config.gateway.io.media.bind;
+  if (!trunk.media.empty()) media.clear();
+  for (const call::MediaAddress& address : trunk.media)
+    media.push_back(address.bind);
+  if (std::ranges::all_of(media, &IpAddress::is_loopback)) {
+    build.notice(uri_key, elsewhere + "media.bind is the loopback: no sound will come from there");
+  }
+}
+
 void trunk_codecs(const Build& build, const Value& key, call::TrunkSettings& trunk) {
   trunk.codecs.clear();
   for (const Value& item : key.items) {
@@ -201,6 +226,7 @@ void build_trunks(const Build& build) {
     trunk_tls(build, key["tls"], trunk);
     trunk_login(build, key, trunk);
     trunk_media(build, key["media"], trunk);
+    check_reach(build, key["uri"], trunk);
     trunk_codecs(build, key["codecs"], trunk);
     trunk.translation = translation(key["transcoding"].text);
     trunk.dtmf = dtmf_policy(key["dtmf"].text);

@@ -185,7 +185,8 @@ TEST_F(ConfigSecretFile, BesideTheSecretIsAContradiction) {
 
 TEST_F(ConfigSecretFile, MustExistAndHoldSomething) {
   EXPECT_THAT(problems(user("password_file: none"), {}, folder_), HasSubstr("there is no file"));
-  EXPECT_THAT(problems(user("password_file: empty"), {}, folder_), HasSubstr("is empty"));
+  EXPECT_THAT(problems(user("password_file: empty"), {}, folder_),
+              AllOf(HasSubstr("users[0].password_file: "), HasSubstr("/empty\" is empty")));
   EXPECT_THAT(problems(user("password_file: ."), {}, folder_), HasSubstr("is a folder"));
 }
 

@@ -37,11 +37,31 @@ TEST_F(ConfigTls, FilesAreFoundBesideTheConfiguration) {
   EXPECT_EQ(config.gateway.io.websocket[0].tls->certificate, folder_ + "/cert.pem");
 }
 
+TEST(ConfigListen, APortThatIsTakenIsTraced) {
+  const Config config = good(
+      "listen:\n  websocket: [{ bind: \"127.0.0.1:8080\" }]\n  sip:\n"
+      "    - { transport: udp, bind: \"[::1]:5060\" }\n    - { transport: tcp, bind: "
+      "\"[::1]:5060\" }\n"
+      "  admin: { bind: \"127.0.0.1:90\" }\nmedia: { bind: 127.0.0.1 }\n");
+  const auto told = [&config](const std::string& message) {
+    return describe(unbound(config.effective, message), "f.yaml");
+  };
+  EXPECT_THAT(told("can't bind 127.0.0.1:8080/ws: Address already in use"),
+              AllOf(HasSubstr("f.yaml:2: listen.websocket[0].bind: can't bind"),
+                    HasSubstr("choose another port")));
+  EXPECT_THAT(told("can't bind [::1]:5060/tcp: Cannot assign requested address"),
+              AllOf(HasSubstr("f.yaml:5: listen.sip[1].bind: "), HasSubstr("of this machine")));
+  EXPECT_THAT(told("can't bind 127.0.0.1:90/tcp (admin): Permission denied"),
+              AllOf(HasSubstr("f.yaml:6: listen.admin.bind: "), HasSubstr("above 1023")));
+  EXPECT_THAT(told("can't bind 127.0.0.1:19000/udp (media.webrtc_port): Address already in use"),
+              HasSubstr("f.yaml: media.webrtc_port: "));
+}
+
 TEST_F(ConfigTls, FilesMustExistAndBePem) {
   const std::string listen = "listen: { websocket: [{ bind: \"127.0.0.1:8443\", tls: ";
   EXPECT_THAT(check(listen + "{ certificate: gone.pem, key: key.pem } }] }"),
               AllOf(HasSubstr("f.yaml:1: listen.websocket[0].tls.certificate: "),
-                    HasSubstr("gone.pem can't be read")));
+                    HasSubstr("gone.pem can't be read: No such file")));
   EXPECT_THAT(check(listen + "{ certificate: text.pem, key: key.pem } }] }"),
               HasSubstr("text.pem is no certificate in PEM"));
   EXPECT_THAT(check(listen + "{ certificate: cert.pem, key: other.key } }] }"),
@@ -281,7 +301,7 @@ TEST(ConfigMedia, PortsAreEvenEnoughAndApart) {
               HasSubstr("starts at an odd port"));
   EXPECT_THAT(problems("media: { rtp_ports: \"20000-20002\", workers: 2 }"),
               HasSubstr("is too small for 2 workers"));
-  EXPECT_THAT(problems("media: { rtp_ports: \"20998-20000\" }"), HasSubstr("is too small"));
+  EXPECT_THAT(problems("media: { rtp_ports: \"20998-20000\" }"), HasSubstr("ends before it starts"));
   EXPECT_THAT(problems("media: { webrtc_port: 19999, workers: 2 }"),
               HasSubstr("overlaps the browser ports 19999-20000"));
   EXPECT_THAT(problems("media: { webrtc_port: 65535, workers: 2 }"),

@@ -222,6 +222,21 @@ std::string route(const std::string& from, const std::string& match, const std::
          "', target: '" + target + "' }\n";
 }
 
+TEST(ConfigTrunk, ElsewhereIsNotReachedFromTheLoopback) {
+  EXPECT_THAT(good(with_uri("sip:127.0.0.1")).notices, IsEmpty());
+  EXPECT_THAT(good(with_uri("sip:localhost")).notices, IsEmpty());
+  EXPECT_THAT(good(with_uri("sip:192.0.2.1")).notices,
+              ElementsAre(AllOf(HasSubstr("line 2: trunks[0].uri: is not this machine"),
+                                HasSubstr("listen.sip")),
+                          HasSubstr("media.bind")));
+  const std::string there =
+      "listen: { sip: [{ transport: udp, bind: \"192.0.2.7:5060\" }] }\n"
+      "trunks: [{ name: c, uri: \"sip:carrier.example.test\" }]\n";
+  EXPECT_THAT(good(there + "media: { bind: 127.0.0.1 }").notices,
+              ElementsAre(HasSubstr("no sound")));
+  EXPECT_THAT(good(there + "media: { bind: 192.0.2.7 }").notices, IsEmpty());
+}
+
 TEST(ConfigRoute, TakesAllCallersAndTargets) {
   EXPECT_EQ(problems(route("user", "^\\+?[0-9]{3,15}$", "trunk:carrier")), "");
   EXPECT_EQ(problems(route("trunk:carrier", "^1001$", "user:alice")), "");
@@ -256,7 +271,8 @@ TEST(ConfigRoute, UnknownServicesCallersAndTargetsAreErrors) {
   EXPECT_THAT(problems(route("any", ".", "service:ecko")), HasSubstr("did you mean \"echo\"?"));
   EXPECT_THAT(problems(route("browser", ".", "service:echo")),
               HasSubstr("use user, any or trunk:NAME"));
-  EXPECT_THAT(problems(route("any", ".", "carrier")), HasSubstr("is not a target"));
+  EXPECT_THAT(problems(route("any", ".", "carrier")),
+              AllOf(HasSubstr("is not a target"), HasSubstr("echo, tone, play, policy")));
   EXPECT_THAT(problems(route("any", ".", "user:")), HasSubstr("is not a target"));
 }
 
