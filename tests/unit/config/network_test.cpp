@@ -301,7 +301,8 @@ TEST(ConfigMedia, PortsAreEvenEnoughAndApart) {
               HasSubstr("starts at an odd port"));
   EXPECT_THAT(problems("media: { rtp_ports: \"20000-20002\", workers: 2 }"),
               HasSubstr("is too small for 2 workers"));
-  EXPECT_THAT(problems("media: { rtp_ports: \"20998-20000\" }"), HasSubstr("ends before it starts"));
+  EXPECT_THAT(problems("media: { rtp_ports: \"20998-20000\" }"),
+              HasSubstr("ends before it starts"));
   EXPECT_THAT(problems("media: { webrtc_port: 19999, workers: 2 }"),
               HasSubstr("overlaps the browser ports 19999-20000"));
   EXPECT_THAT(problems("media: { webrtc_port: 65535, workers: 2 }"),
