@@ -90,7 +90,7 @@ void media_ports(const Build& build) {
   const Span rtp{rtp_key.number, rtp_key.last};
   if (webrtc.last > 65535) {
     build.wrong(media["webrtc_port"],
-                "leaves no port for each worker of " + std::to_string(workers),
+                "leaves no port for each worker: there are " + std::to_string(workers),
                 "use at most " + std::to_string(65536 - workers));
   }
   if (rtp.first % 2 != 0) {
