@@ -39,21 +39,13 @@ async function comeBack(browser, milliseconds) {
   await browser.event('registered', {}, Math.max(1, deadline - Date.now()));
 }
 
-async function talk(carrier, number, browser) {
-  const peer = await carrier.call(number);
-  const { call } = await browser.event('incoming');
-  browser.answer(call, { tone: BROWSER, listen: TRUNK });
-  assert.equal(await peer.final(), 200);
-  peer.rtp.play(TRUNK);
-  await browser.talks(call, peer, BROWSER);
-  return { call, peer };
-}
+const TONES = { tone: BROWSER, listen: TRUNK };
 
 describe('a replica that is killed', () => {
   it('takes nobody along: its browsers come back, its bindings are not followed', async () => {
     const [one, two, three] = cluster.gateways;
-    const { call, peer } = await talk(cluster.carriers[0], '1002', bob); // between the two that live on
-    const { peer: doomed } = await talk(cluster.carriers[1], '1001', alice);
+    const [call, peer] = await bob.talksWhenDialled(cluster.carriers[0], '1002', TONES); // between the two that live on
+    const [, doomed] = await alice.talksWhenDialled(cluster.carriers[1], '1001', TONES);
     two.process.ref();
     two.process.kill('SIGKILL');
     await two.exited;
@@ -66,9 +58,9 @@ describe('a replica that is killed', () => {
     alice.events.length = 0;
     await comeBack(alice, BACK);
     await cluster.written([one, three]);
-    const again = await talk(cluster.carriers[0], '1001', alice);
-    again.peer.bye();
-    await alice.event('ended', { call: again.call });
+    const [again, caller] = await alice.talksWhenDialled(cluster.carriers[0], '1001', TONES);
+    caller.bye();
+    await alice.event('ended', { call: again });
 
     await until(async () => (await cluster.redis.do('EXISTS', 'trunkline:example.test:node:edge-2')) === '0', 'the sign of life to end');
     assert.equal(doomed.ended, undefined); // nobody is left who could say BYE

@@ -14,6 +14,7 @@ import { Prometheus } from '../peers/prometheus.mjs';
 import { RawBrowser } from '../peers/raw_browser.mjs';
 import { acknowledge, invite, UdpPeer } from '../peers/raw_sip.mjs';
 import { RawWebSocket } from '../peers/raw_websocket.mjs';
+import { Redis } from '../peers/redis.mjs';
 import { SyntheticBrowser } from '../peers/synthetic_browser.mjs';
 import { makeCertificate } from '../peers/tls_front.mjs';
 import { until } from '../peers/until.mjs';
@@ -34,6 +35,7 @@ const USERS = ['alice', 'bob', 'carol', 'dave'];
 const gateways = {};
 const carriers = {};
 let relay;
+let redis;
 let prometheus;
 const opened = []; // what is closed in the end
 
@@ -87,6 +89,12 @@ before(async () => {
   carriers.leaving = keep(await Carrier.open(gateways.leaving));
   // Which gets no processor time.
   gateways.starved = await Gateway.start();
+  // Which shares its registrations with others, by a store.
+  redis = await Redis.start();
+  gateways.stored = await Gateway.start({ extra: `
+credentials: { secret: a secret of all nodes }
+store: { type: redis, url: "${redis.url}" }` });
+  carriers.stored = keep(await Carrier.open(gateways.stored));
   const jobs = Object.entries(gateways).map(([name, gateway]) => [job(name), gateway]);
   prometheus = await Prometheus.start(Object.fromEntries(jobs), { evaluation: '1s', haste: HASTE });
 });
@@ -95,6 +103,7 @@ after(async () => {
   for (const one of opened.reverse()) await one.close();
   await prometheus?.stop();
   for (const gateway of Object.values(gateways)) assert.equal((await gateway.stop()).code, 0);
+  await redis?.stop();
 });
 
 const selector = (labels) => Object.entries(labels).map(([name, value]) => `${name}="${value}"`).join(',');
@@ -353,6 +362,29 @@ describe('a fault turns on its metric and its alert, and heals:', { concurrency:
     await holds('trunkline_certificate_reloads_total{result="loaded"} > 0');
     await ceases('TrunklineCertificateExpires', {});
     await ceases('TrunklineCertificateExpiresSoon', {});
+  });
+
+  it('Redis is down', async () => {
+    const alice = keep(await SyntheticBrowser.open(gateways.stored));
+    const here = { instance: instance('stored') };
+    const of = (labels) => `{${selector({ ...here, ...labels })}}`;
+    const isStored = async () => (await redis.do('EXISTS', 'trunkline:example.test:user:alice')) === '1';
+    await until(isStored, 'alice in the store');
+    await holds(`trunkline_store_up${of({})} == 1`);
+    await redis.stop();
+    await holds(`trunkline_store_up${of({})} == 0 and on (instance) trunkline_store_operations_total${of({ op: 'connect', result: 'failed' })} > 0`);
+    // A call to a user here goes on; of one who could be elsewhere nothing is known.
+    const [call, peer] = await alice.talksWhenDialled(carriers.stored, '1001', { tone: BROWSER, listen: TRUNK });
+    const lost = await carriers.stored.call('1002');
+    assert.equal(await lost.final(), 480);
+    await holds(`trunkline_replica_lookups_total${of({ result: 'failed' })} > 0`);
+    await fires('TrunklineStoreDown', here);
+    await redis.launch();
+    await holds(`trunkline_store_up${of({})} == 1 and on (instance) trunkline_store_waiting == 0`);
+    await ceases('TrunklineStoreDown', here);
+    await until(isStored, 'alice in a store that knew nothing');
+    await alice.talks(call, peer, BROWSER);
+    await hangUp(alice, { call, peer });
   });
 
   it('the event loop gets no turn', async () => {

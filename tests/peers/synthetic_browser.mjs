@@ -83,6 +83,18 @@ export class SyntheticBrowser {
     return [call, await arrived];
   }
 
+  // Is called by the carrier at that number, and answers: the call and the carrier's side of it, with sound both ways.
+  async talksWhenDialled(carrier, number, { tone = 1000, listen = 440 } = {}) {
+    const peer = await carrier.call(number);
+    const { call } = await this.event('incoming');
+    this.answer(call, { tone, listen });
+    const status = await peer.final();
+    if (status !== 200) throw new Error(`${number} answered with ${status}`);
+    peer.rtp.play(listen);
+    await this.talks(call, peer, tone);
+    return [call, peer];
+  }
+
   answer(call, { tone = 1000, listen = 440 } = {}) {
     this.do('answer', { call, tone, listen });
   }
