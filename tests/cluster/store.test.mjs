@@ -1,86 +1,204 @@
-// Redis fails in every way while calls are up: no call and no registration notices, and all is found again afterwards.
+// Redis fails in every way while calls are up at two replicas and more begin: no call and no registration notices, no packet
+// is lost, and all is found again afterwards.
 import assert from 'node:assert/strict';
-import { after, afterEach, before, describe, it } from 'node:test';
+import { after, afterEach, before, beforeEach, describe, it } from 'node:test';
+import { CallControl } from '../peers/call_control.mjs';
 import { until } from '../peers/until.mjs';
 import { Cluster } from './stage.mjs';
 
 const BROWSER = 1000;
 const TRUNK = 440;
+const TONES = { tone: BROWSER, listen: TRUNK };
+const SECOND = 50; // packets
 
 let cluster;
 let one;
 let two;
 let alice; // at the second
 let bob; // at the first
-let live; // a call of the first's trunk to alice, that stays up all the time
-let peer;
+let carol; // at the first, and in no list
+let dave; // at the second
+let streams; // of the calls that stay up: () => { received, gaps }
+let hangUps; // of these calls
+let load;
+let gapsBefore;
+
+const ofBrowser = (browser, call) => async () => {
+  const { rtp, sequence_gaps: gaps, srtp_errors: errors } = await browser.stats(call);
+  return { received: rtp, gaps: gaps + errors };
+};
+const ofTrunk = (peer) => () => ({ received: peer.rtp.received, gaps: peer.rtp.jumps.length });
+const counted = async (what) => Promise.all(streams.map(async (stream) => (await stream())[what]));
+
+async function staysUp(browser, carrier, number) {
+  const [call, peer] = await browser.talksWhenDialled(carrier, number, TONES);
+  streams.push(ofBrowser(browser, call), ofTrunk(peer));
+  hangUps.push(async () => {
+    peer.bye();
+    await browser.event('ended', { call });
+  });
+}
 
 before(async () => {
   cluster = await Cluster.start(2);
   [one, two] = cluster.gateways;
+  const api = new CallControl(one.grpcAddress);
+  const credential = async (user) => api.must('createCredential', { user });
   alice = await cluster.browser('alice', two);
   bob = await cluster.browser('bob', one);
+  carol = await cluster.browser('carol', one, await credential('carol'));
+  dave = await cluster.browser('dave', two, await credential('dave'));
+  api.close();
   await cluster.written();
-  peer = await cluster.carriers[0].call('1001');
-  ({ call: live } = await alice.event('incoming'));
-  alice.answer(live, { tone: BROWSER, listen: TRUNK });
-  assert.equal(await peer.final(), 200);
-  peer.rtp.play(TRUNK);
-  await alice.talks(live, peer, BROWSER);
+  streams = [];
+  hangUps = [];
+  const [first, second] = cluster.carriers;
+  await staysUp(alice, first, '1001'); // these two go from one node to the other
+  await staysUp(bob, second, '1002');
+  await staysUp(bob, first, '1002'); // and these do not
+  await staysUp(alice, second, '1001');
+  const call = bob.call('alice', TONES);
+  const { call: theirs } = await alice.event('incoming');
+  alice.answer(theirs, { tone: TRUNK, listen: BROWSER });
+  await bob.event('answered', { call });
+  await bob.hears(call);
+  await alice.hears(theirs);
+  streams.push(ofBrowser(bob, call), ofBrowser(alice, theirs));
+  hangUps.push(async () => {
+    bob.hangup(call);
+    await alice.event('ended', { call: theirs });
+  });
 });
 
 after(async () => {
-  peer.bye();
-  await alice.event('ended', { call: live });
+  for (const hangUp of hangUps) await hangUp();
+  await cluster.idle();
   for (const end of await cluster.close()) assert.equal(end.code, 0);
 });
 
-const down = (gateway) => until(async () => (await gateway.metric('trunkline_store_up')) === 0, 'the store to be down');
+// Registrations and calls at both replicas, to their own users and services, until it is stopped: each has to come through.
+class Load {
+  constructor() {
+    this.wanted = true;
+    this.made = [];
+    const [first, second] = cluster.carriers;
+    this.over = Promise.all([
+      this.repeat(bob, () => this.dialled(bob, first, '1002')),
+      this.repeat(alice, () => this.dialled(alice, second, '1001')),
+      this.repeat(carol, () => this.dials(carol)),
+      this.repeat(dave, () => this.dials(dave)),
+    ]);
+    this.over.catch((failure) => (this.failure = failure));
+  }
 
-// The call that is up, a registration and a call to a user of the same replica.
+  async repeat(browser, round) {
+    const at = this.made.push(0) - 1;
+    while (this.wanted) {
+      await browser.register();
+      await round();
+      this.made[at] += 1;
+    }
+  }
+
+  async dialled(browser, carrier, number) {
+    const [call, peer] = await browser.talksWhenDialled(carrier, number, TONES);
+    peer.bye();
+    await browser.event('ended', { call });
+    peer.close();
+    carrier.calls.delete(peer.callId);
+  }
+
+  async dials(browser) {
+    const call = browser.call('echo', { tone: BROWSER, listen: BROWSER });
+    await browser.event('answered', { call });
+    await browser.hears(call);
+    browser.hangup(call);
+    await browser.event('ended', { call });
+  }
+
+  // Resolves when each has begun and ended a round from now on.
+  async goesOn() {
+    const before = [...this.made];
+    await until(() => {
+      if (this.failure) throw this.failure;
+      return this.made.every((made, at) => made >= before[at] + 2);
+    }, 'calls to begin and end');
+  }
+
+  async stop() {
+    this.wanted = false;
+    await this.over;
+  }
+}
+
+const down = async (...gateways) => {
+  for (const gateway of gateways) await until(async () => (await gateway.metric('trunkline_store_up')) === 0, 'the store to be down');
+};
+
+// A second's packets come in each stream of the calls that are up, and new calls and registrations come through.
 async function nothingHereNotices() {
-  await alice.talks(live, peer, BROWSER);
-  await bob.register();
-  const local = await cluster.carriers[0].call('1002');
-  const { call } = await bob.event('incoming');
-  bob.answer(call, { tone: BROWSER, listen: TRUNK });
-  assert.equal(await local.final(), 200);
-  local.bye();
-  await bob.event('ended', { call });
+  const before = await counted('received');
+  await load.goesOn();
+  await until(async () => (await counted('received')).every((now, at) => now >= before[at] + SECOND), 'packets of each stream');
 }
 
-async function isFoundElsewhere() {
-  const found = await cluster.carriers[1].call('1002');
-  const { call } = await bob.event('incoming');
-  await until(() => found.provisionals.includes(180), '180 at the trunk');
-  found.cancel();
-  assert.equal(await found.final(), 487);
-  await bob.event('ended', { call });
+// A user whom the other replica can't find now.
+async function isNotFound(carrier, number) {
+  const lost = await cluster.carriers[carrier].call(number);
+  assert.equal(await lost.final(), 480);
 }
 
-const key = (node) => `trunkline:example.test:node:${node}`;
+async function areFoundElsewhere() {
+  for (const [browser, carrier, number] of [[alice, 0, '1001'], [bob, 1, '1002']]) {
+    const [call, peer] = await browser.talksWhenDialled(cluster.carriers[carrier], number, TONES);
+    peer.bye();
+    await browser.event('ended', { call });
+  }
+}
+
+async function isWritten() {
+  for (const rest of ['node:edge-1', 'node:edge-2', 'user:alice', 'user:bob', 'user:carol', 'user:dave'])
+    await until(async () => (await cluster.redis.do('EXISTS', `trunkline:example.test:${rest}`)) === '1', `${rest} in the store`);
+}
+
+beforeEach(async () => {
+  gapsBefore = await counted('gaps');
+  load = new Load();
+});
 
 afterEach(async () => {
   await cluster.written();
-  await isFoundElsewhere();
+  await load.stop();
+  assert.deepEqual(await counted('gaps'), gapsBefore);
+  await isWritten();
+  await areFoundElsewhere();
 });
 
 describe('no live call and no registration notices that Redis', () => {
-  it('is stopped, and an empty one takes its place', async () => {
+  it('is stopped, and comes back with nothing', async () => {
     await cluster.redis.stop();
-    await down(one);
+    await down(one, two);
     await nothingHereNotices();
-    const lost = await cluster.carriers[1].call('1002'); // bob, whom the second can't find now
-    assert.equal(await lost.final(), 480);
+    await isNotFound(1, '1002');
+    await isNotFound(0, '1001');
     await cluster.redis.launch();
+  });
+
+  it('is replaced by an empty one in the same place', async () => {
+    const connections = () => Promise.all([one, two].map((gateway) => gateway.metric('trunkline_store_connections_total')));
+    const before = await connections();
+    await cluster.redis.stop();
+    await cluster.redis.launch();
+    await nothingHereNotices();
+    await until(async () => (await connections()).every((now, at) => now > before[at]), 'a connection with the new one');
   });
 
   it('stands still', async () => {
     cluster.redis.pause();
-    await down(one);
+    await down(one, two);
     await nothingHereNotices();
-    const lost = await cluster.carriers[1].call('1002');
-    assert.equal(await lost.final(), 480);
+    await isNotFound(1, '1002');
+    await isNotFound(0, '1001');
     cluster.redis.resume();
   });
 
@@ -93,15 +211,11 @@ describe('no live call and no registration notices that Redis', () => {
   it('is emptied', async () => {
     await cluster.redis.do('FLUSHALL');
     await nothingHereNotices();
-    for (const node of ['edge-1', 'edge-2'])
-      await until(async () => (await cluster.redis.do('EXISTS', key(node))) === '1', `${node} in the store`);
-    await until(async () => (await cluster.redis.do('EXISTS', 'trunkline:example.test:user:bob')) === '1', 'bob in the store');
   });
 
   it('takes no writes', async () => {
     await cluster.redis.do('REPLICAOF', '127.0.0.1', '1');
-    await bob.register(); // something to write
-    await down(one);
+    await down(one, two); // the load has something to write
     await nothingHereNotices();
     await cluster.redis.do('REPLICAOF', 'NO', 'ONE');
   });
@@ -116,8 +230,7 @@ describe('no live call and no registration notices that Redis', () => {
 
   it('is full', async () => {
     await cluster.redis.do('CONFIG', 'SET', 'maxmemory', 1);
-    await bob.register();
-    await down(one);
+    await down(one, two);
     await nothingHereNotices();
     await cluster.redis.do('CONFIG', 'SET', 'maxmemory', 0);
   });
