@@ -1,4 +1,5 @@
 #include "call/call.hpp"
+#include "call/places.hpp"
 
 #include <algorithm>
 #include <set>
@@ -11,12 +12,6 @@ namespace {
 /// Look-ups of all calls that may be open at once; one more finds nothing.
 constexpr std::size_t kMaxLookUps = 4096;
 
-void count_look_up(Node& node, const Locations& found) {
-  LookUpEnd end = found.all.empty() ? LookUpEnd::none : LookUpEnd::found;
-  if (!found.known) end = LookUpEnd::failed;
-  node.replicas.look_ups[end].add();
-}
-
 }  // namespace
 
 bool Call::look_elsewhere(Turn& turn, const Destination& user) {
@@ -26,7 +21,7 @@ bool Call::look_elsewhere(Turn& turn, const Destination& user) {
   const bool sent_here = placed_by_.kind == Caller::Kind::trunk && placed_by_.name == kReplicas;
   if (!node.replicas.enabled() || sent_here || secure_) return false;
   if (node.look_ups.size() >= kMaxLookUps) {
-    node.replicas.look_ups[LookUpEnd::failed].add();
+    node.replicas.looked_up({});
     return false;
   }
   look_up_ = node.question_ids.next();
@@ -45,7 +40,7 @@ void Call::stop_looking(Node& node) {
 
 void Call::located(Turn& turn, const Locations& found) {
   stop_looking(turn.node);
-  count_look_up(turn.node, found);
+  turn.node.replicas.looked_up(found);
   const bool transfer = transfer_ && transfer_->stage == TransferOperation::Stage::dialling;
   const Side side = transfer ? opposite(*find(transfer_->leg)) : dialled_side();
   const std::size_t worker = transfer ? find(transfer_->leg)->media->worker() : worker_;
@@ -79,20 +74,13 @@ void Call::nobody_elsewhere(Turn& turn, bool transfer) {
 Callee Call::at_node(Turn& turn, const Location& location, Side side, std::size_t worker) {
   const std::string& user = sought_.name;
   Leg& leg = add_leg(turn, Leg::Kind::trunk, std::string(kReplicas), side);
-  leg.replica = location.registration.node;
+  const Place place = place_at(turn.node, user, location);
+  leg.replica = place.replica;
   leg.instance = sought_.instance;
-  leg.target = location.address;
+  leg.target = place.target;
   leg.identity = identity_of_user(turn.node.settings.users, user, view_.dialled);
   give_media(turn, leg, worker);
-  // The node's own address: the request is for its bindings of the user, and for no other's.
-  const SocketAddress& at = leg.target.remote;
-  Callee callee{
-      &leg, sip::Uri::sip(user, at.ip.is_v6() ? "[" + at.ip.text() + "]" : at.ip.text()), {}};
-  callee.request_uri.port = at.port;
-  sip::set_parameter(callee.request_uri.parameters, "transport",
-                     std::string(sip::transport_label(leg.target.transport)));
-  callee.to.uri = sip::Uri::sip(user, turn.node.settings.domain);
-  return callee;
+  return {&leg, place.request_uri, place.to};
 }
 
 }  // namespace trunkline::call

@@ -127,6 +127,9 @@ struct Engine::Impl final : MetricSource {
   void from_replica(Turn& turn, const sip::RequestReceived& event);
   void invite_from_replica(Turn& turn, const sip::RequestReceived& event,
                            const Introduction& introduction);
+  /// MESSAGE and SUBSCRIBE, for the user's devices here and nobody else's.
+  void carry_from_replica(Turn& turn, const sip::RequestReceived& event,
+                          const Introduction& introduction);
   /// Goes on with `then` once the store has told of the user's bindings elsewhere, or won't.
   void look_up(Turn& turn, const std::string& user,
                std::function<void(Turn&, const Locations&)> then);
@@ -147,6 +150,8 @@ struct Engine::Impl final : MetricSource {
 
   // ---- engine_methods.cpp
   void options(Turn& turn, const sip::RequestReceived& event, const Caller& caller);
+  /// What OPTIONS gets. `refusal`: what an INVITE would get; 0: it would be taken.
+  void tell_of_us(Turn& turn, const sip::RequestReceived& event, int refusal);
   /// MESSAGE and PUBLISH.
   void carry(Turn& turn, const sip::RequestReceived& event, const Caller& caller);
   void subscribe(Turn& turn, const sip::RequestReceived& event, const Caller& caller);
@@ -156,9 +161,21 @@ struct Engine::Impl final : MetricSource {
   Party called(const Caller& caller, const std::string& dialled, TimePoint now) const;
   /// What an INVITE for the party would be refused with at once; 0: it would not.
   int invite_refusal(const Caller& caller, const Party& party, TimePoint now);
-  /// Where the request has to go. Empty: it was refused.
-  std::vector<Place> places_for(Turn& turn, const sip::RequestReceived& event,
-                                const Caller& caller);
+  /// Refuses what can't be carried on, whoever is to get it; true if it did.
+  bool uncarriable(Turn& turn, const sip::RequestReceived& event);
+  /// The same for a SUBSCRIBE outside a dialog, of which more is asked.
+  bool unsubscribable(Turn& turn, const sip::RequestReceived& event);
+  /// The user or trunk that the request is for. Nothing: it was refused.
+  std::optional<Party> party_for(Turn& turn, const sip::RequestReceived& event,
+                                 const Caller& caller);
+  /// Where it goes, as far as this node knows; perhaps nowhere.
+  std::vector<Place> places_here(const sip::RequestReceived& event, const Party& party,
+                                 TimePoint now);
+  /// Whether another node is asked for, too.
+  bool may_be_elsewhere(const sip::RequestReceived& event, const Party& party) const;
+  /// What a request for a party gets that is in no place.
+  static int unreached(const Party& party);
+  void refuse_unreached(Turn& turn, const sip::RequestReceived& event, const Party& party);
 
   // ---- engine_control.cpp
   void execute(Turn& turn, RequestId id, const CreateCall& request);
@@ -286,7 +303,7 @@ struct Engine::Impl final : MetricSource {
   std::unordered_map<std::string, Made> made;  ///< by request_id
   std::deque<std::string> made_order;          ///< oldest first
   std::map<QuestionId, Waiting> unidentified;  ///< the oldest first
-  /// A question of the API that waits for the store.
+  /// A question of the API, or of a request outside a call, that waits for the store.
   struct LookUp {
     std::function<void(Turn&, const Locations&)> then;
     TimePoint until;

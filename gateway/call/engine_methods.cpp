@@ -52,6 +52,13 @@ void Engine::Impl::options(Turn& turn, const sip::RequestReceived& event, const 
   const Party party =
       about_us ? Party{{Destination::Kind::service, {}}, {}} : called(caller, dialled, turn.at.now);
   const int refusal = invite_refusal(caller, party, turn.at.now);
+  if (refusal != 480 || !may_be_elsewhere(event, party)) return tell_of_us(turn, event, refusal);
+  look_up(turn, party.destination.name, [this, event, party](Turn& then, const Locations& found) {
+    tell_of_us(then, event, found.all.empty() ? unreached(party) : 0);
+  });
+}
+
+void Engine::Impl::tell_of_us(Turn& turn, const sip::RequestReceived& event, int refusal) {
   auto response =
       sip::make_response(event.request, refusal != 0 ? refusal : 200, node.random.token(12));
   add_capabilities(response);
@@ -64,35 +71,64 @@ Party Engine::Impl::called(const Caller& caller, const std::string& dialled, Tim
   return {to, to.kind == Destination::Kind::user ? to.name : dialled};
 }
 
-std::vector<Place> Engine::Impl::places_for(Turn& turn, const sip::RequestReceived& event,
-                                            const Caller& caller) {
-  const auto refused = [&](int status, std::string_view why, const Headers& headers = {}) {
-    refuse(turn, event, status, why, {}, headers);
-    return std::vector<Place>{};
-  };
+bool Engine::Impl::uncarriable(Turn& turn, const sip::RequestReceived& event) {
   if (const int status = carriage_refusal(event.request)) {
-    const std::string_view why = status == 483 ? "hops" : "media_type";
-    return refused(status, why, status == 415 ? Headers{{HeaderName::accept, "*/*"}} : Headers{});
+    refuse(turn, event, status, status == 483 ? "hops" : "media_type", {},
+           status == 415 ? Headers{{HeaderName::accept, "*/*"}} : Headers{});
+    return true;
   }
-  if (const auto missing = Privacy::of(event.request).unsatisfiable(); !missing.empty()) {
-    refuse_privacy(turn, event, missing);
-    return {};
-  }
+  const auto missing = Privacy::of(event.request).unsatisfiable();
+  if (!missing.empty()) refuse_privacy(turn, event, missing);
+  return !missing.empty();
+}
+
+std::optional<Party> Engine::Impl::party_for(Turn& turn, const sip::RequestReceived& event,
+                                             const Caller& caller) {
+  if (uncarriable(turn, event)) return std::nullopt;
   const std::string dialled = dialled_by(caller, *sip::Uri::parse(event.request.request_uri()));
-  const Party party = called(caller, dialled, turn.at.now);
-  if (party.destination.kind == Destination::Kind::none) return refused(404, "no_route");
-  if (party.destination.kind == Destination::Kind::service)
-    return refused(405, "method",
-                   {{HeaderName::allow, "INVITE, ACK, BYE, CANCEL, OPTIONS, INFO, UPDATE"}});
-  auto places = places_of(node, party, turn.at.now);
+  Party party = called(caller, dialled, turn.at.now);
+  switch (party.destination.kind) {
+    case Destination::Kind::none:
+      return refuse(turn, event, 404, "no_route"), std::nullopt;
+    case Destination::Kind::service:
+      refuse(turn, event, 405, "method", {},
+             {{HeaderName::allow, "INVITE, ACK, BYE, CANCEL, OPTIONS, INFO, UPDATE"}});
+      return std::nullopt;
+    case Destination::Kind::user:
+    case Destination::Kind::trunk:
+      break;
+  }
+  return party;
+}
+
+std::vector<Place> Engine::Impl::places_here(const sip::RequestReceived& event, const Party& party,
+                                             TimePoint now) {
+  auto places = places_of(node, party, now);
   // Nobody is asked about by itself, or gets its own message back.
   std::erase_if(places, [&](const Place& place) {
     return event.source.flow && place.target.flow == event.source.flow &&
            place.party.kind == Caller::Kind::user;
   });
-  if (!places.empty()) return places;
-  if (party.destination.kind == Destination::Kind::user) return refused(480, "no_route");
-  return refused(503, "limit", later());
+  return places;
+}
+
+bool Engine::Impl::may_be_elsewhere(const sip::RequestReceived& event, const Party& party) const {
+  // Between nodes there is no TLS, which a sips URI wants on every hop.
+  const auto uri = sip::Uri::parse(event.request.request_uri());
+  return node.replicas.enabled() && party.destination.kind == Destination::Kind::user && uri &&
+         uri->scheme != sip::Uri::Scheme::sips;
+}
+
+int Engine::Impl::unreached(const Party& party) {
+  if (party.destination.kind != Destination::Kind::user) return 503;
+  return party.destination.unlisted ? 404 : 480;
+}
+
+void Engine::Impl::refuse_unreached(Turn& turn, const sip::RequestReceived& event,
+                                    const Party& party) {
+  const int status = unreached(party);
+  refuse(turn, event, status, status == 503 ? "limit" : "no_route", {},
+         status == 503 ? later() : Headers{});
 }
 
 void Engine::Impl::carry(Turn& turn, const sip::RequestReceived& event, const Caller& caller) {
@@ -105,11 +141,20 @@ void Engine::Impl::carry(Turn& turn, const sip::RequestReceived& event, const Ca
     const bool hosted = kind == Destination::Kind::trunk || kind == Destination::Kind::none;
     if (!is_carried(package) || !hosted) return bad_event(turn, event);
   }
-  const auto places = places_for(turn, event, caller);
-  if (places.empty()) return;
-  if (is_too_large(event.request, places.front().target))
+  const auto party = party_for(turn, event, caller);
+  if (!party) return;
+  const auto places = places_here(event, *party, turn.at.now);
+  const bool seeking = may_be_elsewhere(event, *party);
+  if (places.empty() && !seeking) return refuse_unreached(turn, event, *party);
+  if (!places.empty() && is_too_large(event.request, places.front().target))
     return refuse(turn, event, 513, "media_type", "too large for UDP");
-  exchanges.begin(turn, event, places, caller);
+  const auto exchange = exchanges.begin(turn, event, places, caller, seeking);
+  if (!seeking) return;
+  look_up(turn, party->destination.name,
+          [this, event, exchange, party = *party](Turn& then, const Locations& found) {
+            const auto more = places_elsewhere(node, party.destination.name, found);
+            if (!exchanges.found(then, exchange, more)) refuse_unreached(then, event, party);
+          });
 }
 
 void Engine::Impl::bad_event(Turn& turn, const sip::RequestReceived& event) {
@@ -118,33 +163,54 @@ void Engine::Impl::bad_event(Turn& turn, const sip::RequestReceived& event) {
          {{HeaderName::allow_events, std::string(kEvents)}});
 }
 
-void Engine::Impl::subscribe(Turn& turn, const sip::RequestReceived& event, const Caller& caller) {
+bool Engine::Impl::unsubscribable(Turn& turn, const sip::RequestReceived& event) {
   const sip::Message& request = event.request;
+  const auto refused = [&](int status, std::string_view why, std::string detail,
+                           const Headers& headers = {}) {
+    refuse(turn, event, status, why, std::move(detail), headers);
+    return true;
+  };
   const auto package = EventPackage::parse(request.header(HeaderName::event).value_or(""));
-  if (!is_carried(package)) return bad_event(turn, event);
+  if (!is_carried(package)) return bad_event(turn, event), true;
   const auto contact = sip::contact_of(request);
-  if (!contact || contact->wildcard)
-    return refuse(turn, event, 400, "syntax", "SUBSCRIBE without a Contact");
+  if (!contact || contact->wildcard) return refused(400, "syntax", "SUBSCRIBE without a Contact");
   const auto expires = request.header(HeaderName::expires);
   const auto asked = expires ? sip::parse_delta_seconds(*expires) : std::nullopt;
-  if (expires && !asked) return refuse(turn, event, 400, "syntax", "Expires");
+  if (expires && !asked) return refused(400, "syntax", "Expires");
   if (asked && *asked != 0 && *asked < Subscriptions::kMinExpires) {
-    return refuse(turn, event, 423, "method", {},
-                  {{HeaderName::min_expires, std::to_string(Subscriptions::kMinExpires)}});
+    return refused(423, "method", {},
+                   {{HeaderName::min_expires, std::to_string(Subscriptions::kMinExpires)}});
   }
-  if (subscriptions.full()) return refuse(turn, event, 503, "overload", "subscriptions", later());
-  const auto places = places_for(turn, event, caller);
-  if (places.empty()) return;
+  return subscriptions.full() && refused(503, "overload", "subscriptions", later());
+}
+
+void Engine::Impl::subscribe(Turn& turn, const sip::RequestReceived& event, const Caller& caller) {
+  if (unsubscribable(turn, event)) return;
+  const auto party = party_for(turn, event, caller);
+  if (!party) return;
   // Of several devices the one that registered last is asked: two sources would contradict each
-  // other in one subscription.
-  subscriptions.begin(turn, event, caller, places.front());
+  // other in one subscription. One that is here goes before those of other nodes.
+  const auto places = places_here(event, *party, turn.at.now);
+  if (!places.empty()) return subscriptions.begin(turn, event, caller, places.front());
+  if (!may_be_elsewhere(event, *party)) return refuse_unreached(turn, event, *party);
+  look_up(turn, party->destination.name,
+          [this, event, caller, party = *party](Turn& then, const Locations& found) {
+            const auto there = places_elsewhere(node, party.destination.name, found);
+            if (there.empty()) return refuse_unreached(then, event, party);
+            if (subscriptions.full())
+              return refuse(then, event, 503, "overload", "subscriptions", later());
+            subscriptions.begin(then, event, caller, there.front());
+          });
 }
 
 void Engine::Impl::in_subscription(Turn& turn, const sip::RequestReceived& event,
                                    Subscriptions::End& end) {
   if (sip::is_websocket(event.source.transport) != (end.party.kind == Caller::Kind::user))
     return refuse(turn, event, 403, "acl", "not the transport of " + end.party.name);
-  if (end.party.kind == Caller::Kind::trunk) {
+  if (!end.replica.empty()) {
+    const auto from = node.replicas.check(event.request, turn.at.wall_seconds());
+    if (!from) return refuse(turn, event, 403, "replica", from.error().message);
+  } else if (end.party.kind == Caller::Kind::trunk) {
     const Trunk* trunk = node.trunks.identify(event.source);
     if (trunk == nullptr || trunk->settings.name != end.party.name)
       return refuse(turn, event, 403, "acl", "not an address of trunk " + end.party.name);

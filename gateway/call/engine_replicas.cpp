@@ -9,7 +9,8 @@ using sip::Method;
 
 namespace {
 
-constexpr std::size_t kMaxApiLookUps = 1024;  ///< of the API at once; one more is not asked
+/// At once, beside those of calls; one more is not asked.
+constexpr std::size_t kMaxOtherLookUps = 1024;
 
 }  // namespace
 
@@ -18,10 +19,12 @@ void Engine::Impl::from_replica(Turn& turn, const sip::RequestReceived& event) {
   if (!from) return refuse(turn, event, 403, "replica", from.error().message);
   if (!sip::to_tag(event.request).empty())
     return refuse(turn, event, 481, "dialog", "no such dialog");
-  if (event.request.method() != Method::invite)
+  const Method method = event.request.method();
+  if (method != Method::invite && method != Method::message && method != Method::subscribe)
     return refuse(turn, event, 405, "method", {}, {{HeaderName::allow, std::string(kAllow)}});
   if (const auto missing = unsupported_options(event.request); !missing.empty())
     return refuse(turn, event, 420, "extension", missing, {{HeaderName::unsupported, missing}});
+  if (method != Method::invite) return carry_from_replica(turn, event, *from);
   if (unacceptable(turn, event)) return;
   invite_from_replica(turn, event, *from);
 }
@@ -49,8 +52,31 @@ void Engine::Impl::invite_from_replica(Turn& turn, const sip::RequestReceived& e
   settle(started);
 }
 
+/// As an INVITE: it is not looked up again, and no route is asked.
+void Engine::Impl::carry_from_replica(Turn& turn, const sip::RequestReceived& event,
+                                      const Introduction& introduction) {
+  const bool subscribes = event.request.method() == Method::subscribe;
+  if (subscribes && unsubscribable(turn, event)) return;
+  if (!subscribes && exchanges.full())
+    return refuse(turn, event, 503, "overload", "exchanges",
+                  {{HeaderName::retry_after, std::to_string(kRetryAfter)}});
+  if (uncarriable(turn, event)) return;
+  const auto uri = sip::Uri::parse(event.request.request_uri());
+  const std::string user = uri ? uri->unescaped_user() : std::string{};
+  const Party party{{Destination::Kind::user, user}, user};
+  const auto places = places_here(event, party, turn.at.now);
+  if (places.empty()) return refuse_unreached(turn, event, party);
+  const Caller sender{Caller::Kind::trunk, std::string(kReplicas)};
+  if (subscribes)
+    return subscriptions.begin(turn, event, sender, places.front(), introduction.from);
+  exchanges.begin(turn, event, places, sender);
+}
+
 void Engine::Impl::receive(Turn& turn, const Locations& answer, QuestionId id) {
-  if (auto asked = look_ups.extract(id)) return asked.mapped().then(turn, answer);
+  if (auto asked = look_ups.extract(id)) {
+    node.replicas.looked_up(answer);
+    return asked.mapped().then(turn, answer);
+  }
   const auto waiting = node.look_ups.find(id);
   if (waiting == node.look_ups.end()) return;
   Call& call = *calls.find(waiting->second)->second.call;
@@ -60,7 +86,10 @@ void Engine::Impl::receive(Turn& turn, const Locations& answer, QuestionId id) {
 
 void Engine::Impl::look_up(Turn& turn, const std::string& user,
                            std::function<void(Turn&, const Locations&)> then) {
-  if (look_ups.size() >= kMaxApiLookUps) return then(turn, {});
+  if (look_ups.size() >= kMaxOtherLookUps) {
+    node.replicas.looked_up({});
+    return then(turn, {});
+  }
   const QuestionId id = node.question_ids.next();
   look_ups.emplace(id, LookUp{std::move(then), turn.at.now + kLookUpPatience});
   turn.out.look_ups.push_back({id, user});
@@ -69,6 +98,7 @@ void Engine::Impl::look_up(Turn& turn, const std::string& user,
 void Engine::Impl::look_no_longer(Turn& turn) {
   while (!look_ups.empty() && look_ups.begin()->second.until <= turn.at.now) {
     const auto late = look_ups.extract(look_ups.begin());
+    node.replicas.looked_up({});
     late.mapped().then(turn, {});
   }
 }

@@ -11,26 +11,47 @@ namespace trunkline::call {
 
 using sip::HeaderName;
 
-void Exchanges::begin(Turn& turn, const sip::RequestReceived& event,
-                      const std::vector<Place>& places, const Caller& from) {
+std::uint64_t Exchanges::begin(Turn& turn, const sip::RequestReceived& event,
+                               const std::vector<Place>& places, const Caller& from, bool seeking) {
   const std::uint64_t id = ++last_;
-  const Identity sender = sender_of(turn.node, event.request, from);
-  Exchange exchange;
+  Exchange& exchange = open_[id];
   exchange.server = event.transaction;
   exchange.request = event.request;
   exchange.from = from;
-  exchange.branches = places.size();
-  open_.emplace(id, std::move(exchange));
+  exchange.seeking = seeking;
+  send_to(turn, id, exchange, places);
+  return id;
+}
+
+bool Exchanges::found(Turn& turn, std::uint64_t id, const std::vector<Place>& places) {
+  const auto known = open_.find(id);
+  Exchange& exchange = known->second;
+  exchange.seeking = false;
+  send_to(turn, id, exchange, places);
+  if (!exchange.sent) {
+    open_.erase(known);
+    return false;
+  }
+  settled(turn, id);
+  return true;
+}
+
+void Exchanges::send_to(Turn& turn, std::uint64_t id, Exchange& exchange,
+                        const std::vector<Place>& places) {
+  const sip::Message& request = exchange.request;
+  const Identity sender = sender_of(turn.node, request, exchange.from);
+  exchange.branches += places.size();
+  exchange.sent = exchange.sent || !places.empty();
   for (const Place& place : places) {
     Branch branch;
     branch.exchange = id;
-    branch.request = fresh_request(turn.node, event.request, place, sender);
-    branch.request.add(HeaderName::cseq,
-                       "1 " + std::string(sip::method_name(event.request.method())));
-    carry_content(event.request, branch.request);
-    carry_listed(turn, event.request, {from, place.party}, &sender, branch.request);
+    branch.request = fresh_request(turn.node, request, place, sender);
+    branch.request.add(HeaderName::cseq, "1 " + std::string(sip::method_name(request.method())));
+    carry_content(request, branch.request);
+    carry_listed(turn, request, {exchange.from, place.party}, &sender, branch.request);
     branch.target = place.target;
     branch.party = place.party;
+    branch.replica = place.replica;
     const Trunk* trunk =
         place.party.kind == Caller::Kind::user ? nullptr : turn.node.trunks.find(place.party.name);
     if (trunk != nullptr && !trunk->settings.username.empty())
@@ -41,6 +62,8 @@ void Exchanges::begin(Turn& turn, const sip::RequestReceived& event,
 
 void Exchanges::send(Turn& turn, Branch branch) {
   const sip::TransactionId client = turn.node.next_transaction();
+  if (!branch.replica.empty())
+    turn.node.replicas.vouch(branch.request, branch.replica, {}, turn.at.wall_seconds());
   turn.out.sip.emplace_back(sip::SendRequest{client, branch.request, branch.target});
   branches_.emplace(client, std::move(branch));
 }
@@ -67,10 +90,11 @@ void Exchanges::receive(Turn& turn, const sip::ResponseReceived& event) {
   if (found == open_.end()) return;  // another device was quicker
   Exchange& exchange = found->second;
   --exchange.branches;
+  if (exchange.answered) return;  // it is kept for the places that are being sought
   if (status < 300) {
     answer(turn, exchange, status, &event.response, party);
-    open_.erase(found);
-    return;
+    exchange.answered = true;
+    return settled(turn, id);
   }
   const Failure failure = failure_of(event.response);
   Call::judge(exchange.best, failure, false);
@@ -88,7 +112,9 @@ void Exchanges::receive(Turn& turn, const sip::RequestFailed& event) {
   if (found == open_.end()) return;
   --found->second.branches;
   if (event.cause != sip::RequestFailed::Cause::timeout) {
-    const bool browser = taken.mapped().party.kind == Caller::Kind::user;
+    // A node that is gone has no device that is registered.
+    const bool browser =
+        taken.mapped().party.kind == Caller::Kind::user || !taken.mapped().replica.empty();
     Call::judge(found->second.best,
                 Failure::local(browser ? EndReason::not_registered : EndReason::trunk_unreachable),
                 false);
@@ -99,9 +125,9 @@ void Exchanges::receive(Turn& turn, const sip::RequestFailed& event) {
 void Exchanges::settled(Turn& turn, std::uint64_t id) {
   const auto found = open_.find(id);
   const Exchange& exchange = found->second;
-  if (exchange.branches > 0) return;
+  if (exchange.seeking || (exchange.branches > 0 && !exchange.answered)) return;
   // RFC 4320 §4.2: without any answer the sender has given up by itself; a 408 would come too late.
-  if (exchange.best) {
+  if (exchange.best && !exchange.answered) {
     const int relayed = exchange.best->relayed_code();
     const bool same = exchange.why && exchange.why->status() == relayed;
     answer(turn, exchange, relayed, same ? &*exchange.why : nullptr, exchange.refused_by);

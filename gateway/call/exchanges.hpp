@@ -23,10 +23,13 @@ class Exchanges {
   bool full() const { return open_.size() >= kMaxOpen; }
   std::size_t size() const { return open_.size(); }
 
-  /// Sends the request on to all of these places, of which there is at least one. The first 2xx, or
-  /// the best refusal, is the answer.
-  void begin(Turn& turn, const sip::RequestReceived& event, const std::vector<Place>& places,
-             const Caller& from);
+  /// Sends the request on to all of these places. The first 2xx, or the best refusal, is the
+  /// answer. `seeking`: `found` will tell of more; without it there is at least one.
+  std::uint64_t begin(Turn& turn, const sip::RequestReceived& event,
+                      const std::vector<Place>& places, const Caller& from, bool seeking = false);
+  /// The places that were sought are these: they get the request too, even if it has its answer.
+  /// False: there were none before either. The exchange is forgotten, its request not answered.
+  bool found(Turn& turn, std::uint64_t id, const std::vector<Place>& places);
   /// Of transactions that are not theirs they take no notice.
   void receive(Turn& turn, const sip::ResponseReceived& event);
   void receive(Turn& turn, const sip::RequestFailed& event);
@@ -38,6 +41,7 @@ class Exchanges {
     sip::Message request;
     sip::Target target;
     Caller party;
+    std::string replica{};  ///< another node of ours; empty: none
     int challenges = 0;
     std::optional<sip::DigestClient> digest;
   };
@@ -45,11 +49,13 @@ class Exchanges {
     sip::TransactionId server;
     sip::Message request;
     Caller from;
+    bool seeking = false, sent = false, answered = false;
     std::size_t branches = 0;         ///< without an outcome
     std::optional<Failure> best;      ///< refusal
     std::optional<sip::Message> why;  ///< the response that it is
     Caller refused_by;                ///< whose it is
   };
+  void send_to(Turn& turn, std::uint64_t id, Exchange& exchange, const std::vector<Place>& places);
   bool challenged(Turn& turn, Branch& branch, const sip::Message& response);
   void send(Turn& turn, Branch branch);
   void settled(Turn& turn, std::uint64_t exchange);

@@ -97,13 +97,8 @@ void Leg::take_credentials(Random& random) {
 }
 
 std::string Leg::contact(const Node& node) const {
-  if (replica.empty()) return node.contact(target, secure);
-  // Where the other nodes find this one, which need not be where peers outside do.
-  sip::Uri uri = node.trunks.find(kReplicas)->settings.uri;
-  uri.user = kContactUser;
-  sip::set_parameter(uri.parameters, "transport",
-                     std::string(sip::transport_label(target.transport)));
-  return "<" + uri.text() + ">";
+  return replica.empty() ? node.contact(target, secure)
+                         : node.contact_for_replicas(target.transport);
 }
 
 void Leg::add_session_request(sip::Message& request) const {

@@ -64,6 +64,13 @@ std::string Node::contact(const sip::Target& peer, bool secure) const {
   return "<" + contact_uri(peer, kContactUser, secure) + ">";
 }
 
+std::string Node::contact_for_replicas(sip::Transport transport) const {
+  sip::Uri uri = trunks.find(kReplicas)->settings.uri;
+  uri.user = kContactUser;
+  sip::set_parameter(uri.parameters, "transport", std::string(sip::transport_label(transport)));
+  return "<" + uri.text() + ">";
+}
+
 std::string Node::contact_uri(const sip::Target& peer, std::string_view user, bool secure) const {
   const auto address = contact_address(peer.transport, peer.remote.ip.is_v6());
   const std::string host = address ? address->text() : settings.domain;

@@ -75,6 +75,8 @@ struct Node {
   /// Our URI towards a peer, for Contact. A sip URI that names the transport, over TLS too;
   /// `secure`: a sips URI, where one was asked for (RFC 5630 §3.1.3).
   std::string contact(const sip::Target& peer, bool secure = false) const;
+  /// Where the other nodes find this one, which need not be where peers outside do.
+  std::string contact_for_replicas(sip::Transport transport) const;
   std::string contact_uri(const sip::Target& peer, std::string_view user,
                           bool secure = false) const;
 

@@ -3,6 +3,8 @@
 #include "call/carried_headers.hpp"
 #include "call/header_lists.hpp"
 
+#include <algorithm>
+
 namespace trunkline::call {
 
 using sip::HeaderName;
@@ -27,6 +29,33 @@ std::vector<Place> places_of(Node& node, const Party& party, TimePoint now) {
   Place place{{Caller::Kind::trunk, name}, *target, request_uri_at(*trunk, party.number), {}, {}};
   place.to.uri = to_at(*trunk, party.number);
   places.push_back(std::move(place));
+  return places;
+}
+
+Place place_at(const Node& node, const std::string& user, const Location& location) {
+  const SocketAddress& at = location.address.remote;
+  Place place{{Caller::Kind::trunk, std::string(kReplicas)},
+              location.address,
+              sip::Uri::sip(user, at.ip.is_v6() ? "[" + at.ip.text() + "]" : at.ip.text()),
+              {}};
+  place.request_uri.port = at.port;
+  sip::set_parameter(place.request_uri.parameters, "transport",
+                     std::string(sip::transport_label(location.address.transport)));
+  place.to.uri = sip::Uri::sip(user, node.settings.domain);
+  place.replica = location.registration.node;
+  return place;
+}
+
+std::vector<Place> places_elsewhere(const Node& node, const std::string& user,
+                                    const Locations& found) {
+  std::vector<Location> newest = found.all;
+  std::ranges::stable_sort(newest, std::ranges::greater{},
+                           [](const Location& one) { return one.registration.registered; });
+  std::vector<Place> places;
+  for (const Location& one : newest) {
+    if (std::ranges::find(places, one.registration.node, &Place::replica) == places.end())
+      places.push_back(place_at(node, user, one));
+  }
   return places;
 }
 

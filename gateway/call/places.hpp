@@ -1,5 +1,6 @@
 #pragma once
 #include "call/identity.hpp"
+#include "call/locations.hpp"
 #include "call/node.hpp"
 #include "call/router.hpp"
 #include "sip/effects.hpp"
@@ -17,12 +18,19 @@ struct Place {
   sip::Target target;
   sip::Uri request_uri;
   sip::NameAddress to;
-  std::vector<std::string> route;  ///< of a device: its Path (RFC 3327)
+  std::vector<std::string> route{};  ///< of a device: its Path (RFC 3327)
+  std::string replica{};             ///< another node of ours, which is to be shown who asks
 };
 
 /// All places of a party: each device of a user's, the last registered first, or the trunk. Empty:
 /// it can't be reached now, or is a service of ours.
 std::vector<Place> places_of(Node& node, const Party& party, TimePoint now);
+
+/// Another node, for its bindings of the user and nobody else's.
+Place place_at(const Node& node, const std::string& user, const Location& location);
+/// Each node that has some, that with the last registration first.
+std::vector<Place> places_elsewhere(const Node& node, const std::string& user,
+                                    const Locations& found);
 
 /// Who sends a request, as far as we know it.
 Identity sender_of(const Node& node, const sip::Message& request, const Caller& sender);

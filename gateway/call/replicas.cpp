@@ -126,6 +126,12 @@ bool Replicas::seen(const std::string& mac, std::int64_t wall_seconds) {
   return false;
 }
 
+void Replicas::looked_up(const Locations& found) {
+  LookUpEnd end = found.all.empty() ? LookUpEnd::none : LookUpEnd::found;
+  if (!found.known) end = LookUpEnd::failed;
+  look_ups_[end].add();
+}
+
 void Replicas::collect(MetricSink& sink) const {
   if (!enabled()) return;
   constexpr std::array kLabels{"found", "none", "failed"};
@@ -133,7 +139,7 @@ void Replicas::collect(MetricSink& sink) const {
     sink.counter("trunkline_replica_lookups_total",
                  "Questions whether a user is on another node: some bindings found, none, or no "
                  "answer of the store in time.",
-                 {{"result", kLabels[static_cast<std::size_t>(end)]}}, value(look_ups[end]));
+                 {{"result", kLabels[static_cast<std::size_t>(end)]}}, value(look_ups_[end]));
   });
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 #include "base/metrics.hpp"
 #include "base/result.hpp"
+#include "call/locations.hpp"
 #include "call/settings.hpp"
 #include "sip/message.hpp"
 
@@ -45,14 +46,16 @@ class Replicas {
   /// Who has sent the request; or why that is not proved.
   Result<Introduction> check(const sip::Message& request, std::int64_t wall_seconds);
 
+  /// Counts how a look-up has ended.
+  void looked_up(const Locations& found);
   void collect(MetricSink& sink) const;
-  CellArray<LookUpEnd> look_ups;
 
  private:
   std::string proof(const sip::Message& request, std::string_view from, std::string_view to,
                     std::string_view instance, std::string_view time) const;
   bool seen(const std::string& mac, std::int64_t wall_seconds);
 
+  CellArray<LookUpEnd> look_ups_;
   std::string key_, node_;
   /// What has been taken, the oldest first, until it is too old to be taken again.
   std::deque<std::pair<std::int64_t, std::string>> order_;

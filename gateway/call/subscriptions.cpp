@@ -26,6 +26,11 @@ std::uint32_t expires_of(const sip::Message& message, std::uint32_t otherwise) {
   return (value ? sip::parse_delta_seconds(*value) : std::nullopt).value_or(otherwise);
 }
 
+std::string contact_towards(const Node& node, const Subscriptions::End& end) {
+  return end.replica.empty() ? node.contact(end.target)
+                             : node.contact_for_replicas(end.target.transport);
+}
+
 /// A response inside one of our dialogs, with the tag that it has here.
 sip::Message response_to(const Node& node, const Subscriptions::End& end,
                          const sip::Message& request, int status, std::string_view phrase = {}) {
@@ -33,7 +38,7 @@ sip::Message response_to(const Node& node, const Subscriptions::End& end,
   if (status >= 300) return response;
   for (const auto route : request.headers(HeaderName::record_route))
     response.add(HeaderName::record_route, route);
-  response.add(HeaderName::contact, node.contact(end.target));
+  response.add(HeaderName::contact, contact_towards(node, end));
   return response;
 }
 
@@ -57,11 +62,12 @@ Subscriptions::End* Subscriptions::find(const sip::Message& request) {
 }
 
 void Subscriptions::begin(Turn& turn, const sip::RequestReceived& event, const Caller& watcher,
-                          const Place& place) {
+                          const Place& place, const std::string& from_node) {
   const std::uint64_t id = ++last_;
   Subscription made;
   End& asks = made.watcher;
   asks.party = watcher;
+  asks.replica = from_node;
   asks.target = event.source;
   asks.call_id = sip::call_id_of(event.request);
   asks.local_tag = turn.node.random.token(12);
@@ -79,6 +85,7 @@ void Subscriptions::begin(Turn& turn, const sip::RequestReceived& event, const C
       0};
   End& tells = made.source;
   tells.party = place.party;
+  tells.replica = place.replica;
   tells.target = place.target;
   tells.call_id = sip::call_id_of(carried.request);
   tells.local_tag = sip::from_of(carried.request).tag();
@@ -90,7 +97,7 @@ void Subscriptions::begin(Turn& turn, const sip::RequestReceived& event, const C
       end->digest.emplace(trunk->settings.username, trunk->settings.password, turn.node.random);
   }
   carried.request.add(HeaderName::cseq, "1 SUBSCRIBE");
-  carried.request.add(HeaderName::contact, turn.node.contact(place.target));
+  carried.request.add(HeaderName::contact, contact_towards(turn.node, tells));
   carry_content(event.request, carried.request);
   carried.request.set(HeaderName::event, tells.event.name);
   const std::uint32_t asked = expires_of(event.request, kDefaultExpires);
@@ -106,6 +113,8 @@ void Subscriptions::begin(Turn& turn, const sip::RequestReceived& event, const C
 void Subscriptions::send(Turn& turn, Carried carried) {
   const End& to = subscription(carried.subscription)->end(carried.to);
   const sip::TransactionId client = turn.node.next_transaction();
+  if (!to.replica.empty())
+    turn.node.replicas.vouch(carried.request, to.replica, {}, turn.at.wall_seconds());
   turn.out.sip.emplace_back(sip::SendRequest{client, carried.request, to.target});
   carried_.emplace(client, std::move(carried));
 }
@@ -146,7 +155,7 @@ void Subscriptions::refresh(Turn& turn, std::uint64_t id, const sip::RequestRece
                   event.transaction,
                   event.request,
                   0};
-  carried.request.add(HeaderName::contact, turn.node.contact(one.source.target));
+  carried.request.add(HeaderName::contact, contact_towards(turn.node, one.source));
   carry_content(event.request, carried.request);
   carried.request.set(HeaderName::event, one.source.event.name);
   carried.request.set(HeaderName::expires, std::to_string(std::min(asked, kMaxExpires)));
@@ -172,7 +181,7 @@ void Subscriptions::notify(Turn& turn, std::uint64_t id, const sip::RequestRecei
                   event.request,
                   0};
   carried.request.set(HeaderName::max_forwards, std::to_string(forwards_left(event.request)));
-  carried.request.add(HeaderName::contact, turn.node.contact(one.watcher.target));
+  carried.request.add(HeaderName::contact, contact_towards(turn.node, one.watcher));
   carry_content(event.request, carried.request);
   std::string package = one.watcher.event.name;
   if (!one.watcher.event.id.empty()) package += ";id=" + one.watcher.event.id;
@@ -263,7 +272,8 @@ void Subscriptions::receive(Turn& turn, const sip::RequestFailed& event) {
   if (one == nullptr) return;
   // RFC 4320 §4.2: without an answer the other side has given up by itself.
   if (carried.server && event.cause != sip::RequestFailed::Cause::timeout) {
-    const bool browser = one->end(carried.to).party.kind == Caller::Kind::user;
+    const End& to = one->end(carried.to);
+    const bool browser = to.party.kind == Caller::Kind::user || !to.replica.empty();
     const int status = carried.to == Which::watcher ? 481 : browser ? 480 : 500;
     const End& from = carried.to == Which::watcher ? one->source : one->watcher;
     turn.respond(carried.server, response_to(turn.node, from, carried.asked, status));
@@ -290,7 +300,7 @@ void Subscriptions::tell_end(Turn& turn, std::uint64_t id, std::string_view reas
   Subscription& one = *subscription(id);
   if (!one.source.dialog || one.over) return;  // nothing began, or it has its last NOTIFY
   Carried carried{id, Which::watcher, one.watcher.dialog->request(Method::notify), {}, {}, 0};
-  carried.request.add(HeaderName::contact, turn.node.contact(one.watcher.target));
+  carried.request.add(HeaderName::contact, contact_towards(turn.node, one.watcher));
   std::string package = one.watcher.event.name;
   if (!one.watcher.event.id.empty()) package += ";id=" + one.watcher.event.id;
   carried.request.add(HeaderName::event, package);

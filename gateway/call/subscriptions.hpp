@@ -33,12 +33,14 @@ class Subscriptions {
   std::size_t dialogs() const { return dialogs_.size(); }
 
   /// A SUBSCRIBE outside of a dialog, with a Contact, whose package is carried, goes on to `place`.
+  /// `from_node`: another one of ours has sent it; empty: none.
   void begin(Turn& turn, const sip::RequestReceived& event, const Caller& watcher,
-             const Place& place);
+             const Place& place, const std::string& from_node = {});
 
   /// One end of a subscription: who is there, and over what it is reached.
   struct End {
     Caller party;
+    std::string replica{};  ///< another node of ours is there; empty: none
     sip::Target target;
     std::string call_id, local_tag;
     std::optional<sip::Dialog> dialog;

@@ -2,7 +2,10 @@
 import assert from 'node:assert/strict';
 import { after, afterEach, before, describe, it } from 'node:test';
 import { CallControl } from '../peers/call_control.mjs';
-import { acknowledge, invite, UdpPeer } from '../peers/raw_sip.mjs';
+import { RawBrowser } from '../peers/raw_browser.mjs';
+import { acknowledge, invite, request, UdpPeer } from '../peers/raw_sip.mjs';
+import { RawWebSocket } from '../peers/raw_websocket.mjs';
+import { format, header, uriOf } from '../peers/sip_message.mjs';
 import { until } from '../peers/until.mjs';
 import { Cluster } from './stage.mjs';
 
@@ -142,6 +145,99 @@ describe('a user at another replica', () => {
     assert.equal(await peer.final(), 200);
     peer.bye();
     await alice.event('ended', { call });
+  });
+});
+
+describe('outside of a call a user at another replica', () => {
+  const LATER = { 'Content-Type': 'text/plain', Contact: undefined };
+  let bob; // at the second, where his browser shows what comes
+  let trunk; // of the first
+
+  before(async () => {
+    for (const other of cluster.browsers.filter(({ user }) => user === 'bob')) await other.close();
+    await cluster.written();
+    bob = await RawBrowser.open(two, 'bob', 'secret-b');
+    trunk = await UdpPeer.open(one);
+    await until(async () => (await api.must('listRegistrations', { user: 'bob' })).registrations.some(({ node }) => node === 'edge-2'), 'bob in the store');
+  });
+
+  after(() => {
+    trunk.close();
+    bob.close();
+  });
+
+  const byTrunk = (method, options) => {
+    const sent = request(trunk, method, { to: '1002', ...options });
+    trunk.send(sent.text);
+    return sent;
+  };
+
+  it('is written to by a trunk; his answer comes back', async () => {
+    for (const status of [200, 415]) {
+      const sent = byTrunk('MESSAGE', { headers: LATER, body: 'good morning' });
+      const got = await bob.arrives('MESSAGE');
+      assert.equal(got.body, 'good morning');
+      assert.equal(header(got, 'content-type'), 'text/plain');
+      assert.match(header(got, 'from'), /<sip:raw@/);
+      assert.equal(header(got, 'authorization'), undefined);
+      bob.respond(got, status);
+      assert.equal((await trunk.final(sent.callId)).status, status);
+    }
+  });
+
+  it('is written to by a user here', async () => {
+    const sender = new RawBrowser(await RawWebSocket.open(one), 'alice', 'secret-a');
+    const signed = await sender.sign('MESSAGE', { uri: 'sip:bob@example.test', headers: LATER, body: 'x'.repeat(5000) });
+    sender.send(signed);
+    const got = await bob.arrives('MESSAGE');
+    assert.equal(got.body.length, 5000);
+    assert.match(header(got, 'from'), /<sip:alice@example.test>/);
+    bob.respond(got, 202);
+    assert.equal((await sender.socket.final(signed.callId)).status, 202);
+    sender.close();
+  });
+
+  it('is subscribed to by a trunk, and tells it', async () => {
+    const sent = byTrunk('SUBSCRIBE', { headers: { Event: 'presence', Expires: '600' } });
+    const asked = await bob.arrives('SUBSCRIBE');
+    assert.equal(header(asked, 'event'), 'presence');
+    const contact = ['Contact', `<sip:bob@${bob.socket.address};transport=ws>`];
+    bob.respond(asked, 200, [contact, ['Expires', '600']]);
+    const granted = await trunk.final(sent.callId);
+    assert.equal(granted.status, 200);
+    assert.equal(header(granted, 'expires'), '600');
+    const notify = request(bob.socket, 'NOTIFY', {
+      uri: uriOf(header(asked, 'contact')),
+      callId: header(asked, 'call-id'),
+      headers: {
+        From: `${header(asked, 'to')};tag=page`,
+        To: header(asked, 'from'),
+        Contact: contact[1],
+        Event: 'presence',
+        'Subscription-State': 'terminated;reason=noresource',
+        'Content-Type': 'application/pidf+xml',
+      },
+      body: '<presence/>',
+    });
+    bob.send(notify);
+    const told = await trunk.next(({ method }) => method === 'NOTIFY', 'NOTIFY');
+    assert.equal(header(told, 'call-id'), sent.callId);
+    assert.equal(header(told, 'subscription-state'), 'terminated;reason=noresource');
+    assert.equal(told.body, '<presence/>');
+    trunk.send(format('SIP/2.0 200 OK', ['via', 'from', 'to', 'call-id', 'cseq'].map((name) => [name, told.headers[name]])));
+    assert.equal((await bob.socket.final(notify.callId)).status, 200);
+  });
+
+  it('is there for OPTIONS, until he leaves', async () => {
+    const there = byTrunk('OPTIONS', {});
+    assert.equal((await trunk.final(there.callId)).status, 200);
+    const left = await bob.ask('REGISTER', { uri: 'sip:example.test', headers: { To: bob.address, Contact: '*', Expires: '0' } });
+    assert.equal(left.status, 200);
+    await cluster.written();
+    for (const method of ['OPTIONS', 'MESSAGE', 'SUBSCRIBE']) {
+      const gone = byTrunk(method, { headers: { Event: 'presence' } });
+      assert.equal((await trunk.final(gone.callId)).status, 480, method);
+    }
   });
 });
 

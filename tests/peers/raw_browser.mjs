@@ -60,17 +60,22 @@ export class RawBrowser {
     return signed;
   }
 
-  // The next call that comes.
-  async called() {
-    const invite = await until(() => this.socket.messages.find((message) => message.method === 'INVITE' && !message.seen), 'a call');
-    invite.seen = true;
-    return invite;
+  // The next request of this method that comes.
+  async arrives(method) {
+    const found = await until(() => this.socket.messages.find((message) => message.method === method && !message.seen), method);
+    found.seen = true;
+    return found;
   }
 
-  respond(invite, status, headers = []) {
+  // The next call that comes.
+  called() {
+    return this.arrives('INVITE');
+  }
+
+  respond(asked, status, headers = []) {
     this.socket.send(format(`SIP/2.0 ${status} Said`, [
-      ...invite.headers.via.map((value) => ['Via', value]), ['From', header(invite, 'from')], ['To', `${header(invite, 'to')};tag=page`],
-      ['Call-ID', header(invite, 'call-id')], ['CSeq', header(invite, 'cseq')], ...headers,
+      ...asked.headers.via.map((value) => ['Via', value]), ['From', header(asked, 'from')], ['To', `${header(asked, 'to')};tag=page`],
+      ['Call-ID', header(asked, 'call-id')], ['CSeq', header(asked, 'cseq')], ...headers,
     ]));
   }
 

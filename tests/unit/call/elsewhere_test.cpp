@@ -1,5 +1,4 @@
-#include "call/replicas.hpp"
-
+#include "elsewhere_fixture.hpp"
 #include "transfer_fixture.hpp"
 #include <gmock/gmock.h>
 
@@ -13,44 +12,7 @@ using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::SizeIs;
 
-constexpr const char* kSecret = "a secret of all nodes";
-
-/// The node shares its registrations with others.
-void share_registrations(World& world) {
-  TrunkSettings replicas;
-  replicas.name = kReplicas;
-  replicas.replicas = true;
-  replicas.uri = *sip::Uri::parse("sip:10.0.0.1:5061");
-  replicas.target_timeout = seconds{2};
-  replicas.asserts_identity = replicas.accepts_identity = true;
-  world.settings.trunks.push_back(replicas);
-  world.settings.replicas.enabled = true;
-  world.settings.credentials.secret = kSecret;
-}
-
-Locations at(const std::vector<std::string>& nodes) {
-  Locations found{.known = true, .all = {}};
-  for (const std::string& node : nodes) {
-    Location one{{sip::Transport::udp, *SocketAddress::parse("192.0.2.12:5060"), {}}, {}};
-    one.registration.node = node;
-    one.registration.user = "alice";
-    one.registration.instance = "urn:uuid:" + node;
-    found.all.push_back(one);
-  }
-  return found;
-}
-
-struct Elsewhere : testing::Test {
-  World world;
-  Peer* other = nullptr;
-  Replicas there{{true}, kSecret, "edge-2"};
-
-  void SetUp() override {
-    share_registrations(world);
-    world.restart();
-    other = &world.other_trunk("192.0.2.12:5060");
-  }
-
+struct Elsewhere : OtherNode {
   /// The trunk calls alice; what is asked of the store.
   QuestionId call() {
     world.trunk().invite("1001", "+4930123456", trunk_sdp());
@@ -176,7 +138,7 @@ TEST_F(Elsewhere, ACallOfAnotherNodeRingsDevicesHereAndGoesNoFurther) {
   Peer& alice = world.registered("alice");
   sip::Message request = between_nodes();
   sip::Message forged = request;
-  there.vouch(request, "test", {}, world.now.time_since_epoch() / seconds{1});
+  vouch(request);
   other->send(request);
   world.settle();
   EXPECT_THAT(world.look_ups, IsEmpty());
@@ -201,7 +163,7 @@ TEST_F(Elsewhere, ACallOfAnotherNodeRingsDevicesHereAndGoesNoFurther) {
 
 TEST_F(Elsewhere, ACallToAUserWhoLeftMeanwhileIs480AtOnce) {
   sip::Message request = between_nodes();
-  there.vouch(request, "test", {}, world.now.time_since_epoch() / seconds{1});
+  vouch(request);
   other->send(request);
   world.settle();
   const auto response = other->take_response(200);

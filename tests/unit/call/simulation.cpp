@@ -338,7 +338,8 @@ void World::run(sip::Effects& effects) {
       const bool by_address = !is_websocket(peer->self.transport) &&
                               !is_websocket(send->target.transport) &&
                               peer->self.remote == send->target.remote;
-      if (by_flow && peer->closed && send->transaction) fail_later(send->transaction);
+      if ((by_flow || by_address) && peer->closed && send->transaction)
+        fail_later(send->transaction);
       if ((by_flow || by_address) && !lost) {
         wire_.push_back([to = peer.get(), bytes = send->bytes] { to->deliver(bytes); });
         break;
