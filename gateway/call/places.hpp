@@ -28,7 +28,7 @@ std::vector<Place> places_of(Node& node, const Party& party, TimePoint now);
 
 /// Another node, for its bindings of the user and nobody else's.
 Place place_at(const Node& node, const std::string& user, const Location& location);
-/// Each node that has some, that with the last registration first.
+/// Each node that has some, that with the newest binding first.
 std::vector<Place> places_elsewhere(const Node& node, const std::string& user,
                                     const Locations& found);
 

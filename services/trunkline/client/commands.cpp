@@ -207,7 +207,8 @@ class Grammar {
 
   void add_registrations(CLI::App& parent) {
     CLI::App& app =
-        command(parent, "registrations", "Show registered browsers, or act on them.",
+        command(parent, "registrations",
+                "Show the browsers of the node, or one user's of all nodes, or act on them.",
                 [](const Options& options) {
                   return options.watch ? watch_registrations(options) : list_registrations(options);
                 });
