@@ -11,6 +11,16 @@ namespace trunkline::call {
 
 using sip::HeaderName;
 
+namespace {
+
+/// Between two pages no field crosses by a list, whichever node the other one is at.
+bool has_lists(const Caller& sender, const Caller& other) {
+  const bool node = other.kind == Caller::Kind::trunk && other.name == kReplicas;
+  return sender.kind != Caller::Kind::user || !node;
+}
+
+}  // namespace
+
 std::uint64_t Exchanges::begin(Turn& turn, const sip::RequestReceived& event,
                                const std::vector<Place>& places, const Caller& from, bool seeking) {
   const std::uint64_t id = ++last_;
@@ -48,7 +58,8 @@ void Exchanges::send_to(Turn& turn, std::uint64_t id, Exchange& exchange,
     branch.request = fresh_request(turn.node, request, place, sender);
     branch.request.add(HeaderName::cseq, "1 " + std::string(sip::method_name(request.method())));
     carry_content(request, branch.request);
-    carry_listed(turn, request, {exchange.from, place.party}, &sender, branch.request);
+    if (has_lists(exchange.from, place.party))
+      carry_listed(turn, request, {exchange.from, place.party}, &sender, branch.request);
     branch.target = place.target;
     branch.party = place.party;
     branch.replica = place.replica;
@@ -141,7 +152,8 @@ void Exchanges::answer(Turn& turn, const Exchange& exchange, int status,
                                  response != nullptr ? response->reason() : std::string_view{});
   if (response != nullptr) {
     carry_content(*response, made);
-    carry_listed(turn, *response, {party, exchange.from}, nullptr, made);
+    if (has_lists(exchange.from, party))
+      carry_listed(turn, *response, {party, exchange.from}, nullptr, made);
   }
   turn.respond(exchange.server, std::move(made));
 }

@@ -18,6 +18,7 @@ inline void share_registrations(World& world) {
   replicas.uri = *sip::Uri::parse("sip:10.0.0.1:5061");
   replicas.target_timeout = seconds{2};
   replicas.asserts_identity = replicas.accepts_identity = true;
+  replicas.headers_to = replicas.headers_from = {"*"};
   world.settings.trunks.push_back(replicas);
   world.settings.replicas.enabled = true;
   world.settings.credentials.secret = kSecret;

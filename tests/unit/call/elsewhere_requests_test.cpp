@@ -119,7 +119,9 @@ TEST_F(RequestsElsewhere, ALargeMessageMayGoThere) {
 
 TEST_F(RequestsElsewhere, AMessageOfAUserGoesThereUnderItsName) {
   Peer& bob = world.registered("bob");
-  const auto first = bob.send(request(Method::message, "sip:alice@example.test", "bob"));
+  auto made = request(Method::message, "sip:alice@example.test", "bob");
+  made.add("X-Inner", "10.0.0.3");
+  const auto first = bob.send(std::move(made));
   const auto sent = world.answer_challenge(bob, first, "bob");
   world.settle();
   world.locate(asked(), at({"edge-2"}));
@@ -127,9 +129,16 @@ TEST_F(RequestsElsewhere, AMessageOfAUserGoesThereUnderItsName) {
   EXPECT_THAT(std::string(got.request.header(HeaderName::p_asserted_identity).value_or("")),
               HasSubstr("sip:bob@example.test"));
   EXPECT_EQ(got.request.count(HeaderName::proxy_authorization), 0U);
+  EXPECT_FALSE(got.request.header("X-Inner")) << "between two pages none crosses";
   expect_proof(got.request);
-  answer(*other, got, 200);
-  EXPECT_EQ(status(bob, sent), 200);
+  auto taken_there = sip::make_response(got.request, 200, "t");
+  taken_there.add("X-Inner", "10.0.0.4");
+  other->respond(got, std::move(taken_there));
+  world.settle();
+  const auto response = bob.take_response(200, sent);
+  ASSERT_TRUE(response);
+  EXPECT_EQ(response->response.status(), 200);
+  EXPECT_FALSE(response->response.header("X-Inner"));
   world.expect_nothing_left();
 }
 
@@ -209,6 +218,7 @@ TEST_F(RequestsElsewhere, AMessageOfAnotherNodeIsForDevicesHereAndNobodyElses) {
   Peer& alice = world.registered("alice");
   auto made = request(Method::message, "sip:alice@192.0.2.1:5060;transport=udp", "bob");
   made.add(HeaderName::p_asserted_identity, "\"Bob\" <sip:bob@example.test>");
+  made.add("X-Listed", "of a trunk of the other node");
   vouch(made);
   const auto sent = from_other(std::move(made));
   EXPECT_THAT(world.look_ups, IsEmpty());
@@ -216,6 +226,7 @@ TEST_F(RequestsElsewhere, AMessageOfAnotherNodeIsForDevicesHereAndNobodyElses) {
   EXPECT_EQ(got.request.body(), "good morning");
   EXPECT_EQ(sip::from_of(got.request).uri.user, "bob");
   EXPECT_EQ(got.request.count(HeaderName::authorization), 0U);
+  EXPECT_TRUE(got.request.header("X-Listed"));
   answer(alice, got, 200);
   EXPECT_EQ(status(*other, sent), 200);
 
