@@ -152,7 +152,7 @@ class Call {
   Leg* find(LegId leg);
   /// Takes the failure for the best one if it tells more (RFC 3261 §16.7). `several`: it is that of
   /// one of several devices.
-  static void judge(std::optional<Failure>& best, const Failure& failure, bool several);
+  static void judge(Boxed<Failure>& best, const Failure& failure, bool several);
 
  private:
   struct Reoffer;
@@ -547,15 +547,15 @@ class Call {
   LegId from_;    ///< the caller's; of several rung the one that answered
   LegId winner_;  ///< the called leg that answered; both after a transfer those of now
   LegId early_;   ///< the called leg whose early media plays
-  std::optional<Service> service_;
+  Boxed<Service> service_;
   std::optional<sdp::RemoteMedia> caller_offer_;  ///< nothing: the INVITE came without an offer
   bool secure_ = false;  ///< the caller asked for a sips URI: who is called is reached by TLS
   bool held_ = false;
   int last_provisional_ = 0;
-  std::optional<Failure> best_refusal_;  ///< of those that are rung now
-  std::optional<Failure> best_attempt_;  ///< of the targets tried
+  Boxed<Failure> best_refusal_;  ///< of those that are rung now
+  Boxed<Failure> best_attempt_;  ///< of the targets tried
   // ---- whom we call
-  std::optional<Origination> origin_;  ///< nothing: somebody called us
+  Boxed<Origination> origin_;  ///< nothing: somebody called us
   Caller placed_by_{Caller::Kind::api, {}};
   bool calling_first_ = false;  ///< `from` of the origination is being rung
   std::size_t attempt_ = 0;     ///< the first leg of those that are rung now
@@ -575,12 +575,12 @@ class Call {
   QuestionId look_up_;   ///< the store has yet to answer it
   TimePoint look_up_until_ = kNever;
   Destination sought_{};  ///< whom it is about
-  std::optional<Reoffer> reoffer_;
+  Boxed<Reoffer> reoffer_;
   TimePoint ring_until_ = kNever, repeat_provisional_at_ = kNever, align_at_ = kNever;
   std::optional<HoldOperation> holding_;
-  std::optional<TransferOperation> transfer_;
+  Boxed<TransferOperation> transfer_;
   std::optional<DigitsOperation> digits_;
-  std::optional<StatisticsOperation> statistics_;
+  Boxed<StatisticsOperation> statistics_;
   std::map<sip::TransactionId, Carried> carried_;  ///< by the client transaction
   std::uint64_t statistics_queries_ = 0;
   TimePoint sample_at_ = kNever;

@@ -333,7 +333,9 @@ void Call::answered(Turn& turn, Leg& leg, const sip::ResponseReceived& event) {
   carry_fields_back(turn, leg, event.response);
   choose(turn, leg);
   const std::string sdp = leg.answer_in(event.response, true);
-  chosen(turn, leg, sdp.empty() ? leg.media->sdp().established() : take_answer(turn, leg, sdp));
+  const bool agreed = sdp.empty() ? leg.media->sdp().established() : take_answer(turn, leg, sdp);
+  leg.media->forget_offer();
+  chosen(turn, leg, agreed);
 }
 
 void Call::choose(Turn& turn, const Leg& leg) {
@@ -472,7 +474,7 @@ void Call::refused(Turn& turn, Leg& leg, const sip::ResponseReceived& event) {
   branch_failed(turn, leg, failure);
 }
 
-void Call::judge(std::optional<Failure>& best, const Failure& failure, bool several) {
+void Call::judge(Boxed<Failure>& best, const Failure& failure, bool several) {
   Failure judged = failure;
   // One device of several can't speak for the others: its "everywhere" counts as this device being
   // unavailable.

@@ -111,7 +111,7 @@ Way way_to(const Node& node, const Leg& leg) {
 /// Events of ours that wait for the leg or are on its line, as far as time alone tells.
 std::size_t events_waiting(Leg& leg, TimePoint now) {
   while (!leg.digits_end_at.empty() && leg.digits_end_at.front() <= now)
-    leg.digits_end_at.pop_front();
+    leg.digits_end_at.erase(leg.digits_end_at.begin());
   return leg.digits_end_at.size();
 }
 

@@ -51,7 +51,7 @@ bool Call::tried_elsewhere(Turn& turn, Leg& leg, const Leg::Outgoing& sent,
   if (!about_target || leg.phase >= Phase::ringing) return false;
   while (!leg.failover.waiting.empty()) {
     const sip::Target next = leg.failover.waiting.front();
-    leg.failover.waiting.pop_front();
+    leg.failover.waiting.erase(leg.failover.waiting.begin());
     // Another call may have learned in the meantime that it is of no use.
     const TrunkTarget* known = trunk->find(next);
     if (known != nullptr && known->rests_until > turn.at.now) continue;

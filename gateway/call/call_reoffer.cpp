@@ -287,6 +287,7 @@ void Call::reoffer_answered(Turn& turn, Leg& other, const sip::Message& response
     leg->rollback(turn);
     return turn.respond(pending.server, not_acceptable(turn.node, *leg, pending.request));
   }
+  other.media->forget_offer();
   other.media->update(turn, *answer);
   const auto wish = other.peer_wish;
   other.heard(sdp::ready_direction(*answer));
@@ -363,6 +364,7 @@ void Call::refresh_answered(Turn& turn, Leg& leg, const sip::Message& response) 
   const auto answer = leg.media->answered(sdp_of(response));
   // One that can't be taken leaves the session as it was; it was only to be kept alive.
   if (!answer) return leg.rollback(turn);
+  leg.media->forget_offer();
   leg.media->update(turn, *answer);
   leg.heard(sdp::ready_direction(*answer));
   reroute(turn);

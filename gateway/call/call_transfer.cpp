@@ -162,6 +162,7 @@ void Call::target_answered(Turn& turn, Leg& leg, const sip::ResponseReceived& ev
       leg.heard(sdp::ready_direction(*remote));
     }
   }
+  leg.media->forget_offer();
   if (!agreed) return transfer_failed(turn, Failure::local(EndReason::no_codec));
   begin_joining(turn);
 }

@@ -36,7 +36,7 @@ LegView Call::view_of(const Leg& leg) const {
   seen.held = leg.held;
   seen.muted_from = leg.muted_from;
   seen.muted_to = leg.muted_to;
-  seen.end = leg.end;
+  seen.end = leg.end.optional();
   return seen;
 }
 

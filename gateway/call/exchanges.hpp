@@ -1,4 +1,5 @@
 #pragma once
+#include "base/boxed.hpp"
 #include "call/failure.hpp"
 #include "call/node.hpp"
 #include "call/places.hpp"
@@ -51,7 +52,7 @@ class Exchanges {
     Caller from;
     bool seeking = false, sent = false, answered = false;
     std::size_t branches = 0;         ///< without an outcome
-    std::optional<Failure> best;      ///< refusal
+    Boxed<Failure> best;              ///< refusal
     std::optional<sip::Message> why;  ///< the response that it is
     Caller refused_by;                ///< whose it is
   };

@@ -1,4 +1,5 @@
 #pragma once
+#include "base/boxed.hpp"
 #include "base/ids.hpp"
 #include "call/failure.hpp"
 #include "call/identity.hpp"
@@ -14,7 +15,6 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <deque>
 #include <map>
 #include <optional>
 #include <string>
@@ -119,8 +119,8 @@ class Leg {
       invite;  ///< server transaction of the INVITE that awaits a final response or an ACK
   sip::Message invite_request;
   std::string answer_sdp;  ///< our frozen answer: the same in 18x and 2xx (RFC 3261 §13.2.1)
-  sip::SessionTimer::Agreement session;            ///< what our 2xx will say of the session timer
-  std::optional<sip::ReliableResponses> reliable;  ///< if their INVITE takes them
+  sip::SessionTimer::Agreement session;    ///< what our 2xx will say of the session timer
+  Boxed<sip::ReliableResponses> reliable;  ///< if their INVITE takes them
   bool offered_early = false;      ///< our offer went in one of them: its PRACK brings the answer
   bool bye_waits_for_ack = false;  ///< the callee must not send BYE before the ACK (RFC 3261 §15)
   std::string bye_reason;
@@ -134,9 +134,9 @@ class Leg {
   Redirection redirection;
   /// The trunk's targets that have not been tried yet, and what became of those that were.
   struct Failover {
-    std::deque<sip::Target> waiting;
+    std::vector<sip::Target> waiting;
     TimePoint next_at = kNever;  ///< then the present one has been silent for long enough
-    std::optional<Failure> best_refusal;
+    Boxed<Failure> best_refusal;
   };
   Failover failover;
   std::vector<std::string> preloaded_route;  ///< Route of our INVITE (RFC 3608 §6.1, RFC 3327 §5.3)
@@ -164,7 +164,7 @@ class Leg {
     std::optional<std::uint32_t> open;   ///< the one whose subscription lives
     TimePoint until = kNever;            ///< and for how long
     std::string told;                    ///< the last line of it
-    std::deque<Notice> waiting;
+    std::vector<Notice> waiting;
     std::optional<std::uint32_t> sent;  ///< the REFER of the NOTIFY that has no answer yet
     bool pending() const { return sent || !waiting.empty(); }
   } reports;
@@ -178,7 +178,7 @@ class Leg {
   std::string contact_user;
   /// The contact that the device registered: where a GRUU of ours, which it may give as its
   /// Contact, leads (RFC 5627 §5.2).
-  std::optional<sip::Uri> registered;
+  Boxed<sip::Uri> registered;
   TimePoint reconnect_by = kNever;  ///< the flow is gone; end of the grace time
 
   bool media_gone =
@@ -210,12 +210,12 @@ class Leg {
     media::DetectDigits digits{};
   };
   Told told_worker;
-  std::string srtp_profile;             ///< of its DTLS association; empty: none yet
-  std::deque<TimePoint> digits_end_at;  ///< when the events that we send it will be over
+  std::string srtp_profile;              ///< of its DTLS association; empty: none yet
+  std::vector<TimePoint> digits_end_at;  ///< when the events that we send it will be over
   bool informs = false;  ///< it has sent a digit by INFO: its sound is not asked for digits
   char heard_digit = 0;  ///< the last one that was heard in its sound, and when
   TimePoint heard_at{};
-  std::optional<Failure> end;      ///< set with its one LegEnded
+  Boxed<Failure> end;              ///< set with its one LegEnded
   TimePoint measured_by = kNever;  ///< until when its worker is to tell what it counted
   std::string silence;             ///< LegQuality::silence
   bool unheard = false;            ///< told already: what we send does not arrive

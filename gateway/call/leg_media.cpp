@@ -198,7 +198,7 @@ std::optional<Failure> LegMedia::turn_to(Turn& turn, const Trunk& trunk, const I
   const auto port = turn.node.take_port(place_.worker, own->bind, turn.at.now);
   if (!port) return Failure::local(EndReason::no_ports);
   left_description_ = sdp_->local();
-  sdp::LocalMedia local = left_description_;
+  sdp::LocalMedia local = *left_description_;
   local.address = own->advertise;
   local.rtp_port = *port;
   sdp_->relocate(std::move(local));
@@ -238,8 +238,8 @@ bool LegMedia::move(Turn& turn, std::size_t worker, const Trunk* trunk) {
   if (!fresh) return false;
   left_description_ = sdp_->local();
   sdp::LocalMedia local = fresh->sdp_->local();
-  local.cname = left_description_.cname;
-  local.msid = left_description_.msid;  // the same track to the page
+  local.cname = left_description_->cname;
+  local.msid = left_description_->msid;  // the same track to the page
   sdp_->relocate(std::move(local));
   left_ = std::exchange(place_, fresh->place_);
   open(turn);
@@ -250,6 +250,7 @@ void LegMedia::arrive(Turn& turn) {
   if (!left_) return;
   close(turn, *left_);
   left_.reset();
+  left_description_.reset();
 }
 
 void LegMedia::stay(Turn& turn) {
@@ -257,7 +258,8 @@ void LegMedia::stay(Turn& turn) {
   if (left_->worker == place_.worker) left_->open = std::exchange(place_.open, false);
   close(turn, place_);
   place_ = *std::exchange(left_, std::nullopt);
-  sdp_->relocate(left_description_);
+  sdp_->relocate(std::move(*left_description_));
+  left_description_.reset();
 }
 
 void LegMedia::close(Turn& turn) {

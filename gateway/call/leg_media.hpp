@@ -1,4 +1,5 @@
 #pragma once
+#include "base/boxed.hpp"
 #include "base/ids.hpp"
 #include "call/failure.hpp"
 #include "call/node.hpp"
@@ -65,8 +66,9 @@ class LegMedia {
   void close(Turn& turn);
 
   /// Remembers the offer just made, so that each answer of a forked call is judged against it.
-  void keep_offer() { offered_ = sdp_; }
-  bool has_offer() const { return offered_.has_value(); }
+  void keep_offer() { offered_.emplace(*sdp_); }
+  /// Its INVITE has its final response: no other answer follows.
+  void forget_offer() { offered_.reset(); }
   /// An answer to the kept offer: the first, or another one from a fork or in a later response. One
   /// that can't be taken changes nothing.
   Result<sdp::RemoteMedia, sdp::Rejection> answered(std::string_view text);
@@ -91,9 +93,10 @@ class LegMedia {
   sdp::Profile profile_ = sdp::Profile::avp;
   sdp::Translation translation_ = sdp::Translation::never;
   Place place_;
-  std::optional<Place> left_;         ///< the old place, during a move
-  sdp::LocalMedia left_description_;  ///< and what the peer knows of it
-  std::optional<sdp::OfferAnswer> sdp_, offered_;
+  std::optional<Place> left_;                ///< the old place, during a move
+  Boxed<sdp::LocalMedia> left_description_;  ///< and what the peer knows of it
+  std::optional<sdp::OfferAnswer> sdp_;
+  Boxed<sdp::OfferAnswer> offered_;
   bool srtp_begins_anew_ = false;
   bool takes_events_ = true;
   bool awaits_report_ = false;

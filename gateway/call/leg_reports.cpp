@@ -30,7 +30,7 @@ void Leg::report(Turn& turn, std::uint32_t refer, std::string line, std::string_
 void Leg::send_report(Turn& turn) {
   if (reports.sent || reports.waiting.empty()) return;
   const Notice notice = std::move(reports.waiting.front());
-  reports.waiting.pop_front();
+  reports.waiting.erase(reports.waiting.begin());
   reports.sent = notice.refer;
   sip::Message request = dialog->request(Method::notify);
   request.add(HeaderName::contact, contact(turn.node));

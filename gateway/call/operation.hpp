@@ -1,4 +1,5 @@
 #pragma once
+#include "base/boxed.hpp"
 #include "base/ids.hpp"
 #include "base/time.hpp"
 #include "call/control.hpp"
@@ -71,7 +72,7 @@ struct TransferOperation {
   std::vector<LegId> dialled;  ///< legs of ours to the target; with `joining` the one that answered
   LegId consulted;             ///< of an attended transfer: the leg of the other call
   bool try_now = false;        ///< the two may be ready to be joined
-  std::optional<Failure> best_refusal;
+  Boxed<Failure> best_refusal;
   bool offered = false;  ///< a codec of the target's, to the party
   bool aligned = false;  ///< the party has agreed to it
   TimePoint fall_back_at = kNever, give_up_at = kNever, again_at = kNever;

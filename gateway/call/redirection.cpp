@@ -28,7 +28,7 @@ void Redirection::add(const sip::Message& response, const sip::Uri& asked) {
     named.emplace_back(sip::parse_qvalue(contact->parameter("q")), std::move(contact->uri));
   }
   std::ranges::stable_sort(named, std::greater{}, [](const auto& one) { return one.first; });
-  std::deque<sip::Uri> first;
+  std::vector<sip::Uri> first;
   for (auto& [preference, uri] : named) {
     const auto same = [&wanted = uri](const sip::Uri& other) { return other.equivalent(wanted); };
     if (std::ranges::none_of(first, same)) first.push_back(std::move(uri));
@@ -41,7 +41,7 @@ void Redirection::add(const sip::Message& response, const sip::Uri& asked) {
 std::optional<sip::Uri> Redirection::next(std::uint32_t limit) {
   if (waiting_.empty() || followed_ >= limit) return std::nullopt;
   tried_.push_back(std::move(waiting_.front()));
-  waiting_.pop_front();
+  waiting_.erase(waiting_.begin());
   return tried_.back();
 }
 

@@ -1,10 +1,10 @@
 #pragma once
+#include "base/boxed.hpp"
 #include "call/failure.hpp"
 #include "sip/message.hpp"
 #include "sip/uri.hpp"
 
 #include <cstdint>
-#include <deque>
 #include <optional>
 #include <vector>
 
@@ -24,13 +24,13 @@ class Redirection {
   /// Only then does a failure of the INVITE lead to the next one.
   bool under_way() const { return followed_ > 0; }
 
-  std::optional<Failure> best_refusal;  ///< of the contacts that were called
+  Boxed<Failure> best_refusal;  ///< of the contacts that were called
 
  private:
   bool known(const sip::Uri& uri) const;
 
   std::vector<sip::Uri> tried_;
-  std::deque<sip::Uri> waiting_;
+  std::vector<sip::Uri> waiting_;
   std::uint32_t followed_ = 0;
 };
 

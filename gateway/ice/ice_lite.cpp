@@ -164,10 +164,15 @@ void IceLite::accept(const StunMessage& message, bool newest, const Tuple& tuple
   pairs_[pair].last_check = now;
   outcome.connected = !std::exchange(connected_, true);
   if (repeated) return;
-  transactions_[next_transaction_] = {message.transaction_id(), pairs_[pair].serial};
-  next_transaction_ = (next_transaction_ + 1) % transactions_.size();
+  remember({message.transaction_id(), pairs_[pair].serial});
   const auto& number = message.nomination();
   if (message.use_candidate() || number.value_or(0) > 0) nominate(pair, number, now, outcome);
+}
+
+void IceLite::remember(const Transaction& transaction) {
+  if (transactions_.size() < kRememberedTransactions) return transactions_.push_back(transaction);
+  transactions_[next_transaction_] = transaction;
+  next_transaction_ = (next_transaction_ + 1) % kRememberedTransactions;
 }
 
 void IceLite::end_previous() {

@@ -11,6 +11,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 /// ICE-lite (RFC 8445 §2.5): we have host candidates only, send no checks, are always controlled,
 /// and answer.
@@ -182,6 +183,7 @@ class IceLite {
   void accept(const StunMessage& message, bool newest, const Tuple& tuple, TimePoint now,
               CheckOutcome& outcome);
   std::size_t add_pair(const Tuple& tuple, CheckOutcome& outcome);
+  void remember(const Transaction& transaction);
   Seen seen(const StunTransactionId& id, std::size_t pair) const;
   void nominate(std::size_t pair, std::optional<std::uint32_t> number, TimePoint now,
                 CheckOutcome& outcome);
@@ -196,7 +198,7 @@ class IceLite {
   Generation current_;
   std::optional<Generation> previous_;
   std::array<Pair, kMaxPairs> pairs_{};
-  std::array<Transaction, kRememberedTransactions> transactions_{};
+  std::vector<Transaction> transactions_;  ///< grows to `kRememberedTransactions`, then a ring
   std::size_t next_transaction_ = 0;
   std::uint32_t last_serial_ = 0;
   std::uint64_t last_nomination_ = 0;

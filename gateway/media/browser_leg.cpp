@@ -140,7 +140,8 @@ bool BrowserLeg::receive_dtls(Packet packet, const ice::Tuple& from, Turn& turn)
 bool BrowserLeg::shake_hands(Turn& turn) {
   if (waiting_.empty()) return false;
   const Waiting next = std::move(waiting_.front());
-  waiting_.pop_front();
+  waiting_.erase(waiting_.begin());
+  if (waiting_.empty()) waiting_ = {};  // its room too: a call has one handshake, mostly
   if (!failed_ && ice_.is_validated(next.from)) {
     dtls_peer_ = next.from;
     handle(dtls_.receive(next.datagram, turn.now), turn);

@@ -4,7 +4,6 @@
 #include "media/leg.hpp"
 #include "media/srtp.hpp"
 
-#include <deque>
 #include <memory>
 #include <optional>
 #include <vector>
@@ -61,7 +60,7 @@ class BrowserLeg final : public Leg {
   ice::IceLite ice_;
   DtlsTransport dtls_;
   std::optional<ice::Tuple> dtls_peer_;  ///< where its last datagram came from
-  std::deque<Waiting> waiting_;          ///< of its handshake
+  std::vector<Waiting> waiting_;         ///< of its handshake
   std::unique_ptr<SrtpSender> sender_;
   std::unique_ptr<SrtpReceiver> receiver_;
   std::optional<MediaFailure> failed_;

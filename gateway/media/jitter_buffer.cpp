@@ -16,7 +16,7 @@ std::int32_t step_from(std::uint16_t from, std::uint16_t to) {
 
 }  // namespace
 
-JitterBuffer::JitterBuffer() : slots_(kSlots) {}
+static_assert(JitterBuffer::kSlots < UINT8_MAX);  // of a room's number
 
 JitterBuffer::Verdict JitterBuffer::push(const CodedPacket& packet, TimePoint now) {
   const auto ticks = payload_ticks(packet.codec, packet.payload);
@@ -42,8 +42,7 @@ JitterBuffer::Verdict JitterBuffer::push(const CodedPacket& packet, TimePoint no
   place.sequence = packet.sequence;
   place.timestamp = packet.timestamp;
   place.ticks = *ticks;
-  place.size = packet.payload.size();
-  std::copy(packet.payload.begin(), packet.payload.end(), place.octets.begin());
+  place.room = keep(packet.payload);
   ++waiting_;
   last_arrival_ = now;
   measure(packet.timestamp, now);
@@ -51,8 +50,9 @@ JitterBuffer::Verdict JitterBuffer::push(const CodedPacket& packet, TimePoint no
 }
 
 void JitterBuffer::restart(const CodedPacket& packet) {
-  for (Slot& place : slots_)
-    place.filled = false;
+  for (Slot& place : slots_) {
+    if (place.filled) leave(place);
+  }
   waiting_ = 0;
   codec_ = packet.codec;
   ssrc_ = packet.ssrc;
@@ -64,6 +64,22 @@ void JitterBuffer::restart(const CodedPacket& packet) {
   unwrapped_ = 0;
   last_timestamp_ = packet.timestamp;
   measured_ = 0;
+}
+
+std::uint8_t JitterBuffer::keep(ByteView payload) {
+  if (free_rooms_.empty()) {
+    free_rooms_.push_back(static_cast<std::uint8_t>(rooms_.size()));
+    rooms_.emplace_back();
+  }
+  const std::uint8_t room = free_rooms_.back();
+  free_rooms_.pop_back();
+  rooms_[room].assign(payload.begin(), payload.end());
+  return room;
+}
+
+void JitterBuffer::leave(Slot& place) {
+  place.filled = false;
+  free_rooms_.push_back(place.room);
 }
 
 void JitterBuffer::measure(std::uint32_t timestamp, TimePoint now) {
@@ -115,6 +131,8 @@ Duration JitterBuffer::level() const {
 
 JitterBuffer::Next JitterBuffer::next(TimePoint now) {
   payload_ = {};
+  if (playing_) free_rooms_.push_back(*playing_);
+  playing_.reset();
   const Slot* first = first_waiting();
   if (first == nullptr) return Next::waiting;
   if (gathering_) {
@@ -127,11 +145,12 @@ JitterBuffer::Next JitterBuffer::next(TimePoint now) {
   if (due.filled) {
     due.filled = false;
     --waiting_;
-    payload_ = {due.octets.data(), due.size};
+    playing_ = due.room;
+    payload_ = rooms_[due.room];
     ticks_ = due.ticks;
     return Next::packet;
   }
-  if (first->sequence == next_) payload_ = {first->octets.data(), first->size};
+  if (first->sequence == next_) payload_ = rooms_[first->room];
   return Next::lost;
 }
 

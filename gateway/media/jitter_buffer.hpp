@@ -24,7 +24,8 @@ struct CodedPacket {
 /// network's jitter asks for, and no later. It takes what comes and is asked at the pace of the
 /// playing; a lost packet is known by those behind it, an empty buffer by nothing there. The delay
 /// wanted is the 95th percentile of how late the last packets were against the fastest of the last
-/// seconds. One thread; the slots are made once.
+/// seconds. One thread; room for a payload is only asked for when more wait, or longer ones, than
+/// ever before.
 class JitterBuffer {
  public:
   /// Packets that are kept; one that does not fit empties the buffer.
@@ -40,8 +41,6 @@ class JitterBuffer {
     malformed  ///< can't be a payload of its codec
   };
 
-  JitterBuffer();
-
   Verdict push(const CodedPacket& packet, TimePoint now);
 
   enum class Next : std::uint8_t {
@@ -51,7 +50,7 @@ class JitterBuffer {
   };
   /// What is to be played now; moves on by one packet unless it says `waiting`.
   Next next(TimePoint now);
-  ByteView payload() const { return payload_; }
+  ByteView payload() const { return payload_; }  ///< until the next `next` or `push`
   /// Of the packet, or as long as the packets before, if it is lost; in ticks of the codec's clock.
   std::uint32_t ticks() const { return ticks_; }
   AudioCodec codec() const { return codec_; }
@@ -66,22 +65,27 @@ class JitterBuffer {
  private:
   struct Slot {
     bool filled = false;
+    std::uint8_t room = 0;  ///< its payload: where in `rooms_`
     std::uint16_t sequence = 0;
     std::uint32_t timestamp = 0, ticks = 0;
-    std::size_t size = 0;
-    std::array<std::uint8_t, kMaxPayload> octets;
   };
 
   Slot& slot(std::uint16_t sequence) { return slots_[sequence % kSlots]; }
   const Slot& slot(std::uint16_t sequence) const { return slots_[sequence % kSlots]; }
   void restart(const CodedPacket& packet);
+  std::uint8_t keep(ByteView payload);
+  void leave(Slot& place);
   void measure(std::uint32_t timestamp, TimePoint now);
   const Slot* first_waiting() const;
   Duration as_time(std::int64_t ticks) const;
 
   static constexpr std::size_t kMeasured = 64;
 
-  std::vector<Slot> slots_;
+  std::array<Slot, kSlots> slots_{};
+  // As many as ever waited, not as there are slots: of 64 packets few wait at a time.
+  std::vector<std::vector<std::uint8_t>> rooms_;
+  std::vector<std::uint8_t> free_rooms_;
+  std::optional<std::uint8_t> playing_;  ///< the room that `payload_` shows
   AudioCodec codec_ = AudioCodec::none;
   std::uint32_t ssrc_ = 0;
   bool started_ = false, gathering_ = true;

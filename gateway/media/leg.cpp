@@ -54,9 +54,7 @@ Leg::Leg(LegId id, LegKind kind, std::uint32_t ssrc, std::string cname, WorkerCo
       kind_(kind),
       worker_(worker),
       line_(ssrc, worker.random),
-      rtcp_(std::move(cname), worker.settings.rtcp_interval, worker.random) {
-  routes_.reserve(kMaxRoutes);
-}
+      rtcp_(std::move(cname), worker.settings.rtcp_interval, worker.random) {}
 
 void Leg::set_route(Leg& to, const std::vector<PayloadRoute>& payloads) {
   const auto same = std::find_if(routes_.begin(), routes_.end(),

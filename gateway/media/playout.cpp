@@ -62,10 +62,17 @@ void Playout::forget_played() {
   played_ = 0;
 }
 
+/// Behind those held; less if there can't be so much.
+std::span<std::int16_t> Playout::room_for(std::size_t samples) {
+  samples = std::min(samples, kRoom - held_);
+  if (samples_.size() < held_ + samples) samples_.resize(held_ + samples);
+  return std::span(samples_).subspan(held_, samples);
+}
+
 void Playout::conceal(std::size_t samples, ByteView next) {
-  samples = std::min(samples, samples_.size() - held_);
-  decoder_->conceal(std::span(samples_).subspan(held_, samples), next);
-  held_ += samples;
+  const auto room = room_for(samples);
+  decoder_->conceal(room, next);
+  held_ += room.size();
 }
 
 /// Moves on by one packet, there or lost; false when nothing waits.
@@ -84,8 +91,8 @@ bool Playout::take(TimePoint now) {
     return true;
   }
   concealed_ahead_ = 0;
-  if (samples_.size() - held_ < kMaxPacketSamples) return true;
-  const std::size_t made = decoder_->decode(buffer_.payload(), std::span(samples_).subspan(held_));
+  if (kRoom - held_ < kMaxPacketSamples) return true;
+  const std::size_t made = decoder_->decode(buffer_.payload(), room_for(length));
   if (made == 0) {
     ++statistics_.malformed;
     conceal(length, {});

@@ -3,11 +3,11 @@
 #include "media/audio_codec.hpp"
 #include "media/jitter_buffer.hpp"
 
-#include <array>
 #include <cstdint>
 #include <memory>
 #include <optional>
 #include <span>
+#include <vector>
 
 namespace trunkline::media {
 
@@ -25,7 +25,8 @@ struct PlayoutStatistics {
 /// of samples out every 20 ms, without a gap. Losses are concealed, pauses of the source
 /// (discontinuous transmission) filled; a clock that runs faster or slower than ours is made up for
 /// by a frame more or less, blended in. Five seconds after the last packet it falls silent until
-/// the next one. Sans I/O, one thread; memory is only asked for when a codec is new.
+/// the next one. Sans I/O, one thread; memory is only asked for when a codec is new, or more
+/// samples wait than ever before.
 class Playout {
  public:
   static constexpr Duration kFrame = milliseconds{20};
@@ -59,6 +60,7 @@ class Playout {
 
   bool prepare(AudioCodec from);
   void forget_played();
+  std::span<std::int16_t> room_for(std::size_t samples);
   void fill(std::size_t wanted, TimePoint now);
   bool take(TimePoint now);
   void conceal(std::size_t samples, ByteView next);
@@ -70,10 +72,10 @@ class Playout {
   std::uint32_t rate_ = 0;  ///< of the samples, Hz
   JitterBuffer buffer_;
   std::unique_ptr<AudioDecoder> decoder_;
-  std::array<std::int16_t, kRoom> samples_{};
-  std::size_t held_ = 0;             ///< of `samples_`
-  std::size_t played_ = 0;           ///< of them, at the front: what `next` has given away
-  std::size_t concealed_ahead_ = 0;  ///< samples made up for packets that had not come
+  std::vector<std::int16_t> samples_;  ///< at most `kRoom`
+  std::size_t held_ = 0;               ///< of `samples_`
+  std::size_t played_ = 0;             ///< of them, at the front: what `next` has given away
+  std::size_t concealed_ahead_ = 0;    ///< samples made up for packets that had not come
   TimePoint due_ = kNever;
   bool first_ = true;
   // The least that waited in this period: what is over the wanted delay is taken out.

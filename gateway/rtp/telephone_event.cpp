@@ -103,6 +103,7 @@ bool EventSender::queue(char digit, milliseconds duration, std::uint32_t clock, 
   if (!event || size_ == kMaxQueued || clock < 1000 || clock > 192000) return false;
   const auto length = static_cast<std::uint32_t>(std::clamp(duration, kShortest, kLongest).count());
   const std::uint32_t per_millisecond = clock / 1000;
+  if (queue_.empty()) queue_.resize(kMaxQueued);
   if (size_ == 0) next_at_ = std::max(next_at_, now);
   queue_[(first_ + size_) % kMaxQueued] = {
       *event, length * per_millisecond,

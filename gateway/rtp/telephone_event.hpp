@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <optional>
 #include <utility>
+#include <vector>
 
 /// Telephone events, that is DTMF digits, in RTP (RFC 4733). Nothing here allocates.
 namespace trunkline::rtp {
@@ -123,7 +124,7 @@ class EventSender {
     std::uint32_t step = 160;  ///< ticks an interval
   };
 
-  std::array<Item, kMaxQueued> queue_{};
+  std::vector<Item> queue_;  ///< empty until the first digit, then of `kMaxQueued` places
   std::size_t first_ = 0, size_ = 0;
   TimePoint next_at_{};
   bool begun_ = false;

@@ -7,6 +7,9 @@
 #include "speech.hpp"
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <malloc.h>
+#include <memory>
+#include <vector>
 
 namespace trunkline::media {
 namespace {
@@ -166,6 +169,19 @@ TEST(DigitQueue, TakesAsManyAsItHasRoomFor) {
     EXPECT_TRUE(queue.empty());
     EXPECT_FALSE(queue.pop());
   }
+}
+
+/// A call has one of these for its whole life where the carrier names no telephone events.
+TEST(DigitListenerMemory, IsThatOfTheFewPacketsThatWait) {
+  constexpr std::size_t kListeners = 20, kMost = 8 * 1024;
+  const std::size_t before = ::mallinfo2().uordblks;
+  std::vector<std::unique_ptr<Ear>> ears;
+  for (std::size_t i = 0; i < kListeners; ++i) {
+    Dialler dialler(AudioCodec::pcmu);
+    ears.push_back(std::make_unique<Ear>());
+    ears.back()->hear(dialler, 200);
+  }
+  EXPECT_LT(::mallinfo2().uordblks - before, kListeners * kMost);
 }
 
 }  // namespace
