@@ -7,9 +7,9 @@ import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { CallControl, Code, methods } from '../peers/call_control.mjs';
 import { build, Gateway, repository } from '../peers/gateway.mjs';
+import { ROUTES } from '../peers/stage.mjs';
 import { Subscribers } from '../peers/subscribers.mjs';
 import { until } from '../peers/until.mjs';
-import { ROUTES } from './stage.mjs';
 
 const ROLES = ['read', 'call', 'admin'];
 

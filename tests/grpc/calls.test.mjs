@@ -3,8 +3,8 @@ import assert from 'node:assert/strict';
 import { after, afterEach, before, describe, it } from 'node:test';
 import { Code } from '../peers/call_control.mjs';
 import { header } from '../peers/sip_message.mjs';
+import { BROWSER, ringAndAnswer, Stage, TRUNK } from '../peers/stage.mjs';
 import { until } from '../peers/until.mjs';
-import { BROWSER, ringAndAnswer, Stage, TRUNK } from './stage.mjs';
 
 let stage;
 let api;
@@ -58,7 +58,7 @@ describe('CreateCall', () => {
     const creating = api.must('createCall', { from: '5551000', to: 'user:alice', wait_until: 'WAIT_UNTIL_ANSWERED' });
     const peer = await arrival;
     const { call: number } = await alice.event('incoming');
-    alice.answer(number, { tone: BROWSER, listen: TRUNK });
+    alice.answer(number);
     const { call } = await creating;
     await stage.talk(number, peer);
     alice.hangup(number);

@@ -9,9 +9,9 @@ import { createServer, connect } from 'node:net';
 import { after, afterEach, before, describe, it } from 'node:test';
 import { CallControl, Code } from '../peers/call_control.mjs';
 import { build, Gateway } from '../peers/gateway.mjs';
+import { end, ringAndAnswer, ROUTES, Stage, TRUNK } from '../peers/stage.mjs';
 import { SyntheticBrowser } from '../peers/synthetic_browser.mjs';
 import { until } from '../peers/until.mjs';
-import { BROWSER, end, ringAndAnswer, ROUTES, Stage, TRUNK } from './stage.mjs';
 
 const TOKEN = 'token-of-the-desk';
 const program = join(build, 'trunkline');
@@ -72,7 +72,7 @@ describe('trunkline call', () => {
     const running = run(['call', 'user:alice', '5551000', '--wait', 'answered', '--metadata', 'order=17', '--header', 'X-A=b=c', '--header', 'X-B=d',
       '--caller-number', '+49301', '--caller-name', 'Büro', '--ring-timeout', '90s', '--max-duration', '1h', '--json']);
     const { call: number } = await stage.alice.event('incoming');
-    stage.alice.answer(number, { tone: BROWSER, listen: TRUNK });
+    stage.alice.answer(number);
     const peer = await arrival;
     const { code, out, err } = await running;
     assert.equal(code, 0, err);
@@ -138,7 +138,7 @@ describe('trunkline call', () => {
     const { id, peer } = await stage.connected();
     const running = run(['call', 'transfer', id, 'user:bob', '--mode', 'gateway']);
     const { call: number } = await bob.event('incoming');
-    bob.answer(number, { tone: BROWSER, listen: TRUNK });
+    bob.answer(number);
     assert.equal((await running).code, 0);
     await good(['call', 'hangup', id]);
     await until(() => peer.ended, 'BYE at the trunk');

@@ -6,9 +6,9 @@ import { describe, it } from 'node:test';
 import { Code, grpc } from '../peers/call_control.mjs';
 import { OPCODE, RawWebSocket } from '../peers/raw_websocket.mjs';
 import { header } from '../peers/sip_message.mjs';
+import { Stage } from '../peers/stage.mjs';
 import { SyntheticBrowser } from '../peers/synthetic_browser.mjs';
 import { until } from '../peers/until.mjs';
-import { Stage } from './stage.mjs';
 
 const SPREAD = 2; // seconds
 

@@ -3,9 +3,9 @@ import assert from 'node:assert/strict';
 import { after, afterEach, before, describe, it } from 'node:test';
 import { CallControl, Code } from '../peers/call_control.mjs';
 import { Gateway } from '../peers/gateway.mjs';
+import { end, ROUTES, Stage } from '../peers/stage.mjs';
 import { SyntheticBrowser } from '../peers/synthetic_browser.mjs';
 import { until } from '../peers/until.mjs';
-import { end, ROUTES, Stage } from './stage.mjs';
 
 // A small generator with a seed (mulberry32), so that a failure can be seen again.
 function random(seed) {

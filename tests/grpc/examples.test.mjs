@@ -7,9 +7,9 @@ import { join } from 'node:path';
 import { after, afterEach, before, describe, it } from 'node:test';
 import { Gateway, repository } from '../peers/gateway.mjs';
 import { freePort } from '../peers/ports.mjs';
+import { end, ringAndAnswer, ROUTES, Stage } from '../peers/stage.mjs';
 import { SyntheticBrowser } from '../peers/synthetic_browser.mjs';
 import { until } from '../peers/until.mjs';
-import { BROWSER, end, ringAndAnswer, ROUTES, Stage, TRUNK } from './stage.mjs';
 
 const PYTHON = '/usr/bin/python3'; // the one that Debian's packages are for
 const examples = join(repository, 'deploy/examples');
@@ -60,7 +60,7 @@ for (const language of ['Python', 'Node.js']) {
       const arrival = stage.arrival(ringAndAnswer);
       const example = start(language, 'click_to_call', ['--endpoint', stage.gateway.grpcAddress, 'user:alice', '5551000']);
       const { call: number } = await stage.alice.event('incoming');
-      stage.alice.answer(number, { tone: BROWSER, listen: TRUNK });
+      stage.alice.answer(number);
       const peer = await arrival;
       await example.says(/ is up: user:alice talks to 5551000/);
       await stage.talk(number, peer);
@@ -150,7 +150,7 @@ for (const language of ['Python', 'Node.js']) {
       try {
         const wanted = await desk.carrier.call('4000', { from: '+4930111' });
         const { call: number } = await desk.alice.event('incoming');
-        desk.alice.answer(number, { tone: BROWSER, listen: TRUNK });
+        desk.alice.answer(number);
         assert.equal(await wanted.final(), 200);
         wanted.bye();
         await desk.alice.event('ended', { call: number });

@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict';
 import { after, afterEach, before, describe, it } from 'node:test';
 import { Code } from '../peers/call_control.mjs';
+import { Stage } from '../peers/stage.mjs';
 import { until } from '../peers/until.mjs';
-import { Stage } from './stage.mjs';
 
 const REQUESTS = 400;
 

@@ -3,9 +3,9 @@ import assert from 'node:assert/strict';
 import { after, afterEach, before, describe, it } from 'node:test';
 import { CallControl, Code, grpc } from '../peers/call_control.mjs';
 import { Gateway } from '../peers/gateway.mjs';
+import { BROWSER, ringAndAnswer, ROUTES, Stage } from '../peers/stage.mjs';
 import { SyntheticBrowser } from '../peers/synthetic_browser.mjs';
 import { until } from '../peers/until.mjs';
-import { BROWSER, ringAndAnswer, ROUTES, Stage, TRUNK } from './stage.mjs';
 
 const SECRET = 'credentials: { secret: "shared-by-replicas-0123456789", max_ttl: 1h }';
 
@@ -69,7 +69,7 @@ describe('CreateCredential', () => {
     const arrival = stage.arrival(ringAndAnswer);
     const creating = api.must('createCall', { from: 'user:carol', to: '5551000', wait_until: 'WAIT_UNTIL_ANSWERED' });
     const { call: number } = await carol.event('incoming');
-    carol.answer(number, { tone: BROWSER, listen: TRUNK });
+    carol.answer(number);
     const { call } = await creating;
     assert.equal(call.from, 'user:carol');
     await stage.hangUp(call.call_id, await arrival);

@@ -5,9 +5,9 @@ import { after, afterEach, before, describe, it } from 'node:test';
 import { Code, grpc, services, types } from '../peers/call_control.mjs';
 import { freePort } from '../peers/ports.mjs';
 import { header } from '../peers/sip_message.mjs';
+import { ringAndAnswer, Stage, TRUNK } from '../peers/stage.mjs';
 import { SyntheticBrowser } from '../peers/synthetic_browser.mjs';
 import { until } from '../peers/until.mjs';
-import { BROWSER, ringAndAnswer, Stage, TRUNK } from './stage.mjs';
 
 class PolicyServer {
   static async open(port) {
@@ -97,7 +97,7 @@ describe('RouteCall', () => {
     const { call: number, from } = await alice.event('incoming');
     assert.match(from, /\+49777/);
     peer.rtp.play(TRUNK);
-    alice.answer(number, { tone: BROWSER, listen: TRUNK });
+    alice.answer(number);
     assert.equal(await peer.final(), 200);
     await stage.talk(number, peer);
     peer.bye();
@@ -107,7 +107,7 @@ describe('RouteCall', () => {
   it('routes a browser\'s call to the trunk with headers', async () => {
     policy.route = () => ({ route: { targets: ['5551000'], headers: [{ name: 'X-Queue', value: 'gold' }], caller_id: { number: '+49888' } } });
     const arrival = stage.arrival(ringAndAnswer);
-    const number = alice.call('2001', { tone: BROWSER, listen: TRUNK });
+    const number = alice.call('2001');
     const peer = await arrival;
     await alice.event('answered', { call: number });
     assert.equal(peer.dialled, '5551000');
@@ -125,7 +125,7 @@ describe('RouteCall', () => {
     const peer = await carrier.call('2000');
     const { call: number } = await alice.event('incoming');
     await dialled;
-    alice.answer(number, { tone: BROWSER, listen: TRUNK });
+    alice.answer(number);
     assert.equal(await peer.final(), 200);
     peer.bye();
     await alice.event('ended', { call: number });
@@ -180,7 +180,7 @@ describe('RouteCall for a call of the API', () => {
     const creating = api.must('createCall', { from: '2000', to: 'user:alice', wait_until: 'WAIT_UNTIL_ANSWERED' });
     const peer = await arrival;
     const { call: number } = await alice.event('incoming');
-    alice.answer(number, { tone: BROWSER, listen: TRUNK });
+    alice.answer(number);
     const { call } = await creating;
     assert.deepEqual([call.from, call.to, call.trunk], ['5551000', 'user:alice', 'carrier']);
     const [question] = policy.questions;
@@ -213,7 +213,7 @@ describe('a parked call', () => {
     const answering = api.answerCall({ call_id: id, target: 'user:alice' });
     const { call: number } = await alice.event('incoming');
     peer.rtp.play(TRUNK);
-    alice.answer(number, { tone: BROWSER, listen: TRUNK });
+    alice.answer(number);
     assert.equal((await answering).error, null);
     assert.equal(await peer.final(), 200);
     await stage.talk(number, peer);
@@ -228,7 +228,7 @@ describe('a parked call', () => {
     const transferring = api.must('transferCall', { call_id: id, leg_id: 'from', target: 'user:alice', mode: 'TRANSFER_MODE_GATEWAY' });
     const { call: number } = await alice.event('incoming');
     peer.rtp.play(TRUNK);
-    alice.answer(number, { tone: BROWSER, listen: TRUNK });
+    alice.answer(number);
     await transferring;
     await stage.talk(number, peer);
     peer.bye();
@@ -277,7 +277,7 @@ describe('AuthenticateUser', () => {
     const dora = await SyntheticBrowser.open(stage.gateway, 'dora', { password: 'secret-d' });
     t.after(() => dora.close());
     const arrival = stage.arrival(ringAndAnswer);
-    const number = dora.call('5551000', { tone: BROWSER, listen: TRUNK });
+    const number = dora.call('5551000');
     await dora.event('answered', { call: number });
     dora.hangup(number);
     const peer = await arrival;

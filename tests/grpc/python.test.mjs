@@ -10,8 +10,8 @@ import { methods } from '../peers/call_control.mjs';
 import { repository } from '../peers/gateway.mjs';
 import { freePort } from '../peers/ports.mjs';
 import { Sipp } from '../peers/sipp.mjs';
+import { BROWSER, Stage } from '../peers/stage.mjs';
 import { SyntheticBrowser } from '../peers/synthetic_browser.mjs';
-import { BROWSER, Stage } from './stage.mjs';
 
 let folder;
 let stage;
@@ -30,12 +30,11 @@ before(async () => {
   - { from: any, match: "^[0-9]{3,15}$", target: "trunk:carrier" }`,
     extra: `policy: { endpoint: "127.0.0.1:${policyPort}", timeout: 10s, fallback: { reject: 503 }, authenticate_users: true }`,
   });
-  bob = await SyntheticBrowser.open(stage.gateway, 'bob');
+  bob = await stage.addBrowser('bob');
   sipp = await Sipp.callee(stage.gateway, 'uas_any', { calls: 100000, args: ['-rtp_echo', '-aa'], seconds: 1200 });
 });
 
 after(async () => {
-  await bob?.close();
   await sipp?.close();
   await stage?.close();
   rmSync(folder, { recursive: true, force: true });

@@ -8,11 +8,11 @@ import { Carrier } from '../peers/carrier.mjs';
 import { Gateway } from '../peers/gateway.mjs';
 import { freePort } from '../peers/ports.mjs';
 import { header } from '../peers/sip_message.mjs';
+import { Stage } from '../peers/stage.mjs';
 import { SyntheticBrowser } from '../peers/synthetic_browser.mjs';
 import { makeCertificate } from '../peers/tls_front.mjs';
 import { TrunkServer } from '../peers/trunk_server.mjs';
 import { until } from '../peers/until.mjs';
-import { Stage } from './stage.mjs';
 
 let stage;
 let api;

@@ -8,7 +8,7 @@ import { after, afterEach, before, describe, it } from 'node:test';
 import { promisify } from 'node:util';
 import { CallControl, Code, grpc, services } from '../peers/call_control.mjs';
 import { repository } from '../peers/gateway.mjs';
-import { Stage } from './stage.mjs';
+import { Stage } from '../peers/stage.mjs';
 
 const ATTEMPTS = 4;
 const ANSWERS = [404, 408, 480, 486, 487, 488, 500, 503, 504, 600, 603];

@@ -2,9 +2,9 @@
 import assert from 'node:assert/strict';
 import { after, afterEach, before, describe, it } from 'node:test';
 import { Code, details } from '../peers/call_control.mjs';
+import { ringAndAnswer, Stage } from '../peers/stage.mjs';
 import { SyntheticBrowser } from '../peers/synthetic_browser.mjs';
 import { until } from '../peers/until.mjs';
-import { ringAndAnswer, Stage } from './stage.mjs';
 
 let stage;
 let api;

@@ -3,9 +3,9 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { after, before, describe, it } from 'node:test';
 import { Code } from '../peers/call_control.mjs';
+import { Stage } from '../peers/stage.mjs';
 import { Subscribers } from '../peers/subscribers.mjs';
 import { until } from '../peers/until.mjs';
-import { Stage } from './stage.mjs';
 
 const SANITIZED = /[at]san/.test(process.env.TRUNKLINE_BUILD ?? '');
 const SUBSCRIBERS = 1000;

@@ -3,12 +3,10 @@
 import assert from 'node:assert/strict';
 import { after, afterEach, before, describe, it } from 'node:test';
 import { Code } from '../peers/call_control.mjs';
-import { Carrier } from '../peers/carrier.mjs';
 import { freePort } from '../peers/ports.mjs';
 import { header } from '../peers/sip_message.mjs';
-import { SyntheticBrowser } from '../peers/synthetic_browser.mjs';
+import { BROWSER, ringAndAnswer, ROUTES, Stage, TRUNK } from '../peers/stage.mjs';
 import { until } from '../peers/until.mjs';
-import { BROWSER, ringAndAnswer, ROUTES, Stage, TRUNK } from './stage.mjs';
 
 const OTHER = 880; // Hz that whoever is transferred to says
 const CHALLENGE = 'Digest realm="carrier", nonce="n1", algorithm=MD5, qop="auth"';
@@ -39,24 +37,20 @@ async function open(options) {
     ...options,
   });
   ({ api, alice, carrier } = stage);
-  second = await Carrier.open(stage.gateway, { port: secondPort });
-  bob = await SyntheticBrowser.open(stage.gateway, 'bob');
+  second = await stage.addCarrier({ port: secondPort });
+  bob = await stage.addBrowser('bob');
   events = api.watchCalls();
   await events.snapshotEnd();
 }
 
 async function close() {
   events?.cancel();
-  second?.close();
-  await bob?.close();
   await stage?.close();
 }
 
 // After each test nothing is left of it, and each leg of its calls has had its one end.
 async function clear() {
   await stage.clear();
-  second.behaviours.clear();
-  bob.events.length = 0;
   carrier.allow = 'INVITE, ACK, BYE, CANCEL, INFO, UPDATE, REFER';
   for (const id of touched) {
     await until(() => events.eventsOf(id).some((event) => event.kind === 'ended'), 'the end of the call');

@@ -4,18 +4,14 @@ import { createHmac, randomBytes } from 'node:crypto';
 import dgram from 'node:dgram';
 import { after, before, describe, it } from 'node:test';
 import { crc32 } from 'node:zlib';
-import { CallControl } from '../peers/call_control.mjs';
-import { Carrier } from '../peers/carrier.mjs';
-import { Gateway } from '../peers/gateway.mjs';
-import { SyntheticBrowser } from '../peers/synthetic_browser.mjs';
+import { answerAtOnce, Stage } from '../peers/stage.mjs';
 import { until } from '../peers/until.mjs';
 
-const BROWSER = 1000;
-const TRUNK = 440;
 const COUNT = 10000;
 const BURST = 200;
 const STRANGER = '127.0.0.9';
 
+let stage;
 let gateway;
 let carrier;
 let alice;
@@ -26,11 +22,8 @@ let socket;
 let answers = 0; // that the stranger got
 
 before(async () => {
-  gateway = await Gateway.start({ trunkExtra: '    srtp: sdes\n' });
-  carrier = await Carrier.open(gateway);
-  carrier.onCall = (one) => one.answer(TRUNK);
-  alice = await SyntheticBrowser.open(gateway);
-  api = new CallControl(gateway.grpcAddress);
+  stage = await Stage.open({ onCall: answerAtOnce, trunkExtra: '    srtp: sdes\n' });
+  ({ gateway, carrier, alice, api } = stage);
   socket = dgram.createSocket('udp4');
   await new Promise((bound) => socket.bind(0, STRANGER, bound));
   socket.unref();
@@ -39,15 +32,12 @@ before(async () => {
 
 after(async () => {
   socket?.close();
-  api?.close();
-  await alice?.close();
-  carrier?.close();
-  assert.equal((await gateway?.stop())?.code, 0);
+  await stage?.close();
 });
 
 const dialled = async () => {
-  [call, peer] = await alice.dials(carrier, '5551000', { tone: BROWSER, listen: TRUNK });
-  await alice.talks(call, peer, BROWSER);
+  [call, peer] = await stage.dials();
+  await alice.talks(call, peer);
 };
 
 const drops = (leg, reason) => gateway.metric('trunkline_rtp_packets_dropped_total', { leg, ...(reason && { reason }) });
@@ -68,7 +58,7 @@ async function untouched(attack) {
   const ended = await gateway.metric('trunkline_calls_ended_total');
   const received = peer.rtp.received;
   await attack();
-  await alice.talks(call, peer, BROWSER);
+  await alice.talks(call, peer);
   const later = await alice.stats(call);
   assert.equal(later.ssrc_changes, before.ssrc_changes);
   assert.equal(later.srtp_errors, before.srtp_errors);

@@ -1,69 +1,38 @@
 // Sound, proven by its frequency, between every two kinds of ends that the gateway joins.
 import assert from 'node:assert/strict';
 import { after, afterEach, before, describe, it } from 'node:test';
-import { Carrier } from '../peers/carrier.mjs';
-import { Gateway } from '../peers/gateway.mjs';
+import { answerAtOnce, BROWSER, ROUTES, Stage, TRUNK } from '../peers/stage.mjs';
 import { SyntheticBrowser } from '../peers/synthetic_browser.mjs';
 import { until } from '../peers/until.mjs';
 
-const BROWSER = 1000;
-const TRUNK = 440;
-
+let stage;
 let gateway;
 let carrier;
 let alice;
 
 before(async () => {
-  gateway = await Gateway.start({
-    routes: () => `
-  - { from: user, match: "^[0-9]{3,15}$", target: "trunk:carrier" }
-  - { from: "trunk:carrier", match: "^1001$", target: "user:alice" }
-  - { from: any, match: "^echo$", target: "service:echo" }
-  - { from: any, match: "^tone$", target: "service:tone" }`,
-  });
-  carrier = await Carrier.open(gateway);
-  carrier.onCall = (call) => call.answer(TRUNK);
-  alice = await SyntheticBrowser.open(gateway);
+  stage = await Stage.open({ onCall: answerAtOnce, routes: `${ROUTES}\n  - { from: any, match: "^tone$", target: "service:tone" }` });
+  ({ gateway, carrier, alice } = stage);
 });
-
-afterEach(async () => {
-  alice.events.length = 0;
-  await gateway.idle();
-});
-
-after(async () => {
-  await alice?.close();
-  carrier?.close();
-  assert.equal((await gateway?.stop())?.code, 0);
-});
-
-async function dialled() {
-  return alice.dials(carrier, '5551000', { tone: BROWSER, listen: TRUNK });
-}
-
-const talk = (call, peer) => alice.talks(call, peer, BROWSER);
-const hangUp = (call, peer) => alice.hangsUp(call, peer);
+afterEach(() => stage.idle());
+after(() => stage?.close());
 
 describe('sound', () => {
   it('crosses both ways on a call of the browser', async () => {
-    const [call, peer] = await dialled();
+    const [call, peer] = await stage.dials();
     const { profile } = await alice.event('media', { call });
     assert.match(profile, /^SRTP_/);
-    await talk(call, peer);
+    await alice.talks(call, peer);
     const stats = await alice.stats(call);
     assert.equal(stats.srtp_errors, 0);
     assert.equal(stats.payload_type, 0);
     assert.deepEqual([...peer.rtp.payloadTypes], [0]);
-    await hangUp(call, peer);
+    await alice.hangsUp(call, peer);
   });
 
   it('crosses both ways on a call of the trunk', async () => {
-    const peer = await carrier.call('1001');
-    const { call } = await alice.event('incoming');
-    alice.answer(call, { tone: BROWSER, listen: TRUNK });
-    assert.equal(await peer.final(), 200);
-    peer.rtp.play(TRUNK);
-    await talk(call, peer);
+    const [call, peer] = await stage.received();
+    await alice.talks(call, peer);
     peer.bye();
     await alice.event('ended', { call });
   });
@@ -115,14 +84,14 @@ describe('sound', () => {
   it('of the trunk comes before the answer', async () => {
     carrier.behaviours.set('5557000', (call) => call.early(TRUNK));
     const arrived = carrier.arrival('5557000');
-    const call = alice.call('5557000', { tone: BROWSER, listen: TRUNK });
+    const call = alice.call('5557000');
     await alice.event('ringing', { call, status: 183 });
     await alice.hears(call);
     const peer = await arrived;
     await peer.answer();
     await alice.event('answered', { call });
-    await talk(call, peer);
-    await hangUp(call, peer);
+    await alice.talks(call, peer);
+    await alice.hangsUp(call, peer);
   });
 
   it('of ten calls at once is each call\'s own', async () => {
@@ -140,29 +109,28 @@ describe('sound', () => {
       await until(() => peer.rtp.hears(1200 + 50 * index) > 0.8, `call ${index} to be heard at the trunk`);
     }
     for (const [call] of calls) alice.hangup(call);
-    carrier.onCall = (call) => call.answer(TRUNK);
   });
 });
 
 describe('hold', () => {
   it('by the browser keeps SSRC and sequence at the trunk', async () => {
-    const [call, peer] = await dialled();
-    await talk(call, peer);
+    const [call, peer] = await stage.dials();
+    await alice.talks(call, peer);
     alice.do('hold', { call });
     await alice.event('held', { call });
     assert.match(peer.reinvites.at(-1).body, /a=(sendonly|inactive)/);
     alice.do('resume', { call });
     await alice.event('resumed', { call });
     assert.match(peer.reinvites.at(-1).body, /a=sendrecv/);
-    await talk(call, peer);
+    await alice.talks(call, peer);
     assert.equal(peer.rtp.ssrcs.size, 1);
     assert.deepEqual(peer.rtp.jumps, []);
-    await hangUp(call, peer);
+    await alice.hangsUp(call, peer);
   });
 
   it('by the trunk keeps SSRC and sequence at the browser, and stops the trunk\'s sound', async () => {
-    const [call, peer] = await dialled();
-    await talk(call, peer);
+    const [call, peer] = await stage.dials();
+    await alice.talks(call, peer);
     const before = await alice.stats(call);
     assert.equal(await peer.reinvite('inactive'), 200);
     await alice.event('held', { call });
@@ -175,40 +143,40 @@ describe('hold', () => {
     }, 'half a second without a packet at the browser');
     assert.equal(await peer.reinvite('sendrecv'), 200);
     await alice.event('resumed', { call });
-    await talk(call, peer);
+    await alice.talks(call, peer);
     const resumed = await alice.stats(call);
     assert.equal(resumed.ssrc, before.ssrc);
     assert.equal(resumed.ssrc_changes, before.ssrc_changes);
     assert.equal(resumed.sequence_gaps, before.sequence_gaps);
     assert.equal(peer.rtp.ssrcs.size, 1);
-    await hangUp(call, peer);
+    await alice.hangsUp(call, peer);
   });
 
   // RFC 3711 §3.3.1: another SSRC of the trunk does not change ours [race-srtp-state]
   // RFC 3550 §8: another SSRC of the source does not change it [own-ssrc]
   it('a trunk that comes back with another SSRC does not change the browser\'s', async () => {
-    const [call, peer] = await dialled();
-    await talk(call, peer);
+    const [call, peer] = await stage.dials();
+    await alice.talks(call, peer);
     const before = await alice.stats(call);
     peer.rtp.ssrc = (peer.rtp.ssrc + 12345) >>> 0;
     peer.rtp.sequence = (peer.rtp.sequence + 30000) & 0xffff;
     peer.rtp.timestamp = (peer.rtp.timestamp + 0x7fffffff) >>> 0;
-    await talk(call, peer);
+    await alice.talks(call, peer);
     const later = await alice.stats(call);
     assert.equal(later.ssrc, before.ssrc);
     assert.equal(later.ssrc_changes, before.ssrc_changes);
     assert.equal(later.sequence_gaps, before.sequence_gaps);
-    await hangUp(call, peer);
+    await alice.hangsUp(call, peer);
   });
 });
 
 describe('RTCP', () => {
   // RFC 3550 §6.4: both sides get reports [rtcp-terminated]
   it('reports come to both sides', async () => {
-    const [call, peer] = await dialled();
-    await talk(call, peer);
+    const [call, peer] = await stage.dials();
+    await alice.talks(call, peer);
     await until(() => peer.rtp.reports > 0, 'a report at the trunk');
     await until(async () => (await alice.stats(call)).sender_reports > 0, 'a sender report at the browser');
-    await hangUp(call, peer);
+    await alice.hangsUp(call, peer);
   });
 });

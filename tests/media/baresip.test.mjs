@@ -1,24 +1,19 @@
 // baresip, a phone that isn't ours, as the trunk's peer: calls both ways with sound both ways, over every transport.
-import assert from 'node:assert/strict';
 import { after, afterEach, before, describe, it } from 'node:test';
 import { Baresip } from '../peers/baresip.mjs';
-import { CallControl } from '../peers/call_control.mjs';
-import { Gateway } from '../peers/gateway.mjs';
 import { freePorts } from '../peers/ports.mjs';
-import { SyntheticBrowser } from '../peers/synthetic_browser.mjs';
-
-const BROWSER = 1000;
-const BARESIP = 440;
+import { BROWSER, Stage } from '../peers/stage.mjs';
 
 function suite(transport) {
-  let gateway;
+  let stage;
   let baresip;
   let alice;
   let api;
 
   before(async () => {
     const port = await freePorts(2);
-    gateway = await Gateway.start({
+    stage = await Stage.open({
+      carrier: false,
       tls: transport === 'tls',
       trunks: `
   - name: carrier
@@ -27,24 +22,19 @@ function suite(transport) {
     codecs: [PCMU]
     options_interval: 0s`,
     });
-    baresip = await Baresip.start(gateway, { port, transport });
-    alice = await SyntheticBrowser.open(gateway);
-    api = new CallControl(gateway.grpcAddress);
+    ({ alice, api } = stage);
+    baresip = await Baresip.start(stage.gateway, { port, transport });
   });
 
   // Whatever a test leaves, failed or not, must not reach the next one.
   afterEach(async () => {
-    for (const { call_id: id } of (await api.must('listCalls', {})).calls) await api.hangupCall({ call_id: id });
-    await gateway.idle();
-    alice.events.length = 0;
+    await stage.clear();
     baresip.events.length = 0;
   });
 
   after(async () => {
-    await alice?.close();
     await baresip?.close();
-    api?.close();
-    assert.equal((await gateway?.stop())?.code, 0);
+    await stage?.close();
   });
 
   const talk = async (call) => {
@@ -52,7 +42,7 @@ function suite(transport) {
     await baresip.hears(BROWSER);
   };
   const dialled = async () => {
-    const call = alice.call('5551000', { tone: BROWSER, listen: BARESIP });
+    const call = alice.call('5551000');
     await alice.event('answered', { call });
     await talk(call);
     return call;
@@ -60,7 +50,7 @@ function suite(transport) {
   const dials = async () => {
     await baresip.dial('1001');
     const { call } = await alice.event('incoming');
-    alice.answer(call, { tone: BROWSER, listen: BARESIP });
+    alice.answer(call);
     await baresip.event('CALL_ESTABLISHED');
     await talk(call);
     return call;
@@ -143,7 +133,7 @@ function suite(transport) {
   it('sends a browser on by REFER', async () => {
     const call = alice.call('5551000', { tone: BROWSER, listen: BROWSER });
     await baresip.event('CALL_ESTABLISHED');
-    await baresip.do('transfer', `sip:echo@127.0.0.1:${gateway.sipPort}`);
+    await baresip.do('transfer', `sip:echo@127.0.0.1:${stage.gateway.sipPort}`);
     await baresip.event('CALL_CLOSED');
     await alice.hears(call);
     alice.hangup(call);

@@ -5,25 +5,16 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, afterEach, before, describe, it } from 'node:test';
 import { wav } from '../peers/audio.mjs';
-import { CallControl } from '../peers/call_control.mjs';
-import { Carrier } from '../peers/carrier.mjs';
-import { Gateway } from '../peers/gateway.mjs';
-import { SyntheticBrowser } from '../peers/synthetic_browser.mjs';
+import { answerAtOnce, BROWSER, ROUTES, Stage, TRUNK } from '../peers/stage.mjs';
 import { until } from '../peers/until.mjs';
 
-const BROWSER = 1000;
-const TRUNK = 440;
 const WELCOME = 700;
 const MUSIC = 600;
 const RINGBACK = 425;
 
-const routes = `
-  - { from: any, match: "^[0-9]{3,15}$", target: "trunk:carrier" }
-  - { from: any, match: "^play$", target: "service:play" }`;
-
 describe('sounds', () => {
   let folder;
-  let gateway;
+  let stage;
   let carrier;
   let alice;
   let api;
@@ -32,31 +23,21 @@ describe('sounds', () => {
     folder = mkdtempSync(join(tmpdir(), 'trunkline-sounds-'));
     writeFileSync(join(folder, 'welcome.wav'), wav(WELCOME, 1, 16000));
     writeFileSync(join(folder, 'music.wav'), wav(MUSIC, 1, 8000));
-    gateway = await Gateway.start({
-      routes,
+    stage = await Stage.open({
+      onCall: answerAtOnce,
+      routes: `${ROUTES}\n  - { from: any, match: "^play$", target: "service:play" }`,
       media: `sounds: { play: "${folder}/welcome.wav", hold_music: "${folder}/music.wav" }`,
     });
-    carrier = await Carrier.open(gateway);
-    carrier.onCall = (call) => call.answer(TRUNK);
-    alice = await SyntheticBrowser.open(gateway);
-    api = new CallControl(gateway.grpcAddress);
+    ({ carrier, alice, api } = stage);
   });
-
-  afterEach(async () => {
-    alice.events.length = 0;
-    await gateway.idle();
-  });
-
+  afterEach(() => stage.idle());
   after(async () => {
-    api?.close();
-    await alice?.close();
-    carrier?.close();
-    assert.equal((await gateway?.stop())?.code, 0);
+    await stage?.close();
     rmSync(folder, { recursive: true, force: true });
   });
 
   const dialled = async () => {
-    const [call, peer] = await alice.dials(carrier, '5551000', { tone: BROWSER, listen: TRUNK });
+    const [call, peer] = await stage.dials();
     await alice.hears(call);
     return [call, peer];
   };
@@ -70,7 +51,7 @@ describe('sounds', () => {
   };
 
   it('of service:play come in the codec of the caller', async () => {
-    const bob = await SyntheticBrowser.open(gateway, 'bob', { options: ['--opus'] });
+    const bob = await stage.addBrowser('bob', { options: ['--opus'] });
     for (const browser of [alice, bob]) {
       const call = browser.call('play', { tone: BROWSER, listen: WELCOME });
       await browser.event('answered', { call });
@@ -97,8 +78,7 @@ describe('sounds', () => {
     await heard(peer, BROWSER);
     await alice.hears(call);
     wholeStream(peer);
-    alice.hangup(call);
-    await until(() => peer.ended, 'BYE at the trunk');
+    await alice.hangsUp(call, peer);
   });
 
   it('are heard by the trunk while the API holds it', async () => {
@@ -109,8 +89,7 @@ describe('sounds', () => {
     await api.must('resumeCall', { call_id: id });
     await heard(peer, BROWSER);
     wholeStream(peer);
-    alice.hangup(call);
-    await until(() => peer.ended, 'BYE at the trunk');
+    await alice.hangsUp(call, peer);
   });
 
   // RFC 3960 §3.2: over the wire [ringback]
@@ -131,32 +110,25 @@ describe('sounds', () => {
     const { heard: before, windows } = await alice.stats(call);
     await until(async () => (await alice.stats(call)).windows >= windows + 20, 'two seconds of the trunk\'s tone');
     assert.equal((await alice.stats(call)).heard, before, 'no ringback any more');
-    alice.hangup(call);
-    await until(() => ringing.ended, 'BYE at the trunk');
+    await alice.hangsUp(call, ringing);
   });
 });
 
 describe('media.timeout', () => {
+  let stage;
   let gateway;
   let carrier;
   let alice;
 
   before(async () => {
-    gateway = await Gateway.start({ media: 'timeout: 5s' });
-    carrier = await Carrier.open(gateway);
-    alice = await SyntheticBrowser.open(gateway);
+    stage = await Stage.open({ onCall: answerAtOnce, media: 'timeout: 5s' });
+    ({ gateway, carrier, alice } = stage);
   });
-
-  after(async () => {
-    await alice?.close();
-    carrier?.close();
-    assert.equal((await gateway?.stop())?.code, 0);
-  });
+  after(() => stage?.close());
 
   // RFC 3550 §6.3.5: over the wire [media-timeout]
   it('ends the call of a trunk that stops sending, and tells both why', async () => {
-    carrier.onCall = (call) => call.answer(TRUNK);
-    const [call, peer] = await alice.dials(carrier, '5551000', { tone: BROWSER, listen: TRUNK });
+    const [call, peer] = await stage.dials();
     await alice.hears(call);
     peer.rtp.stopTone();
     await alice.event('ended', { call });
@@ -169,21 +141,20 @@ describe('media.timeout', () => {
   // RFC 3264 §8.4: who is on hold may be silent [race-hold-silence]
   it('lets a trunk that is on hold be silent', async () => {
     const ended = await gateway.metric('trunkline_calls_ended_total', { reason: 'media_timeout' });
-    const [call, peer] = await alice.dials(carrier, '5551000', { tone: BROWSER, listen: TRUNK });
+    const [call, peer] = await stage.dials();
     await alice.hears(call);
     alice.do('hold', { call });
     await alice.event('held', { call });
     peer.rtp.stopTone();
     // A second call that times out shows that the time of the first one would be over.
     const other = carrier.arrival('5552000');
-    const second = alice.call('5552000', { tone: BROWSER, listen: TRUNK });
+    const second = alice.call('5552000');
     await alice.event('answered', { call: second });
     await alice.hears(second);
     (await other).rtp.stopTone();
     await alice.event('ended', { call: second });
     assert.equal(await gateway.metric('trunkline_calls_ended_total', { reason: 'media_timeout' }), ended + 1);
     assert.equal(peer.ended, undefined);
-    alice.hangup(call);
-    await until(() => peer.ended, 'BYE at the trunk');
+    await alice.hangsUp(call, peer);
   });
 });

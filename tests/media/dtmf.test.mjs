@@ -2,42 +2,30 @@
 import assert from 'node:assert/strict';
 import { after, afterEach, before, describe, it } from 'node:test';
 import { keysIn } from '../peers/audio.mjs';
-import { CallControl } from '../peers/call_control.mjs';
-import { Carrier } from '../peers/carrier.mjs';
-import { Gateway } from '../peers/gateway.mjs';
-import { SyntheticBrowser } from '../peers/synthetic_browser.mjs';
+import { answerAtOnce, Stage } from '../peers/stage.mjs';
 import { until } from '../peers/until.mjs';
 
-const BROWSER = 1000;
-const TRUNK = 440;
-
-for (const [codec, options] of [['PCMU', []], ['Opus', ['--opus']]]) {
+for (const [codec, browser] of [['PCMU', true], ['Opus', { options: ['--opus'] }]]) {
   describe(`a trunk without events and INFO, and a browser of ${codec}`, () => {
+    let stage;
     let gateway;
-    let carrier;
     let alice;
     let api;
     let call;
     let peer;
 
     before(async () => {
-      gateway = await Gateway.start();
-      carrier = await Carrier.open(gateway);
-      carrier.takesEvents = false;
-      carrier.allow = 'INVITE, ACK, BYE, CANCEL';
-      carrier.onCall = (one) => one.answer(TRUNK);
-      alice = await SyntheticBrowser.open(gateway, 'alice', { options });
-      api = new CallControl(gateway.grpcAddress);
-      [call, peer] = await alice.dials(carrier, '5551000', { tone: BROWSER, listen: TRUNK });
-      await alice.talks(call, peer, BROWSER);
+      stage = await Stage.open({ onCall: answerAtOnce, browser });
+      ({ gateway, alice, api } = stage);
+      stage.carrier.takesEvents = false;
+      stage.carrier.allow = 'INVITE, ACK, BYE, CANCEL';
+      [call, peer] = await stage.dials();
+      await alice.talks(call, peer);
     });
 
     after(async () => {
       if (peer) await alice.hangsUp(call, peer);
-      api?.close();
-      await alice?.close();
-      carrier?.close();
-      assert.equal((await gateway?.stop())?.code, 0);
+      await stage?.close();
     });
 
     const digits = (leg, method) => gateway.metric('trunkline_dtmf_digits_total', { leg, method });
@@ -54,7 +42,7 @@ for (const [codec, options] of [['PCMU', []], ['Opus', ['--opus']]]) {
         const { digit: body } = await alice.event('digit', { call });
         assert.ok(body.startsWith(`Signal=${digit}\r\n`), body);
       }
-      await alice.talks(call, peer, BROWSER);
+      await alice.talks(call, peer);
       assert.equal(alice.has('digit'), false);
       assert.equal(await digits('sip', 'inband'), 7);
       assert.equal(await gateway.metric('trunkline_dtmf_events_total', { leg: 'sip', direction: 'in', method: 'inband' }), 7);
@@ -65,7 +53,7 @@ for (const [codec, options] of [['PCMU', []], ['Opus', ['--opus']]]) {
     it('a digit of the page is a tone at the trunk, whether it comes by RTP or INFO', async () => {
       await heard('5', () => alice.do('digit', { call, digit: '5', by: 'rtp' }));
       await heard('9', () => alice.do('digit', { call, digit: '9', by: 'info' }));
-      await alice.talks(call, peer, BROWSER);
+      await alice.talks(call, peer);
       assert.deepEqual([...peer.rtp.payloadTypes], [0]);
       assert.deepEqual(peer.rtp.digits, []);
     });
@@ -73,7 +61,7 @@ for (const [codec, options] of [['PCMU', []], ['Opus', ['--opus']]]) {
     it('the API dials by tones, and the sound comes back behind them', async () => {
       const [{ call_id: id }] = (await api.must('listCalls', {})).calls;
       await heard('42#', () => api.must('sendDtmf', { call_id: id, digits: '42#' }));
-      await alice.talks(call, peer, BROWSER);
+      await alice.talks(call, peer);
       assert.equal(peer.rtp.ssrcs.size, 1);
       assert.deepEqual(peer.rtp.jumps, []);
     });
@@ -81,27 +69,19 @@ for (const [codec, options] of [['PCMU', []], ['Opus', ['--opus']]]) {
 }
 
 describe('a trunk without events that takes INFO', () => {
-  let gateway;
-  let carrier;
-  let alice;
+  let stage;
 
   before(async () => {
-    gateway = await Gateway.start();
-    carrier = await Carrier.open(gateway);
-    carrier.takesEvents = false;
-    carrier.onCall = (one) => one.answer(TRUNK);
-    alice = await SyntheticBrowser.open(gateway);
+    stage = await Stage.open({ onCall: answerAtOnce });
+    stage.carrier.takesEvents = false;
   });
-  afterEach(() => gateway.idle());
-  after(async () => {
-    await alice?.close();
-    carrier?.close();
-    assert.equal((await gateway?.stop())?.code, 0);
-  });
+  afterEach(() => stage.idle());
+  after(() => stage?.close());
 
   it('is believed by its INFO, and counted once where its tone comes too', async () => {
-    const [call, peer] = await alice.dials(carrier, '5551000', { tone: BROWSER, listen: TRUNK });
-    await alice.talks(call, peer, BROWSER);
+    const { alice } = stage;
+    const [call, peer] = await stage.dials();
+    await alice.talks(call, peer);
     for (const digit of ['3', '8']) {
       peer.rtp.dial(digit);
       peer.info(digit);
@@ -109,36 +89,23 @@ describe('a trunk without events that takes INFO', () => {
     }
     alice.do('digit', { call, digit: '7', by: 'rtp' });
     await until(() => peer.infos.some((body) => body.startsWith('Signal=7')), '7 by INFO at the trunk');
-    await alice.talks(call, peer, BROWSER);
+    await alice.talks(call, peer);
     assert.equal(alice.has('digit'), false);
     await alice.hangsUp(call, peer);
   });
 });
 
 describe('dtmf: inband', () => {
-  let gateway;
-  let carrier;
-  let alice;
+  let stage;
 
-  before(async () => {
-    gateway = await Gateway.start({ codecs: '[PCMU]', trunkExtra: '    dtmf: inband\n' });
-    carrier = await Carrier.open(gateway);
-    alice = await SyntheticBrowser.open(gateway);
-  });
-  after(async () => {
-    await alice?.close();
-    carrier?.close();
-    assert.equal((await gateway?.stop())?.code, 0);
-  });
+  before(async () => (stage = await Stage.open({ codecs: '[PCMU]', trunkExtra: '    dtmf: inband\n' })));
+  after(() => stage?.close());
 
   it('agrees to no events with a trunk that would have them', async () => {
-    const peer = await carrier.call('1001');
-    const { call } = await alice.event('incoming');
-    alice.answer(call, { tone: BROWSER, listen: TRUNK });
-    assert.equal(await peer.final(), 200);
+    const { alice } = stage;
+    const [call, peer] = await stage.received();
     assert.doesNotMatch(peer.answerSdp, /telephone-event/);
-    peer.rtp.play(TRUNK);
-    await alice.talks(call, peer, BROWSER);
+    await alice.talks(call, peer);
     peer.rtp.dial('6');
     assert.match((await alice.event('digit', { call })).digit, /^Signal=6/);
     peer.rtp.samples = [];

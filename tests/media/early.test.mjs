@@ -3,39 +3,23 @@ import assert from 'node:assert/strict';
 import dgram from 'node:dgram';
 import { after, afterEach, before, describe, it } from 'node:test';
 import { RtpPeer } from '../peers/audio.mjs';
-import { CallControl } from '../peers/call_control.mjs';
-import { Carrier } from '../peers/carrier.mjs';
-import { Gateway } from '../peers/gateway.mjs';
-import { SyntheticBrowser } from '../peers/synthetic_browser.mjs';
+import { BROWSER, Stage, TRUNK } from '../peers/stage.mjs';
 import { until } from '../peers/until.mjs';
 
-const BROWSER = 1000;
-const TRUNK = 440;
 const STRANGER = 700;
 
+let stage;
 let gateway;
 let carrier;
 let alice;
 let api;
 
 before(async () => {
-  gateway = await Gateway.start({ routes: '\n  - { from: any, match: "^[0-9]{3,15}$", target: "trunk:carrier" }' });
-  carrier = await Carrier.open(gateway);
-  alice = await SyntheticBrowser.open(gateway);
-  api = new CallControl(gateway.grpcAddress);
+  stage = await Stage.open();
+  ({ gateway, carrier, alice, api } = stage);
 });
-
-afterEach(async () => {
-  alice.events.length = 0;
-  await gateway.idle();
-});
-
-after(async () => {
-  api?.close();
-  await alice?.close();
-  carrier?.close();
-  assert.equal((await gateway?.stop())?.code, 0);
-});
+afterEach(() => stage.idle());
+after(() => stage?.close());
 
 const received = () => gateway.metric('trunkline_rtp_packets_total', { leg: 'sip', direction: 'in' });
 const strange = () => gateway.metric('trunkline_rtp_packets_dropped_total', { leg: 'sip', reason: 'unknown_source' });
@@ -57,7 +41,7 @@ async function pending() {
   const arrived = carrier.arrival();
   const { call } = await api.must('createCall', { from: 'user:alice', to: '5551000' });
   const incoming = await alice.event('incoming');
-  alice.answer(incoming.call, { tone: BROWSER, listen: TRUNK });
+  alice.answer(incoming.call);
   await alice.event('media', { call: incoming.call });
   return [call, incoming.call, await arrived];
 }
@@ -72,7 +56,7 @@ describe('RTP before the answer', () => {
     };
     const before = await received();
     const arrived = carrier.arrival();
-    const call = alice.call('5551000', { tone: BROWSER, listen: TRUNK });
+    const call = alice.call('5551000');
     const peer = await arrived;
     await until(() => opened !== undefined, 'the port to be tried');
     assert.equal(opened, true);
@@ -80,8 +64,7 @@ describe('RTP before the answer', () => {
     await peer.answer();
     await alice.event('answered', { call });
     await alice.hears(call);
-    alice.hangup(call);
-    await until(() => peer.ended, 'BYE at the trunk');
+    await alice.hangsUp(call, peer);
   });
 
   // RFC 3264 §5.1: whoever listens already hears them [receive-early]
@@ -92,8 +75,7 @@ describe('RTP before the answer', () => {
     await peer.answer();
     await until(() => peer.rtp.hears(BROWSER) > 0.8, 'the trunk to hear the browser');
     await alice.hears(call);
-    alice.hangup(call);
-    await until(() => peer.ended, 'BYE at the trunk');
+    await alice.hangsUp(call, peer);
   });
 
   it('of a stranger is heard by nobody', async () => {
@@ -107,7 +89,6 @@ describe('RTP before the answer', () => {
     stranger.close();
     await peer.answer(TRUNK);
     await alice.hears(call);
-    alice.hangup(call);
-    await until(() => peer.ended, 'BYE at the trunk');
+    await alice.hangsUp(call, peer);
   });
 });

@@ -2,22 +2,19 @@
 import assert from 'node:assert/strict';
 import { after, afterEach, before, describe, it } from 'node:test';
 import { RtpPeer } from '../peers/audio.mjs';
-import { Carrier } from '../peers/carrier.mjs';
-import { Gateway } from '../peers/gateway.mjs';
 import { freePort } from '../peers/ports.mjs';
-import { SyntheticBrowser } from '../peers/synthetic_browser.mjs';
+import { answerAtOnce, Stage, TRUNK } from '../peers/stage.mjs';
 
-const BROWSER = 1000;
-const TRUNK = 440;
 const ADDRESSES = { IPv4: '127.0.0.1', IPv6: '::1' };
 
-let gateway;
+let stage;
 const carriers = {};
 const browsers = {};
 
 before(async () => {
   const ports = { IPv4: await freePort(), IPv6: await freePort() };
-  gateway = await Gateway.start({
+  stage = await Stage.open({
+    browser: false, carrier: false, onCall: answerAtOnce,
     addresses: Object.values(ADDRESSES),
     trunks: `
   - { name: four, uri: "sip:127.0.0.1:${ports.IPv4}", codecs: [PCMU], options_interval: 0s }
@@ -29,33 +26,14 @@ before(async () => {
   - { from: any, match: "^1002$", target: "user:bob" }`,
   });
   for (const [family, address] of Object.entries(ADDRESSES)) {
-    carriers[family] = await Carrier.open(gateway, { port: ports[family], address });
-    carriers[family].onCall = (call) => call.answer(TRUNK);
+    carriers[family] = await stage.addCarrier({ port: ports[family], address });
+    browsers[family] = await stage.addBrowser(family === 'IPv4' ? 'alice' : 'bob', { address });
   }
-  browsers.IPv4 = await SyntheticBrowser.open(gateway, 'alice', { address: ADDRESSES.IPv4 });
-  browsers.IPv6 = await SyntheticBrowser.open(gateway, 'bob', { address: ADDRESSES.IPv6 });
 });
+afterEach(() => stage.idle());
+after(() => stage?.close());
 
-afterEach(async () => {
-  for (const browser of Object.values(browsers)) browser.events.length = 0;
-  await gateway.idle();
-});
-
-after(async () => {
-  for (const browser of Object.values(browsers)) await browser.close();
-  for (const carrier of Object.values(carriers)) carrier.close();
-  assert.equal((await gateway?.stop())?.code, 0);
-});
-
-async function dialled(browser, family) {
-  const arrived = carriers[family].arrival();
-  const call = browser.call(family === 'IPv4' ? '4441000' : '6661000', { tone: BROWSER, listen: TRUNK });
-  await browser.event('answered', { call });
-  return [call, await arrived];
-}
-
-const talk = (browser, call, peer) => browser.talks(call, peer, BROWSER);
-const hangUp = (browser, call, peer) => browser.hangsUp(call, peer);
+const dialled = (browser, family) => browser.dials(carriers[family], family === 'IPv4' ? '4441000' : '6661000');
 
 for (const here of ['IPv4', 'IPv6']) {
   for (const there of ['IPv4', 'IPv6']) {
@@ -63,19 +41,15 @@ for (const here of ['IPv4', 'IPv6']) {
       it('hear each other when the browser calls', async () => {
         const browser = browsers[here];
         const [call, peer] = await dialled(browser, there);
-        await talk(browser, call, peer);
+        await browser.talks(call, peer);
         assert.equal(peer.rtp.remote.address, ADDRESSES[there]);
-        await hangUp(browser, call, peer);
+        await browser.hangsUp(call, peer);
       });
 
       it('hear each other when the trunk calls', async () => {
         const browser = browsers[here];
-        const peer = await carriers[there].call(here === 'IPv4' ? '1001' : '1002');
-        const { call } = await browser.event('incoming');
-        browser.answer(call, { tone: BROWSER, listen: TRUNK });
-        assert.equal(await peer.final(), 200);
-        peer.rtp.play(TRUNK);
-        await talk(browser, call, peer);
+        const [call, peer] = await stage.received(here === 'IPv4' ? '1001' : '1002', { browser, carrier: carriers[there] });
+        await browser.talks(call, peer);
         assert.equal(peer.rtp.remote.address, ADDRESSES[there]);
         peer.bye();
         await browser.event('ended', { call });
@@ -91,13 +65,9 @@ describe('media of a trunk', () => {
       const carrier = carriers[signalling];
       const browser = browsers.IPv4;
       carrier.mediaAddress = ADDRESSES[media];
-      const peer = await carrier.call('1001');
+      const [call, peer] = await stage.received('1001', { browser, carrier });
       carrier.mediaAddress = ADDRESSES[signalling];
-      const { call } = await browser.event('incoming');
-      browser.answer(call, { tone: BROWSER, listen: TRUNK });
-      assert.equal(await peer.final(), 200);
-      peer.rtp.play(TRUNK);
-      await talk(browser, call, peer);
+      await browser.talks(call, peer);
       assert.equal(peer.rtp.remote.address, ADDRESSES[media]);
       peer.bye();
       await browser.event('ended', { call });
@@ -108,7 +78,7 @@ describe('media of a trunk', () => {
   it('go to the other family by a re-INVITE, and come back', async () => {
     const browser = browsers.IPv4;
     const [call, peer] = await dialled(browser, 'IPv4');
-    await talk(browser, call, peer);
+    await browser.talks(call, peer);
     const before = await browser.stats(call);
     for (const family of ['IPv6', 'IPv4']) {
       peer.rtp.close();
@@ -116,11 +86,11 @@ describe('media of a trunk', () => {
       assert.equal(await peer.reinvite('sendrecv'), 200);
       assert.equal(peer.rtp.remote.address, ADDRESSES[family]);
       peer.rtp.play(TRUNK);
-      await talk(browser, call, peer);
+      await browser.talks(call, peer);
     }
     const later = await browser.stats(call);
     assert.equal(later.ssrc, before.ssrc, 'the browser hears one stream all along');
     assert.equal(later.ssrc_changes, before.ssrc_changes);
-    await hangUp(browser, call, peer);
+    await browser.hangsUp(call, peer);
   });
 });

@@ -5,44 +5,32 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, afterEach, before, describe, it } from 'node:test';
 import { RtpPeer } from '../peers/audio.mjs';
-import { CallControl } from '../peers/call_control.mjs';
-import { Carrier } from '../peers/carrier.mjs';
-import { Gateway } from '../peers/gateway.mjs';
 import { RawBrowser } from '../peers/raw_browser.mjs';
-import { SyntheticBrowser } from '../peers/synthetic_browser.mjs';
+import { Stage, TRUNK } from '../peers/stage.mjs';
 import { until } from '../peers/until.mjs';
 
-const BROWSER = 1000;
-const TRUNK = 440;
-
+let stage;
 let gateway;
 let carrier;
 let alice;
-let api;
 let watch;
 
 before(async () => {
-  gateway = await Gateway.start({ extra: 'cdr: { path: calls.jsonl }', trunkExtra: '    srtp: sdes\n' });
-  carrier = await Carrier.open(gateway);
-  alice = await SyntheticBrowser.open(gateway);
-  api = new CallControl(gateway.grpcAddress);
-  watch = api.watchCalls();
+  stage = await Stage.open({ extra: 'cdr: { path: calls.jsonl }', trunkExtra: '    srtp: sdes\n' });
+  ({ gateway, carrier, alice } = stage);
+  watch = stage.api.watchCalls();
   await watch.snapshotEnd();
 });
 
 after(async () => {
   watch?.cancel();
-  api?.close();
-  await alice?.close();
-  carrier?.close();
-  assert.equal((await gateway?.stop())?.code, 0);
+  await stage?.close();
 });
 
 afterEach(async () => {
   carrier.endCalls();
-  carrier.behaviours.clear();
   carrier.suites = [];
-  await gateway.idle();
+  await stage.idle();
 });
 
 const records = () => {
@@ -75,7 +63,7 @@ async function tells(cause, { leg = 'to', kind = 'sip', change = 'silent' }, tal
 // Calls the trunk, which answers as `behave` says.
 async function dialled(number, behave) {
   carrier.behaviours.set(number, behave);
-  const [call, peer] = await alice.dials(carrier, number, { tone: BROWSER, listen: TRUNK });
+  const [call, peer] = await alice.dials(carrier, number);
   return { call, peer, end: () => alice.hangup(call) };
 }
 

@@ -2,53 +2,31 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { RtpPeer } from '../peers/audio.mjs';
-import { Carrier } from '../peers/carrier.mjs';
-import { Gateway } from '../peers/gateway.mjs';
 import { freePort } from '../peers/ports.mjs';
-import { SyntheticBrowser } from '../peers/synthetic_browser.mjs';
+import { answerAtOnce, BROWSER, Stage, TRUNK } from '../peers/stage.mjs';
 import { until } from '../peers/until.mjs';
 
-const BROWSER = 1000;
-const TRUNK = 440;
 const STRANGER = 700;
 const REST = 10000; // how long the gateway leaves an RTP port alone after use, in milliseconds
 
-class World {
-  static async open(options) {
-    const world = new World();
-    world.gateway = await Gateway.start(options);
-    world.carrier = await Carrier.open(world.gateway);
-    world.carrier.onCall = (call) => call.answer(TRUNK);
-    world.alice = await SyntheticBrowser.open(world.gateway);
-    return world;
+class World extends Stage {
+  static open(settings) {
+    return super.open({ onCall: answerAtOnce, ...settings });
   }
 
   async dialled(listen = TRUNK) {
-    const [call, peer] = await this.alice.dials(this.carrier, '5551000', { tone: BROWSER, listen });
+    const [call, peer] = await this.alice.dials(this.carrier, '5551000', { listen });
     await this.alice.event('media', { call });
     return [call, peer];
   }
 
-  async talk(call, peer) {
-    peer.rtp.forget();
-    await this.alice.hears(call);
-    await until(() => peer.rtp.hears(BROWSER) > 0.8, 'the trunk to hear the browser');
-  }
-
-  async hangUp(call, peer) {
-    this.alice.hangup(call);
-    await until(() => peer.ended, 'BYE at the trunk');
+  async finishes(call, peer) {
+    await this.alice.hangsUp(call, peer);
     await this.gateway.idle();
   }
 
   dropped(reason) {
     return this.gateway.metric('trunkline_rtp_packets_dropped_total', { leg: 'sip', reason });
-  }
-
-  async close() {
-    await this.alice.close();
-    this.carrier.close();
-    assert.equal((await this.gateway.stop()).code, 0);
   }
 }
 
@@ -80,7 +58,7 @@ describe('media_source: pinned', () => {
       assert.ok((await world.dropped('unknown_source')) >= dropped + 40);
       assert.equal(other.received, 0, 'nothing was sent to the stranger');
       other.close();
-      await world.hangUp(call, peer);
+      await world.finishes(call, peer);
     });
   }
 
@@ -93,7 +71,7 @@ describe('media_source: pinned', () => {
       return call.answer();
     });
     const [call, peer] = await world.dialled();
-    const [deaf, other] = await world.alice.dials(world.carrier, '5552222', { tone: BROWSER, listen: TRUNK });
+    const [deaf, other] = await world.alice.dials(world.carrier, '5552222');
     await world.alice.event('media', { call: deaf });
     const before = await world.alice.stats(call);
     await world.talk(call, peer);
@@ -103,7 +81,7 @@ describe('media_source: pinned', () => {
     assert.equal(other.ended, undefined, 'the deaf call is up');
     world.alice.hangup(deaf);
     await until(() => other.ended, 'BYE of the deaf call');
-    await world.hangUp(call, peer);
+    await world.finishes(call, peer);
   });
 
   // RFC 3264 §8.3.1: a new address is sent to once answered [reoffer-address]
@@ -121,14 +99,14 @@ describe('media_source: pinned', () => {
     await world.talk(call, peer);
     assert.equal(old.received, 0, 'nothing more comes to the old address');
     old.close();
-    await world.hangUp(call, peer);
+    await world.finishes(call, peer);
   });
 
   // RFC 6056 §3.3: a late sender reaches no other call [media-ports]
   it('sends nothing to a call that is over, whoever goes on sending', async () => {
     const [call, peer] = await world.dialled();
     await world.talk(call, peer);
-    await world.hangUp(call, peer);
+    await world.finishes(call, peer);
     peer.rtp.forget();
     peer.rtp.play(TRUNK);
     const sent = peer.rtp.sent;
@@ -140,7 +118,7 @@ describe('media_source: pinned', () => {
     const stats = await world.alice.stats(second);
     assert.equal(stats.ssrc_changes, 0);
     peer.rtp.stopTone();
-    await world.hangUp(second, other);
+    await world.finishes(second, other);
   });
 });
 
@@ -161,7 +139,7 @@ describe('media_source: same-host', () => {
     await until(async () => (await world.dropped('unknown_source')) >= dropped + 20, 'drops to be counted');
     other.close();
     third.close();
-    await world.hangUp(call, peer);
+    await world.finishes(call, peer);
   });
 });
 
@@ -191,7 +169,7 @@ describe('media_source: subnet', () => {
     await until(async () => (await world.dropped('unknown_source')) >= dropped + 20, 'drops to be counted');
     near.close();
     far.close();
-    await world.hangUp(call, peer);
+    await world.finishes(call, peer);
   });
 });
 
@@ -208,7 +186,7 @@ describe('a description that aims elsewhere', () => {
     });
     const [call, peer] = await world.dialled();
     await until(async () => (await world.dropped('held')) >= 20, 'the browser\'s sound to be left out');
-    await world.hangUp(call, peer);
+    await world.finishes(call, peer);
   });
 });
 
@@ -237,7 +215,7 @@ describe('media_source: learn', () => {
     assert.equal(other.received, 0, 'nothing was sent to the stranger');
     other.close();
     real.close();
-    await world.hangUp(call, peer);
+    await world.finishes(call, peer);
   });
 
   it('stays with the address that was said when RTP comes from there', async () => {
@@ -250,24 +228,18 @@ describe('media_source: learn', () => {
     await world.talk(call, peer);
     assert.equal(other.received, 0);
     other.close();
-    await world.hangUp(call, peer);
+    await world.finishes(call, peer);
   });
 });
 
 describe('RTP ports', () => {
-  let gateway;
-  let carrier;
-  before(async () => {
-    gateway = await Gateway.start({ rtpPorts: 8 });
-    carrier = await Carrier.open(gateway);
-  });
-  after(async () => {
-    carrier?.close();
-    assert.equal((await gateway?.stop())?.code, 0);
-  });
+  let stage;
+  before(async () => (stage = await Stage.open({ browser: false, rtpPorts: 8 })));
+  after(() => stage?.close());
 
   // RFC 6056 §3.3: over the wire [media-ports]
   it('that are all in use refuse the next call, rest after use, and are lent again', async () => {
+    const { gateway, carrier } = stage;
     const calls = [];
     for (let count = 0; count < 4; count += 1) {
       const call = await carrier.call('echo');

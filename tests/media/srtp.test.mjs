@@ -1,18 +1,14 @@
 // SRTP towards the trunk with keys in the descriptions (RFC 4568). The trunk's SRTP is Node's own crypto.
 import assert from 'node:assert/strict';
 import { after, afterEach, before, describe, it } from 'node:test';
-import { CallControl } from '../peers/call_control.mjs';
-import { Carrier } from '../peers/carrier.mjs';
-import { Gateway } from '../peers/gateway.mjs';
 import { freePort } from '../peers/ports.mjs';
 import { cryptoLines, SUITES } from '../peers/srtp.mjs';
-import { SyntheticBrowser } from '../peers/synthetic_browser.mjs';
+import { answerAtOnce, Stage } from '../peers/stage.mjs';
 import { until } from '../peers/until.mjs';
 
-const BROWSER = 1000;
-const TRUNK = 440;
 const ALL = Object.keys(SUITES);
 
+let stage;
 let gateway;
 let strict; // a trunk that must encrypt
 let open; // one that may
@@ -22,7 +18,8 @@ const secrets = new Set();
 
 before(async () => {
   const second = await freePort();
-  gateway = await Gateway.start({
+  stage = await Stage.open({
+    onCall: answerAtOnce,
     trunks: ({ carrierPort }) => `
   - { name: strict, uri: "sip:127.0.0.1:${carrierPort}", allow: ["127.0.0.1:${carrierPort}"], srtp: sdes-required, options_interval: 0s }
   - { name: open, uri: "sip:127.0.0.1:${second}", allow: ["127.0.0.1:${second}"], srtp: sdes, options_interval: 0s }`,
@@ -32,24 +29,12 @@ before(async () => {
   - { from: any, match: "^1001$", target: "user:alice" }
   - { from: any, match: "^echo$", target: "service:echo" }`,
   });
-  strict = await Carrier.open(gateway);
-  open = await Carrier.open(gateway, { port: second });
-  for (const carrier of [strict, open]) carrier.onCall = (call) => call.answer(TRUNK);
-  alice = await SyntheticBrowser.open(gateway);
-  api = new CallControl(gateway.grpcAddress);
+  ({ gateway, carrier: strict, alice, api } = stage);
+  open = await stage.addCarrier({ port: second });
 });
-
-afterEach(async () => {
-  alice.events.length = 0;
-  await gateway.idle();
-});
-
+afterEach(() => stage.idle());
 after(async () => {
-  api?.close();
-  await alice?.close();
-  strict?.close();
-  open?.close();
-  assert.equal((await gateway?.stop())?.code, 0);
+  await stage?.close();
   const said = gateway.output;
   for (const secret of secrets) assert.ok(!said.includes(secret), 'a key is in the log');
 });
@@ -61,38 +46,32 @@ function remember(peer) {
   return lines.map(({ key }) => key);
 }
 
-async function dialled(carrier, number) {
-  return alice.dials(carrier, number, { tone: BROWSER, listen: TRUNK });
-}
-
 // `underWay`: packets that may have been sealed before the keys changed.
 async function talk(call, peer, underWay = 0) {
-  await alice.talks(call, peer, BROWSER);
+  await alice.talks(call, peer);
   assert.ok(peer.rtp.unauthentic <= underWay, `${peer.rtp.unauthentic} packets that are not authentic`);
 }
-
-const hangUp = (call, peer) => alice.hangsUp(call, peer);
 
 describe('a call to a trunk that must encrypt', () => {
   for (const suite of ['AES_CM_128_HMAC_SHA1_80', 'AES_CM_128_HMAC_SHA1_32', 'AEAD_AES_128_GCM']) {
     // RFC 4568 §10: the keys of all these calls are looked for in the log at the end [keys-not-logged]
     it(`is heard both ways with ${suite}`, async () => {
       strict.suites = [suite];
-      const [call, peer] = await dialled(strict, '5551000');
+      const [call, peer] = await alice.dials(strict, '5551000');
       assert.match(peer.invite.body, /^m=audio \d+ RTP\/SAVP /m);
       assert.equal(cryptoLines(peer.invite.body).length, 3);
       remember(peer);
       await talk(call, peer);
       await until(() => peer.rtp.reports > 0, 'an RTCP report that is authentic');
       assert.equal(peer.rtp.jumps.length, 0);
-      await hangUp(call, peer);
+      await alice.hangsUp(call, peer);
     });
   }
 
   // RFC 4568 §7.1.4: the sound goes on over each of them [sdes-rekey]
   it('goes on over descriptions with the same key, a new one, and another suite', async () => {
     strict.suites = ALL;
-    const [call, peer] = await dialled(strict, '5551000');
+    const [call, peer] = await alice.dials(strict, '5551000');
     const [ours] = cryptoLines(peer.remoteSdp).filter(({ suite }) => suite === peer.crypto.suite);
     await talk(call, peer);
     assert.equal(await peer.reinvite('sendrecv'), 200);
@@ -107,14 +86,14 @@ describe('a call to a trunk that must encrypt', () => {
     assert.notEqual(cryptoLines(peer.remoteSdp)[0].key, ours.key);
     await talk(call, peer, 3);
     remember(peer);
-    await hangUp(call, peer);
+    await alice.hangsUp(call, peer);
   });
 
   // RFC 4568 §7: an answer without a key ends the call [sdes-policy]
   it('ends when the answer has no key', async () => {
     strict.suites = [];
     const arrived = strict.arrival();
-    const call = alice.call('5551000', { tone: BROWSER, listen: TRUNK });
+    const call = alice.call('5551000');
     await alice.event('failed', { call, status: 488 });
     const peer = await arrived;
     await until(() => peer.ended && peer.acks.length === 1, 'ACK and BYE');
@@ -122,7 +101,7 @@ describe('a call to a trunk that must encrypt', () => {
 
   it('shows no key in its trace', async () => {
     strict.suites = ALL;
-    const [call, peer] = await dialled(strict, '5551000');
+    const [call, peer] = await alice.dials(strict, '5551000');
     const keys = remember(peer);
     assert.ok(keys.length >= 4);
     const { calls } = await api.must('listCalls', {});
@@ -135,7 +114,7 @@ describe('a call to a trunk that must encrypt', () => {
     assert.match(text, /a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:/);
     const everything = [text, json, Buffer.from(pcapng).toString('latin1'), JSON.stringify(calls)].join('\n');
     for (const key of keys) assert.ok(!everything.includes(key), 'a key is in the trace');
-    await hangUp(call, peer);
+    await alice.hangsUp(call, peer);
   });
 });
 
@@ -180,20 +159,20 @@ describe('a call from a trunk that must encrypt', () => {
 describe('a trunk that may encrypt', () => {
   it('is called in the clear when it wants no key', async () => {
     open.suites = [];
-    const [call, peer] = await dialled(open, '8001');
+    const [call, peer] = await alice.dials(open, '8001');
     assert.match(peer.invite.body, /^m=audio \d+ RTP\/AVP /m);
     assert.equal(cryptoLines(peer.invite.body).length, 3);
     await talk(call, peer);
-    await hangUp(call, peer);
+    await alice.hangsUp(call, peer);
   });
 
   it('is called with encryption when it takes a key', async () => {
     open.suites = ['AES_CM_128_HMAC_SHA1_80'];
-    const [call, peer] = await dialled(open, '8001');
+    const [call, peer] = await alice.dials(open, '8001');
     assert.equal(peer.crypto.tag, 1);
     remember(peer);
     await talk(call, peer);
-    await hangUp(call, peer);
+    await alice.hangsUp(call, peer);
   });
 
   // RFC 4568 §7: both are answered as they come [sdes-policy]

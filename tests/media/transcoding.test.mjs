@@ -2,40 +2,16 @@
 import assert from 'node:assert/strict';
 import { after, afterEach, before, describe, it } from 'node:test';
 import { Baresip } from '../peers/baresip.mjs';
-import { CallControl } from '../peers/call_control.mjs';
-import { Carrier } from '../peers/carrier.mjs';
-import { Gateway } from '../peers/gateway.mjs';
 import { freePorts } from '../peers/ports.mjs';
-import { SyntheticBrowser } from '../peers/synthetic_browser.mjs';
+import { answerAtOnce, BROWSER, Stage } from '../peers/stage.mjs';
 import { until } from '../peers/until.mjs';
 
-const BROWSER = 1000;
-const TRUNK = 440;
-const OPUS = 111;
+const OPUS = 111; // as a payload type
+const OPUS_ALONE = { options: ['--opus'] };
 
-class World {
-  static async open(settings, { opus = true } = {}) {
-    const world = new World();
-    world.gateway = await Gateway.start(settings);
-    world.carrier = await Carrier.open(world.gateway);
-    world.carrier.onCall = (call) => call.answer(TRUNK);
-    world.alice = await SyntheticBrowser.open(world.gateway, 'alice', { options: opus ? ['--opus'] : [] });
-    return world;
-  }
-
-  async dialled(browser = this.alice) {
-    return browser.dials(this.carrier, '5551000', { tone: BROWSER, listen: TRUNK });
-  }
-
-  async talk(call, peer, browser = this.alice) {
-    peer.rtp.forget();
-    await browser.hears(call);
-    await until(() => peer.rtp.hears(BROWSER) > 0.8, 'the trunk to hear the browser');
-  }
-
-  async hangUp(call, peer, browser = this.alice) {
-    browser.hangup(call);
-    await until(() => peer.ended, 'BYE at the trunk');
+class World extends Stage {
+  static open(settings) {
+    return super.open({ onCall: answerAtOnce, browser: OPUS_ALONE, ...settings });
   }
 
   streams() {
@@ -49,12 +25,6 @@ class World {
 
   transcoded(event) {
     return this.gateway.metric('trunkline_transcoding_total', { event });
-  }
-
-  async close() {
-    await this.alice?.close();
-    this.carrier?.close();
-    assert.equal((await this.gateway?.stop())?.code, 0);
   }
 }
 
@@ -70,23 +40,19 @@ describe('a browser that has Opus alone, and a trunk of PCMU', () => {
 
   // RFC 7587 §4.1: Opus counts 48,000 a second, whatever it is made from
   it('hear each other, the trunk one stream without a jump', async () => {
-    const [call, peer] = await world.dialled();
+    const [call, peer] = await world.dials();
     await world.talk(call, peer);
     assert.equal((await world.alice.stats(call)).payload_type, OPUS);
     assert.deepEqual([...peer.rtp.payloadTypes], [0]);
     assert.equal(peer.rtp.ssrcs.size, 1);
     assert.deepEqual(peer.rtp.jumps, []);
     await world.hasStreams(2);
-    await world.hangUp(call, peer);
+    await world.alice.hangsUp(call, peer);
     await world.hasStreams(0);
   });
 
   it('hear each other when the trunk calls', async () => {
-    const peer = await world.carrier.call('1001');
-    const { call } = await world.alice.event('incoming');
-    world.alice.answer(call, { tone: BROWSER, listen: TRUNK });
-    assert.equal(await peer.final(), 200);
-    peer.rtp.play(TRUNK);
+    const [call, peer] = await world.received();
     await world.talk(call, peer);
     peer.bye();
     await world.alice.event('ended', { call });
@@ -94,7 +60,7 @@ describe('a browser that has Opus alone, and a trunk of PCMU', () => {
 
   // RFC 4733 §2.1, §2.5.1: events share the numbers of the audio beside them, and their clock
   it('get each other\'s digits, once each, between the clocks', async () => {
-    const [call, peer] = await world.dialled();
+    const [call, peer] = await world.dials();
     await world.talk(call, peer);
     for (const digit of ['5', '#']) {
       world.alice.do('digit', { call, digit });
@@ -109,11 +75,11 @@ describe('a browser that has Opus alone, and a trunk of PCMU', () => {
     assert.equal(world.alice.has('digit'), false);
     assert.equal(peer.rtp.ssrcs.size, 1);
     assert.deepEqual(peer.rtp.jumps, []);
-    await world.hangUp(call, peer);
+    await world.alice.hangsUp(call, peer);
   });
 
   it('hear each other again after a hold', async () => {
-    const [call, peer] = await world.dialled();
+    const [call, peer] = await world.dials();
     await world.talk(call, peer);
     world.alice.do('hold', { call });
     await world.alice.event('held', { call });
@@ -127,74 +93,70 @@ describe('a browser that has Opus alone, and a trunk of PCMU', () => {
     await world.talk(call, peer);
     assert.equal(peer.rtp.ssrcs.size, 1);
     assert.deepEqual(peer.rtp.jumps, []);
-    await world.hangUp(call, peer);
+    await world.alice.hangsUp(call, peer);
   });
 
   it('hear each other while every twentieth packet is lost', async () => {
-    const bob = await SyntheticBrowser.open(world.gateway, 'bob', { options: ['--opus', '--lose-every', '20'] });
+    const bob = await world.addBrowser('bob', { options: ['--opus', '--lose-every', '20'] });
     const lost = await world.transcoded('lost');
-    const [call, peer] = await world.dialled(bob);
-    await world.talk(call, peer, bob);
+    const [call, peer] = await world.dials(bob);
+    await bob.talks(call, peer);
     await until(async () => (await world.transcoded('lost')) >= lost + 5, 'losses');
-    await world.talk(call, peer, bob);
+    await bob.talks(call, peer);
     assert.deepEqual(peer.rtp.jumps, [], 'the trunk is sent a whole stream');
-    await world.hangUp(call, peer, bob);
+    await bob.hangsUp(call, peer);
     await bob.close();
   });
 
   it('leave a call beside them that is only relayed alone', async () => {
-    const bob = await SyntheticBrowser.open(world.gateway, 'bob');
-    const [relayed, far] = await world.dialled(bob);
-    await world.talk(relayed, far, bob);
+    const bob = await world.addBrowser('bob');
+    const [relayed, far] = await world.dials(bob);
+    await bob.talks(relayed, far);
     await world.hasStreams(0);
-    const [call, peer] = await world.dialled();
+    const [call, peer] = await world.dials();
     await world.talk(call, peer);
     const before = await bob.stats(relayed);
-    await world.talk(relayed, far, bob);
+    await bob.talks(relayed, far);
     const later = await bob.stats(relayed);
     assert.equal(later.payload_type, 0);
     assert.equal(later.ssrc_changes, 0);
     assert.equal(later.sequence_gaps, before.sequence_gaps);
     assert.deepEqual(far.rtp.jumps, []);
     assert.equal(await world.streams(), 2);
-    await world.hangUp(call, peer);
-    await world.hangUp(relayed, far, bob);
+    await world.alice.hangsUp(call, peer);
+    await bob.hangsUp(relayed, far);
     await bob.close();
   });
 
   it('hear each other when the API calls both', async () => {
-    const api = new CallControl(world.gateway.grpcAddress);
     const arrived = world.carrier.arrival();
-    await api.must('createCall', { from: 'user:alice', to: '5551000', trunk: 'carrier' });
+    await world.api.must('createCall', { from: 'user:alice', to: '5551000', trunk: 'carrier' });
     const { call } = await world.alice.event('incoming');
-    world.alice.answer(call, { tone: BROWSER, listen: TRUNK });
+    world.alice.answer(call);
     await world.talk(call, await arrived);
     world.alice.hangup(call);
-    api.close();
   });
 });
 
 describe('max_transcoded_calls', () => {
   let world;
 
-  before(async () => {
-    world = await World.open({ media: 'max_transcoded_calls: 1' });
-  });
+  before(async () => (world = await World.open({ media: 'max_transcoded_calls: 1' })));
   after(() => world?.close());
 
   // RFC 3261 §21.5.4: what can't be served now is 503
   it('refuses one more with 503, and takes it when there is room', async () => {
-    const bob = await SyntheticBrowser.open(world.gateway, 'bob', { options: ['--opus'] });
-    const [call, peer] = await world.dialled();
+    const bob = await world.addBrowser('bob', OPUS_ALONE);
+    const [call, peer] = await world.dials();
     await world.talk(call, peer);
-    const refused = bob.call('5551000', { tone: BROWSER, listen: TRUNK });
+    const refused = bob.call('5551000');
     assert.equal((await bob.event('failed', { call: refused })).status, 503);
     await world.talk(call, peer);
-    await world.hangUp(call, peer);
+    await world.alice.hangsUp(call, peer);
     await world.gateway.idle();
-    const [again, other] = await world.dialled(bob);
-    await world.talk(again, other, bob);
-    await world.hangUp(again, other, bob);
+    const [again, other] = await world.dials(bob);
+    await bob.talks(again, other);
+    await bob.hangsUp(again, other);
     await bob.close();
   });
 });
@@ -207,7 +169,7 @@ describe('a trunk without transcoding', () => {
 
   // RFC 3261 §13.3.1.3: no common codec is 488 [offer-488]
   it('refuses a browser that shares no codec with it', async () => {
-    const call = world.alice.call('5551000', { tone: BROWSER, listen: TRUNK });
+    const call = world.alice.call('5551000');
     assert.equal((await world.alice.event('failed', { call })).status, 488);
   });
 });
@@ -216,35 +178,35 @@ describe('a trunk without transcoding', () => {
 const ALONE = [['G722', 'PCMU'], ['opus', 'PCMU'], ['G722', 'Opus'], ['PCMA', 'Opus']];
 for (const [codec, spoken] of ALONE) {
   describe(`baresip with ${codec} as the trunk, and a browser of ${spoken}`, () => {
-    let gateway;
+    let world;
     let baresip;
     let alice;
 
     before(async () => {
       const port = await freePorts(2);
-      gateway = await Gateway.start({
+      world = await World.open({
+        carrier: false, browser: spoken === 'Opus' ? OPUS_ALONE : true,
         trunks: `
   - { name: carrier, uri: "sip:127.0.0.1:${port}", allow: ["127.0.0.1/32"], codecs: [${codec}], options_interval: 0s }`,
       });
-      baresip = await Baresip.start(gateway, { port, codec });
-      alice = await SyntheticBrowser.open(gateway, 'alice', { options: spoken === 'Opus' ? ['--opus'] : [] });
+      ({ alice } = world);
+      baresip = await Baresip.start(world.gateway, { port, codec });
     });
     after(async () => {
-      await alice?.close();
       await baresip?.close();
-      assert.equal((await gateway?.stop())?.code, 0);
+      await world?.close();
     });
 
     const talk = async (call) => {
       await alice.hears(call);
       await baresip.hears(BROWSER);
       assert.equal((await alice.stats(call)).payload_type, spoken === 'Opus' ? OPUS : 0);
-      assert.ok((await gateway.metric('trunkline_transcoded_streams')) >= 2);
+      assert.ok((await world.streams()) >= 2);
     };
 
     // RFC 3551 §4.5.2: the clock of G.722 at a phone that is not ours [g722-clock]
     it('hear each other, and get each other\'s digits', async () => {
-      const call = alice.call('5551000', { tone: BROWSER, listen: TRUNK });
+      const call = alice.call('5551000');
       await alice.event('answered', { call });
       await talk(call);
       await baresip.do('sndcode', '5');
@@ -253,13 +215,13 @@ for (const [codec, spoken] of ALONE) {
       await baresip.event('CALL_DTMF_START', { param: '7' });
       alice.hangup(call);
       await baresip.event('CALL_CLOSED');
-      await gateway.idle();
+      await world.gateway.idle();
     });
 
     it('hear each other when it calls', async () => {
       await baresip.dial('1001');
       const { call } = await alice.event('incoming');
-      alice.answer(call, { tone: BROWSER, listen: TRUNK });
+      alice.answer(call);
       await baresip.event('CALL_ESTABLISHED');
       await talk(call);
       await baresip.do('hangup');

@@ -4,33 +4,24 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import { Carrier } from '../peers/carrier.mjs';
-import { build, Gateway, repository } from '../peers/gateway.mjs';
-import { SyntheticBrowser } from '../peers/synthetic_browser.mjs';
+import { build, repository } from '../peers/gateway.mjs';
+import { ringAndAnswer, Stage } from '../peers/stage.mjs';
 import { until } from '../peers/until.mjs';
 
+let stage;
 let gateway;
-let carrier;
 let alice;
 const path = () => join(gateway.folder, 'calls.jsonl');
 const records = (file = path()) => (existsSync(file) ? readFileSync(file, 'utf8') : '').split('\n').filter(Boolean).map((line) => JSON.parse(line));
 
 before(async () => {
-  gateway = await Gateway.start({ extra: 'cdr: { path: calls.jsonl }' });
-  carrier = await Carrier.open(gateway);
-  carrier.onCall = async (call) => {
-    if (call.dialled.endsWith('6')) return call.reject(486);
-    call.ring();
-    return call.answer(440);
-  };
-  alice = await SyntheticBrowser.open(gateway);
+  stage = await Stage.open({
+    extra: 'cdr: { path: calls.jsonl }',
+    onCall: (call) => (call.dialled.endsWith('6') ? call.reject(486) : ringAndAnswer(call)),
+  });
+  ({ gateway, alice } = stage);
 });
-
-after(async () => {
-  await alice?.close();
-  carrier?.close();
-  await gateway?.stop();
-});
+after(() => stage?.close());
 
 const VALIDATE = `
 import json, sys
@@ -52,7 +43,7 @@ async function recordsOf(dialled) {
 
 describe('call records', () => {
   it('tell of an answered call what it was like on both legs', async () => {
-    const call = alice.call('5551001', { tone: 1000, listen: 440 });
+    const call = alice.call('5551001');
     await alice.event('answered', { call });
     await alice.hears(call);
     alice.hangup(call);
@@ -92,7 +83,7 @@ describe('call records', () => {
   });
 
   it('are all there when the gateway has been stopped at once, and are what the schema says', async () => {
-    const call = alice.call('5551021', { tone: 1000, listen: 440 });
+    const call = alice.call('5551021');
     await alice.event('answered', { call });
     const written = [];
     gateway.process.ref();

@@ -1,6 +1,9 @@
 // PCMU tones: made, sent by RTP, and recognised by their frequency (Goertzel).
 import dgram from 'node:dgram';
 
+export const BROWSER = 1000; // Hz that a browser says, where a test doesn't say otherwise
+export const TRUNK = 440; // Hz that the trunk's peer says
+
 const BIAS = 0x84;
 
 export function encodeUlaw(sample) {

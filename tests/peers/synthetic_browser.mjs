@@ -2,6 +2,7 @@
 import { spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { join } from 'node:path';
+import { BROWSER, TRUNK } from './audio.mjs';
 import { build } from './gateway.mjs';
 import { PATIENCE, until } from './until.mjs';
 
@@ -69,7 +70,7 @@ export class SyntheticBrowser {
   }
 
   // The program numbers calls in both directions from 1; its number is known before its first event.
-  call(to, { tone = 1000, listen = 440 } = {}) {
+  call(to, { tone = BROWSER, listen = TRUNK } = {}) {
     this.do('call', { to, tone, listen });
     this.nextCall += 1;
     return this.nextCall - 1;
@@ -84,7 +85,7 @@ export class SyntheticBrowser {
   }
 
   // Is called by the carrier at that number, and answers: the call and the carrier's side of it, with sound both ways.
-  async talksWhenDialled(carrier, number, { tone = 1000, listen = 440 } = {}) {
+  async talksWhenDialled(carrier, number, { tone = BROWSER, listen = TRUNK } = {}) {
     const peer = await carrier.call(number);
     const { call } = await this.event('incoming');
     this.answer(call, { tone, listen });
@@ -95,7 +96,7 @@ export class SyntheticBrowser {
     return [call, peer];
   }
 
-  answer(call, { tone = 1000, listen = 440 } = {}) {
+  answer(call, { tone = BROWSER, listen = TRUNK } = {}) {
     this.do('answer', { call, tone, listen });
   }
 
@@ -123,7 +124,7 @@ export class SyntheticBrowser {
   }
 
   // Both ways: it hears what it listens for, and `peer`, the trunk's side of the call, its tone of `frequency`.
-  async talks(call, peer, frequency) {
+  async talks(call, peer, frequency = BROWSER) {
     peer.rtp.forget();
     await this.hears(call);
     await until(() => peer.rtp.hears(frequency) > 0.8, 'the trunk to hear the browser');

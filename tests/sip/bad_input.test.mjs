@@ -1,18 +1,15 @@
 // Bad input of every kind: each gets the protocol's own answer, a counter and a log line, and a call beside it goes on.
 import assert from 'node:assert/strict';
 import { after, afterEach, before, describe, it } from 'node:test';
-import { Carrier } from '../peers/carrier.mjs';
-import { Gateway } from '../peers/gateway.mjs';
 import { freePort } from '../peers/ports.mjs';
 import { acknowledge, invite, request, TcpPeer, UdpPeer } from '../peers/raw_sip.mjs';
 import { handshake, OPCODE, RawWebSocket } from '../peers/raw_websocket.mjs';
-import { SyntheticBrowser } from '../peers/synthetic_browser.mjs';
+import { answerAtOnce, Stage } from '../peers/stage.mjs';
 import { until } from '../peers/until.mjs';
 
-const BROWSER = 1000;
-const TRUNK = 440;
 const WARNINGS = new Set(['warn', 'error', 'info']);
 
+let stage;
 let gateway;
 let carrier;
 let alice;
@@ -20,7 +17,8 @@ let call;
 let peer;
 
 before(async () => {
-  gateway = await Gateway.start({
+  stage = await Stage.open({
+    onCall: answerAtOnce,
     routes: (ports) => `
   - { from: user, match: "^9", target: "trunk:dead" }
   - { from: user, match: "^[0-9]{3,15}$", target: "trunk:carrier" }
@@ -30,23 +28,13 @@ before(async () => {
   - { name: carrier, uri: "sip:127.0.0.1:${ports.carrierPort}", allow: ["127.0.0.1/32"], codecs: [PCMU], options_interval: 0s, max_calls_per_second: 1000 }
   - { name: dead, uri: "sip:127.0.0.1:9", allow: ["127.0.0.9/32"], codecs: [PCMU], options_interval: 0s }`,
   });
-  carrier = await Carrier.open(gateway);
-  alice = await SyntheticBrowser.open(gateway);
-  const arrived = carrier.arrival();
-  carrier.onCall = (incoming) => incoming.answer(TRUNK);
-  call = alice.call('5551000', { tone: BROWSER, listen: TRUNK });
-  await alice.event('answered', { call });
-  peer = await arrived;
+  ({ gateway, carrier, alice } = stage);
+  [call, peer] = await stage.dials();
   await talk();
 });
+after(() => stage?.close());
 
-after(async () => {
-  await alice?.close();
-  carrier?.close();
-  assert.equal((await gateway?.stop())?.code, 0);
-});
-
-const talk = () => alice.talks(call, peer, BROWSER);
+const talk = () => alice.talks(call, peer);
 
 afterEach(async () => {
   assert.equal(peer.ended, undefined, 'the call beside it is up');
@@ -245,7 +233,7 @@ describe('calls that cannot be', () => {
       await silent.answer();
     });
     const arrived = carrier.arrival('5558888');
-    const deaf = alice.call('5558888', { tone: BROWSER, listen: TRUNK });
+    const deaf = alice.call('5558888');
     await alice.event('answered', { call: deaf });
     const other = await arrived;
     await alice.event('media', { call: deaf });

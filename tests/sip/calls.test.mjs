@@ -2,75 +2,50 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { after, afterEach, before, describe, it } from 'node:test';
-import { Carrier } from '../peers/carrier.mjs';
-import { Gateway } from '../peers/gateway.mjs';
 import { header, tagOf } from '../peers/sip_message.mjs';
+import { ringAndAnswer, Stage, TRUNK } from '../peers/stage.mjs';
 import { SyntheticBrowser } from '../peers/synthetic_browser.mjs';
 import { until } from '../peers/until.mjs';
 
-const BROWSER = 1000;
-const TRUNK = 440;
-
+let stage;
 let gateway;
 let carrier;
 let alice;
 
 before(async () => {
-  gateway = await Gateway.start({ trunkExtra: '    username: gw\n    password: secret-t\n' });
-  carrier = await Carrier.open(gateway);
-  alice = await SyntheticBrowser.open(gateway);
+  stage = await Stage.open({ routes: null, trunkExtra: '    username: gw\n    password: secret-t\n' });
+  ({ gateway, carrier, alice } = stage);
 });
 
 afterEach(async () => {
   carrier.loses = () => false;
-  carrier.onCall = answering;
-  alice.events.length = 0;
-  await gateway.idle();
+  await stage.idle();
 });
-
-after(async () => {
-  await alice?.close();
-  carrier?.close();
-  assert.equal((await gateway?.stop())?.code, 0);
-});
-
-const answering = async (call) => {
-  call.ring();
-  await call.answer(TRUNK);
-};
+after(() => stage?.close());
 
 async function dialled(behaviour, number = '5551000') {
-  carrier.onCall = behaviour;
-  const arrived = carrier.arrival();
-  const call = alice.call(number, { tone: BROWSER, listen: TRUNK });
+  const arrived = stage.arrival(behaviour);
+  const call = alice.call(number);
   return [call, await arrived];
 }
 
-const talk = (call, peer) => alice.talks(call, peer, BROWSER);
-
 async function talking() {
-  const [call, peer] = await dialled(answering);
-  await alice.event('answered', { call });
-  await talk(call, peer);
+  const [call, peer] = await stage.dials();
+  await alice.talks(call, peer);
   return [call, peer];
 }
 
 // A call from the trunk that the browser answers.
 async function received() {
-  const peer = await carrier.call('1001');
-  const { call } = await alice.event('incoming');
-  peer.rtp.play(TRUNK);
-  alice.answer(call, { tone: BROWSER, listen: TRUNK });
-  assert.equal(await peer.final(), 200);
-  await talk(call, peer);
+  const [call, peer] = await stage.received();
+  await alice.talks(call, peer);
   return [call, peer];
 }
 
 describe('an answered call', () => {
   it('is ended by the browser', async () => {
     const [call, peer] = await talking();
-    alice.hangup(call);
-    await until(() => peer.ended, 'BYE at the trunk');
+    await alice.hangsUp(call, peer);
   });
 
   it('is ended by the trunk', async () => {
@@ -97,10 +72,9 @@ describe('an answered call', () => {
       await ringing.answer(TRUNK);
     });
     await alice.event('answered', { call });
-    await talk(call, peer);
+    await alice.talks(call, peer);
     assert.equal(alice.has('answered', { call }), false, 'answered once');
-    alice.hangup(call);
-    await until(() => peer.ended, 'BYE at the trunk');
+    await alice.hangsUp(call, peer);
   });
 
   // RFC 7092 §3.2: a trunk sees nothing of the browser [own-dialogs]
@@ -110,8 +84,7 @@ describe('an answered call', () => {
     const text = JSON.stringify(peer.invite);
     assert.doesNotMatch(text, /\.invalid|candidate|fingerprint|ice-|SAVP|transport=ws/i);
     assert.equal(peer.invite.headers.via.length, 1);
-    alice.hangup(call);
-    await until(() => peer.ended, 'BYE at the trunk');
+    await alice.hangsUp(call, peer);
   });
 });
 
@@ -129,8 +102,7 @@ describe('the ACK of a 200', () => {
     await alice.event('answered', { call });
     await until(() => peer.acks.length === 5, '5 ACKs');
     assert.equal(new Set(peer.acks.map((ack) => header(ack, 'cseq'))).size, 1);
-    alice.hangup(call);
-    await until(() => peer.ended, 'BYE at the trunk');
+    await alice.hangsUp(call, peer);
     assert.equal(peer.acks.length, 5);
   });
 
@@ -138,10 +110,7 @@ describe('the ACK of a 200', () => {
   // RFC 3261 §13.2.2.4: two answers: ACK both, end one [race-two-answers]
   it('goes to each fork, and the second one is ended', async () => {
     const byes = [];
-    const [call, peer] = await dialled(async (ringing) => {
-      ringing.ring();
-      await ringing.answer(TRUNK);
-    });
+    const [call, peer] = await dialled(ringAndAnswer);
     await alice.event('answered', { call });
     const original = peer.request.bind(peer);
     peer.request = (message, from) => {
@@ -154,7 +123,7 @@ describe('the ACK of a 200', () => {
     peer.sendAnswer('other-fork');
     await until(() => peer.acks.some((ack) => tagOf(header(ack, 'to')) === 'other-fork'), 'ACK to the second fork');
     await until(() => byes.length > 0, 'BYE to the second fork');
-    await talk(call, peer);
+    await alice.talks(call, peer);
     assert.equal(peer.ended, undefined);
     alice.hangup(call);
     await until(() => peer.ended, 'BYE to the first fork');
@@ -175,19 +144,17 @@ describe('lost messages', () => {
     // RFC 3261 §17.1.1.2: lost messages are sent again [invite-retransmission]
     it(`a call out outlives the loss of ${what}`, async () => {
       losing(way, pattern, 2);
-      const [call, peer] = await dialled(answering);
+      const [call, peer] = await dialled(ringAndAnswer);
       await alice.event('answered', { call });
-      await talk(call, peer);
-      alice.hangup(call);
-      await until(() => peer.ended, 'BYE at the trunk');
+      await alice.talks(call, peer);
+      await alice.hangsUp(call, peer);
     });
   }
 
   it('a BYE that is lost twice still comes', async () => {
     const [call, peer] = await talking();
     losing('in', /^BYE/, 2);
-    alice.hangup(call);
-    await until(() => peer.ended, 'BYE at the trunk');
+    await alice.hangsUp(call, peer);
   });
 
   it('a CANCEL that is lost twice still comes', async () => {
@@ -307,7 +274,7 @@ describe('a challenge of the trunk', () => {
       const [call, peer] = await dialled(async (ringing) => {
         first = ringing.invite;
         await ringing.challenge(status, 'Digest realm="carrier.test", nonce="5a17", qop="auth", algorithm=MD5');
-        await answering(ringing);
+        await ringAndAnswer(ringing);
       });
       await alice.event('answered', { call });
       const credentials = header(peer.invite, status === 401 ? 'authorization' : 'proxy-authorization');
@@ -320,8 +287,7 @@ describe('a challenge of the trunk', () => {
       assert.equal(parseInt(header(peer.invite, 'cseq'), 10), parseInt(header(first, 'cseq'), 10) + 1);
       assert.equal(tagOf(header(peer.invite, 'from')), tagOf(header(first, 'from')));
       assert.notEqual(header(peer.invite, 'via'), header(first, 'via'));
-      alice.hangup(call);
-      await until(() => peer.ended, 'BYE at the trunk');
+      await alice.hangsUp(call, peer);
     });
   }
 });
@@ -335,7 +301,7 @@ describe('re-INVITE', () => {
     assert.equal(await peer.reinvite('sendrecv'), 200);
     assert.match(peer.answerSdp, /a=sendrecv/);
     await alice.event('resumed', { call });
-    await talk(call, peer);
+    await alice.talks(call, peer);
     peer.bye();
     await alice.event('ended', { call });
   });
@@ -350,7 +316,7 @@ describe('re-INVITE', () => {
     assert.match(peer.answerSdp, /m=audio/);
     peer.acknowledges = true;
     peer.acknowledge(peer.finalResponse, peer.sdp());
-    await talk(call, peer);
+    await alice.talks(call, peer);
     peer.bye();
     await alice.event('ended', { call });
   });
@@ -364,9 +330,8 @@ describe('re-INVITE', () => {
     peer.sendRequest('INVITE', [...peer.contact(), ['Content-Type', 'application/sdp']], peer.sdp().replace(/RTP\/AVP 0 \d+/, 'RTP/AVP 18').replace(/a=rtpmap.*\r\n/g, ''));
     await until(() => peer.reinviteStatus, 'answer to the re-INVITE');
     assert.equal(peer.reinviteStatus, 488);
-    await talk(call, peer);
-    alice.hangup(call);
-    await until(() => peer.ended, 'BYE at the trunk');
+    await alice.talks(call, peer);
+    await alice.hangsUp(call, peer);
   });
 
   it('glare: both sides offer at once', async () => {
@@ -374,8 +339,7 @@ describe('re-INVITE', () => {
     alice.do('hold', { call });
     const status = await peer.reinvite('sendrecv');
     assert.ok([200, 491, 500].includes(status), `re-INVITE answered with ${status}`);
-    alice.hangup(call);
-    await until(() => peer.ended, 'BYE at the trunk');
+    await alice.hangsUp(call, peer);
   });
 });
 
@@ -405,9 +369,9 @@ describe('registration', () => {
     const { call } = await alice.event('incoming');
     const there = await other.event('incoming');
     peer.rtp.play(TRUNK);
-    alice.answer(call, { tone: BROWSER, listen: TRUNK });
+    alice.answer(call);
     await other.event('ended', { call: there.call });
-    await talk(call, peer);
+    await alice.talks(call, peer);
     peer.bye();
     await alice.event('ended', { call });
     await other.close();
@@ -425,8 +389,7 @@ describe('digits', () => {
     peer.info('7');
     const { digit } = await alice.event('digit', { call });
     assert.match(digit, /^(Signal=)?7/);
-    alice.hangup(call);
-    await until(() => peer.ended, 'BYE at the trunk');
+    await alice.hangsUp(call, peer);
   });
 
   // RFC 4733 §2.5.1.2: what an event is says its timestamp, also where the marker bit never came
@@ -436,9 +399,8 @@ describe('digits', () => {
       peer.rtp.sendDigit(digit, { marker });
       await alice.event('digit', { call, digit });
     }
-    await talk(call, peer);
+    await alice.talks(call, peer);
     assert.ok(!alice.has('digit', { call }));
-    alice.hangup(call);
-    await until(() => peer.ended, 'BYE at the trunk');
+    await alice.hangsUp(call, peer);
   });
 });

@@ -1,35 +1,28 @@
 // Browsers whose connection breaks at every stage of a call: the other side is neither forgotten nor disturbed.
 import assert from 'node:assert/strict';
 import { after, afterEach, before, describe, it } from 'node:test';
-import { Carrier } from '../peers/carrier.mjs';
-import { Gateway } from '../peers/gateway.mjs';
-import { SyntheticBrowser } from '../peers/synthetic_browser.mjs';
+import { answerAtOnce, Stage } from '../peers/stage.mjs';
 import { until } from '../peers/until.mjs';
 
-let gateway;
+let stage;
 let carrier;
 let alice;
 
 before(async () => {
-  gateway = await Gateway.start({ extra: 'websocket: { grace: 1s }' });
-  carrier = await Carrier.open(gateway);
+  stage = await Stage.open({ browser: false, extra: 'websocket: { grace: 1s }' });
+  ({ carrier } = stage);
 });
 
 afterEach(async () => {
   await alice.close();
   carrier.endCalls();
-  await gateway.idle();
+  await stage.idle();
 });
-
-after(async () => {
-  carrier?.close();
-  assert.equal((await gateway?.stop())?.code, 0);
-});
+after(() => stage?.close());
 
 const dialled = async (behaviour) => {
-  alice = await SyntheticBrowser.open(gateway);
-  carrier.onCall = behaviour;
-  const arrived = carrier.arrival();
+  alice = await stage.addBrowser('alice');
+  const arrived = stage.arrival(behaviour);
   const call = alice.call('5551000');
   return [call, await arrived];
 };
@@ -44,7 +37,7 @@ describe('a browser that is lost', () => {
   });
 
   it('while it is called: the trunk is told', async () => {
-    alice = await SyntheticBrowser.open(gateway);
+    alice = await stage.addBrowser('alice');
     const peer = await carrier.call('1001');
     await alice.event('incoming');
     await until(() => peer.provisionals.includes(180), '180 at the trunk');
@@ -53,7 +46,7 @@ describe('a browser that is lost', () => {
   });
 
   it('in a call: the trunk has BYE with a reason', async () => {
-    const [call, peer] = await dialled((one) => one.answer(440));
+    const [call, peer] = await dialled(answerAtOnce);
     await alice.event('media', { call });
     await alice.kill();
     await until(() => peer.ended, 'BYE at the trunk');
@@ -61,7 +54,7 @@ describe('a browser that is lost', () => {
   });
 
   it('in a call that the trunk ends meanwhile: the BYE is answered', async () => {
-    const [call, peer] = await dialled((one) => one.answer(440));
+    const [call, peer] = await dialled(answerAtOnce);
     await alice.event('media', { call });
     alice.do('drop');
     await alice.event('disconnected');
@@ -71,7 +64,7 @@ describe('a browser that is lost', () => {
   });
 
   it('in a call that the trunk holds meanwhile: the trunk has an answer', async () => {
-    const [call, peer] = await dialled((one) => one.answer(440));
+    const [call, peer] = await dialled(answerAtOnce);
     await alice.event('media', { call });
     alice.do('drop');
     await alice.event('disconnected');

@@ -1,40 +1,31 @@
 // What happens, or must not happen, after half a minute: the cases run side by side.
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
-import { Carrier } from '../peers/carrier.mjs';
-import { Gateway } from '../peers/gateway.mjs';
-import { SyntheticBrowser } from '../peers/synthetic_browser.mjs';
+import { Stage } from '../peers/stage.mjs';
 import { until } from '../peers/until.mjs';
 
 const PATIENCE = 120000;
 // How late a timer is depends on the machine; that none comes early doesn't.
 const notBefore = (began, milliseconds) => assert.ok(performance.now() - began >= milliseconds, `after ${performance.now() - began} ms already`);
 
+let stage;
 let gateway;
 let carrier;
-const browsers = [];
 
 before(async () => {
-  gateway = await Gateway.start({
+  stage = await Stage.open({
+    browser: false,
     users: ['alice', 'bob', 'carol'].map((name) => `  - { name: ${name}, password: secret-${name[0]} }`).join('\n'),
     routes: `
   - { from: user, match: "^[0-9]{3,15}$", target: "trunk:carrier" }
   - { from: "trunk:carrier", match: "^1002$", target: "user:bob" }
   - { from: "trunk:carrier", match: "^1003$", target: "user:carol" }`,
   });
-  carrier = await Carrier.open(gateway);
+  ({ gateway, carrier } = stage);
 });
+after(() => stage?.close());
 
-after(async () => {
-  for (const browser of browsers) await browser.close();
-  carrier?.close();
-  assert.equal((await gateway?.stop())?.code, 0);
-});
-
-const browser = async (user) => {
-  browsers.push(await SyntheticBrowser.open(gateway, user, { password: `secret-${user[0]}` }));
-  return browsers.at(-1);
-};
+const browser = (user) => stage.addBrowser(user, { password: `secret-${user[0]}` });
 
 describe('half a minute', { concurrency: 10 }, () => {
   // RFC 3261 §13.3.1.4: without an ACK BYE on both sides [race-ack-never]
