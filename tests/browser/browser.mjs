@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { build } from 'esbuild';
 import playwright from 'playwright-core';
-import { wav } from '../peers/audio.mjs';
+import { BROWSER, TRUNK, wav } from '../peers/audio.mjs';
 import { repository } from '../peers/gateway.mjs';
 import { PATIENCE, until } from '../peers/until.mjs';
 
@@ -48,7 +48,8 @@ const ENGINES = {
 };
 
 export class Browser {
-  static async open(frequency, { microphone = true, loopback = true, engine = 'chromium' } = {}) {
+  // Its microphone plays `frequency`.
+  static async open({ frequency = BROWSER, microphone = true, loopback = true, engine = 'chromium' } = {}) {
     const browser = new Browser();
     browser.folder = mkdtempSync(join(tmpdir(), 'trunkline-browser-'));
     browser.program = await ENGINES[engine]({ frequency, microphone, loopback, folder: browser.folder });
@@ -85,6 +86,14 @@ export class Browser {
     page.on('pageerror', (error) => errors.push(String(error)));
     await page.goto(`http://127.0.0.1:${this.server.address().port}/${library}`);
     return new Page(page, errors);
+  }
+
+  // A page that has registered at the gateway; `settings` are more for the library.
+  async signedIn(library, gateway, { user = 'alice', password = `secret-${user[0]}`, url = gateway.url, ...settings } = {}) {
+    const page = await this.page(library);
+    await page.do('start', { url, user, password, ...settings });
+    await page.event('registered');
+    return page;
   }
 
   async closePages() {
@@ -134,6 +143,26 @@ export class Page {
 
   hears(frequency) {
     return until(async () => (await this.do('hears', frequency)) > 15, `the page to hear ${frequency} Hz`);
+  }
+
+  // Calls a number of the carrier's: the call and the carrier's side of it, once it is answered.
+  async dials(carrier, dialled = '5551000', options = undefined) {
+    const arrived = carrier.arrival(dialled);
+    const number = await this.do('call', dialled, options);
+    await this.event('confirmed', { number });
+    return [number, await arrived];
+  }
+
+  // Both ways: the page hears `frequency`, and `call`, the trunk's side, the microphone.
+  async talks(call, frequency = TRUNK) {
+    call.rtp.forget();
+    await this.hears(frequency);
+    await until(() => call.rtp.hears(BROWSER) > 0.8, 'the trunk to hear the microphone');
+  }
+
+  async hangsUp(number, call) {
+    await this.do('hangup', number);
+    await until(() => call.ended, 'BYE at the trunk');
   }
 
   // The page begins anew, and so do its events.

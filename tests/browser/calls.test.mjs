@@ -2,65 +2,39 @@
 // the browser's microphone plays 1,000 Hz, the trunk plays 440 Hz.
 import assert from 'node:assert/strict';
 import { after, afterEach, before, describe, it } from 'node:test';
-import { Gateway } from '../peers/gateway.mjs';
-import { Carrier } from '../peers/carrier.mjs';
+import { BROWSER, ringAndAnswer, Stage, TRUNK } from '../peers/stage.mjs';
 import { until } from '../peers/until.mjs';
 import { Browser } from './browser.mjs';
 
-const MICROPHONE = 1000;
-const TRUNK = 440;
-
+let stage;
 let gateway;
 let carrier;
 let browser;
 
 before(async () => {
-  gateway = await Gateway.start({ extra: 'websocket: { grace: 20s }' });
-  carrier = await Carrier.open(gateway);
-  browser = await Browser.open(MICROPHONE);
+  stage = await Stage.open({ browser: false, extra: 'websocket: { grace: 20s }' });
+  ({ gateway, carrier } = stage);
+  browser = await Browser.open();
 });
 
 after(async () => {
   await browser?.close();
-  carrier?.close();
-  const ended = await gateway?.stop();
-  assert.equal(ended?.code, 0);
+  await stage?.close();
 });
 
 // Whatever a test leaves, failed or not, must not reach the next one.
 afterEach(async () => {
   await browser.closePages();
   carrier.endCalls();
+  await stage.idle();
 });
 
-async function registered(library, user = 'alice') {
-  const page = await browser.page(library);
-  await page.do('start', { url: gateway.url, user, password: user === 'alice' ? 'secret-a' : 'secret-b' });
-  await page.event('registered');
-  return page;
-}
-
-async function talk(page, call) {
-  call.rtp.forget();
-  await page.hears(TRUNK);
-  await until(() => call.rtp.hears(MICROPHONE) > 0.8, 'the trunk to hear the microphone');
-}
+const registered = (library, user = 'alice') => browser.signedIn(library, gateway, { user });
 
 async function dialled(page, behaviour) {
-  const arrived = new Promise((resolve) => carrier.once('call', resolve));
-  carrier.onCall = behaviour;
+  const arrived = stage.arrival(behaviour);
   const number = await page.do('call', '5551000');
   return [number, await arrived];
-}
-
-const answering = async (call) => {
-  call.ring();
-  await call.answer(TRUNK);
-};
-
-async function nothingLeft() {
-  await until(async () => (await gateway.metric('trunkline_calls_active')) === 0, 'no active call');
-  await until(async () => (await gateway.metric('trunkline_media_ports_used')) === 0, 'no port in use');
 }
 
 for (const library of ['jssip', 'sipjs']) {
@@ -70,15 +44,15 @@ for (const library of ['jssip', 'sipjs']) {
     // RFC 3261 §22.1: their ACK is not challenged [never-challenged]
     it('calls out, and both hear each other', async () => {
       const page = await registered(library);
-      const [number, call] = await dialled(page, answering);
+      const [number, call] = await dialled(page, ringAndAnswer);
       await page.event('progress', { number, status: 180 });
       await page.event('confirmed', { number });
-      await talk(page, call);
+      await page.talks(call);
       await page.do('hangup', number);
       await page.event('ended', { number });
       await until(() => call.ended, 'BYE at the trunk');
       await page.close();
-      await nothingLeft();
+      await gateway.idle();
     });
 
     // RFC 7118 §5: our ACK reaches the browser [race-ack-to-browser]
@@ -90,11 +64,11 @@ for (const library of ['jssip', 'sipjs']) {
       call.rtp.play(TRUNK);
       await page.do('answer', number);
       assert.equal(await call.final(), 200);
-      await talk(page, call);
+      await page.talks(call);
       call.bye();
       await page.event('ended', { number });
       await page.close();
-      await nothingLeft();
+      await gateway.idle();
     });
 
     it('cancels while it rings', async () => {
@@ -104,7 +78,7 @@ for (const library of ['jssip', 'sipjs']) {
       await page.do('hangup', number);
       await until(() => call.cancelled, 'CANCEL at the trunk');
       await page.close();
-      await nothingLeft();
+      await gateway.idle();
     });
 
     for (const status of [486, 404, 603]) {
@@ -139,31 +113,28 @@ for (const library of ['jssip', 'sipjs']) {
 
     it('holds and resumes', async () => {
       const page = await registered(library);
-      const [number, call] = await dialled(page, answering);
-      await page.event('confirmed', { number });
-      await talk(page, call);
+      const [number, call] = await page.dials(carrier);
+      await page.talks(call);
       await page.do('hold', number);
       assert.match(call.reinvites.at(-1).body, /a=(sendonly|inactive)/);
       await page.do('resume', number);
       assert.match(call.reinvites.at(-1).body, /a=sendrecv/);
-      await talk(page, call);
+      await page.talks(call);
       assert.equal(call.rtp.ssrcs.size, 1, 'one SSRC through hold and resume');
-      await page.do('hangup', number);
-      await until(() => call.ended, 'BYE at the trunk');
+      await page.hangsUp(number, call);
       await page.close();
     });
 
     it('is held and resumed by the trunk', async () => {
       const page = await registered(library);
-      const [number, call] = await dialled(page, answering);
-      await page.event('confirmed', { number });
-      await talk(page, call);
+      const [number, call] = await page.dials(carrier);
+      await page.talks(call);
       assert.equal(await call.reinvite('sendonly'), 200);
       assert.match(call.answerSdp, /a=(recvonly|inactive)/);
       if (library === 'jssip') await page.event('hold', { number, originator: 'remote' });
       assert.equal(await call.reinvite('sendrecv'), 200);
       if (library === 'jssip') await page.event('unhold', { number, originator: 'remote' });
-      await talk(page, call);
+      await page.talks(call);
       call.bye();
       await page.event('ended', { number });
       await page.close();
@@ -171,17 +142,15 @@ for (const library of ['jssip', 'sipjs']) {
 
     it('sends DTMF as RTP events and by INFO', async () => {
       const page = await registered(library);
-      const [number, call] = await dialled(page, answering);
-      await page.event('confirmed', { number });
-      await talk(page, call);
+      const [number, call] = await page.dials(carrier);
+      await page.talks(call);
       await page.do('dtmf', number, '5', 'rtp');
       await until(() => call.rtp.digits.join('') === '5', 'the digit 5 at the trunk');
       await page.do('dtmf', number, '9', 'info');
       await until(() => call.rtp.digits.join('') === '59', 'the digit 9 at the trunk');
       call.info('7');
       await page.event('dtmf', { digit: '7' });
-      await page.do('hangup', number);
-      await until(() => call.ended, 'BYE at the trunk');
+      await page.hangsUp(number, call);
       await page.close();
     });
 
@@ -193,28 +162,26 @@ for (const library of ['jssip', 'sipjs']) {
       if (library === 'jssip') await page.hears(TRUNK);
       await call.answer();
       await page.event('confirmed', { number });
-      await talk(page, call);
-      await page.do('hangup', number);
-      await until(() => call.ended, 'BYE at the trunk');
+      await page.talks(call);
+      await page.hangsUp(number, call);
       await page.close();
     });
 
     // RFC 7118 §5: who registers again goes on with the call [race-websocket-back]
     it('keeps its call when the WebSocket drops and it registers again', async () => {
       const page = await registered(library);
-      const [number, call] = await dialled(page, answering);
-      await page.event('confirmed', { number });
-      await talk(page, call);
+      const [number, call] = await page.dials(carrier);
+      await page.talks(call);
       await page.do('dropSocket');
       await page.event('disconnected');
       if (library === 'sipjs') await page.do('reconnect');
       await page.event(library === 'jssip' ? 'registered' : 'registerAccepted');
-      await talk(page, call);
+      await page.talks(call);
       assert.equal(call.ended, undefined);
       call.bye();
       await page.event('ended', { number });
       await page.close();
-      await nothingLeft();
+      await gateway.idle();
     });
 
     it('is told of a wrong password', async () => {
@@ -231,20 +198,18 @@ describe('two calls at once', () => {
   it('do not disturb each other', async () => {
     const alice = await registered('jssip', 'alice');
     const bob = await registered('sipjs', 'bob');
-    const [hers, first] = await dialled(alice, answering);
-    await alice.event('confirmed', { number: hers });
-    const [his, second] = await dialled(bob, answering);
-    await bob.event('confirmed', { number: his });
-    await talk(alice, first);
-    await talk(bob, second);
+    const [hers, first] = await alice.dials(carrier);
+    const [his, second] = await bob.dials(carrier);
+    await alice.talks(first);
+    await bob.talks(second);
     await alice.do('hangup', hers);
     await until(() => first.ended, 'BYE of the first call');
-    await talk(bob, second);
+    await bob.talks(second);
     await bob.do('hangup', his);
     await until(() => second.ended, 'BYE of the second call');
     await alice.close();
     await bob.close();
-    await nothingLeft();
+    await gateway.idle();
   });
 
   it('join two browsers', async () => {
@@ -254,13 +219,13 @@ describe('two calls at once', () => {
     const incoming = await bob.event('session', { direction: 'incoming' });
     await bob.do('answer', incoming.number);
     await alice.event('confirmed', { number });
-    await alice.hears(MICROPHONE);
-    await bob.hears(MICROPHONE);
+    await alice.hears(BROWSER);
+    await bob.hears(BROWSER);
     await alice.do('hangup', number);
     await bob.event('ended', { number: incoming.number });
     await alice.close();
     await bob.close();
-    await nothingLeft();
+    await gateway.idle();
   });
 });
 
@@ -268,12 +233,11 @@ describe('a killed browser', () => {
   // RFC 7118 §5: a killed browser leaves nothing [race-websocket-gone]
   it('leaves nothing behind after the grace time', async () => {
     const page = await registered('jssip');
-    const [number, call] = await dialled(page, answering);
-    await page.event('confirmed', { number });
-    await talk(page, call);
+    const [number, call] = await page.dials(carrier);
+    await page.talks(call);
     await page.close();
     await until(() => call.ended, 'BYE at the trunk');
     assert.match(call.ended.headers.reason?.[0] ?? '', /cause=/);
-    await nothingLeft();
+    await gateway.idle();
   });
 });

@@ -4,31 +4,29 @@ import assert from 'node:assert/strict';
 import { request } from 'node:http';
 import { after, afterEach, before, describe, it } from 'node:test';
 import { Gateway } from '../peers/gateway.mjs';
-import { Carrier } from '../peers/carrier.mjs';
+import { ringAndAnswer, Stage } from '../peers/stage.mjs';
 import { until } from '../peers/until.mjs';
 import { Browser } from './browser.mjs';
 
-const MICROPHONE = 1000;
-const TRUNK = 440;
 const TOKENS = ', tokens: [{ name: desk, token: "reads-all-calls", roles: [read] }, { name: dialler, token: "may-only-call", roles: [call] }]';
 const EVIL = '<img src=x onerror="window.hacked=1"><svg onload="window.hacked=1">';
 
+let stage;
 let gateway;
 let guarded;
 let carrier;
 let browser;
 
 before(async () => {
-  gateway = await Gateway.start();
+  stage = await Stage.open({ browser: false });
+  ({ gateway, carrier } = stage);
   guarded = await Gateway.start({ grpc: TOKENS });
-  carrier = await Carrier.open(gateway);
-  browser = await Browser.open(MICROPHONE);
+  browser = await Browser.open();
 });
 
 after(async () => {
   await browser?.close();
-  carrier?.close();
-  assert.equal((await gateway?.stop())?.code, 0);
+  await stage?.close();
   assert.equal((await guarded?.stop())?.code, 0);
 });
 
@@ -76,12 +74,7 @@ class Console {
   }
 }
 
-async function registered(settings = {}) {
-  const page = await browser.page('jssip');
-  await page.do('start', { url: gateway.url, user: 'alice', password: 'secret-a', ...settings });
-  await page.event('registered');
-  return page;
-}
+const registered = (settings) => browser.signedIn('jssip', gateway, settings);
 
 async function dialled(page, behaviour, number = '5551000') {
   const arrived = carrier.arrival(number);
@@ -89,11 +82,6 @@ async function dialled(page, behaviour, number = '5551000') {
   const session = await page.do('call', number);
   return [session, await arrived];
 }
-
-const answering = async (call) => {
-  call.ring();
-  await call.answer(TRUNK);
-};
 
 // The one row of a list that names the number.
 const rowOf = (shown, number) => shown.page.locator('tbody tr', { hasText: number }).first();
@@ -103,7 +91,7 @@ describe('the console', () => {
     const shown = await Console.open();
     await shown.shows('No call is up.');
     const page = await registered();
-    const [session, call] = await dialled(page, answering, '5551001');
+    const [session, call] = await dialled(page, ringAndAnswer, '5551001');
     await page.event('confirmed', { number: session });
     await shown.shows('alice → 5551001');
     await shown.shows('answered');
@@ -125,7 +113,7 @@ describe('the console', () => {
 
   it('draws the messages of a call in order, and shows each', async () => {
     const page = await registered();
-    const [session] = await dialled(page, answering, '5551002');
+    const [session] = await dialled(page, ringAndAnswer, '5551002');
     await page.event('confirmed', { number: session });
     const shown = await Console.open();
     await shown.page.getByRole('link', { name: 'alice → 5551002' }).click();
@@ -166,7 +154,7 @@ describe('the console', () => {
         count += 1;
         return count % 5 === 0 ? undefined : send(...packet);
       };
-      await answering(ringing);
+      await ringAndAnswer(ringing);
     }, '5551003');
     await page.event('confirmed', { number: session });
     const shown = await Console.open();

@@ -3,9 +3,8 @@ import assert from 'node:assert/strict';
 import { after, afterEach, before, describe, it } from 'node:test';
 import { Gateway } from '../peers/gateway.mjs';
 import { RawWebSocket } from '../peers/raw_websocket.mjs';
+import { BROWSER } from '../peers/stage.mjs';
 import { Browser } from './browser.mjs';
-
-const MICROPHONE = 1000;
 
 let browser;
 const gateways = {};
@@ -15,7 +14,7 @@ before(async () => {
   gateways.strict = await Gateway.start({
     users: '  - { name: alice, password: secret-a, algorithms: [SHA-256] }\n  - { name: bob, password: secret-b }',
   });
-  browser = await Browser.open(MICROPHONE);
+  browser = await Browser.open();
 });
 afterEach(() => browser.closePages());
 after(async () => {
@@ -51,12 +50,10 @@ describe('SHA-256 beside MD5', () => {
     // RFC 8760 §2.3: clients that know MD5 alone come in all the same [algorithms-offered]
     // RFC 3608 §6.2: and a Service-Route is nothing to them [service-route-given]
     it(`keeps ${library} in, to register and to call`, async () => {
-      const page = await browser.page(library);
-      await page.do('start', { url: gateways.both.url, user: 'alice', password: 'secret-a' });
-      await page.event('registered');
+      const page = await browser.signedIn(library, gateways.both);
       const number = await page.do('call', 'echo');
       await page.event('confirmed', { number });
-      await page.hears(MICROPHONE);
+      await page.hears(BROWSER);
       await page.do('hangup', number);
       await page.event('ended', { number });
     });

@@ -2,44 +2,41 @@
 // the session is refreshed, the microphone is refused. Calls are of different users and run side by side.
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
-import { Carrier } from '../peers/carrier.mjs';
 import { CuttableRelay } from '../peers/cuttable_relay.mjs';
-import { Gateway } from '../peers/gateway.mjs';
+import { Stage } from '../peers/stage.mjs';
 import { until } from '../peers/until.mjs';
 import { Browser } from './browser.mjs';
 
-const MICROPHONE = 1000;
-const TRUNK = 440;
 const LIBRARIES = ['jssip', 'sipjs'];
 
 let patient; // waits long for a browser to come back
 let impatient;
 let browser;
 
-async function stage(grace) {
+async function open(grace) {
   const users = Array.from({ length: 10 }, (_, index) => `user${index}`);
-  const gateway = await Gateway.start({
+  const stage = await Stage.open({
+    browser: false,
     extra: `websocket: { grace: ${grace} }`,
     users: users.map((name) => `  - { name: ${name}, password: secret }`).join('\n'),
     routes: `
   - { from: user, match: "^[0-9]{3,15}$", target: "trunk:carrier" }
   - { from: "trunk:carrier", match: "^100([0-9])$", target: "user:user\\\\1" }`,
   });
-  return { gateway, carrier: await Carrier.open(gateway), next: 0 };
+  return Object.assign(stage, { next: 0 });
 }
 
 before(async () => {
-  patient = await stage('60s');
-  impatient = await stage('1s');
-  browser = await Browser.open(MICROPHONE);
+  patient = await open('60s');
+  impatient = await open('1s');
+  browser = await Browser.open();
 });
 
 after(async () => {
   await browser?.close();
-  for (const { gateway, carrier } of [patient, impatient]) {
-    await gateway.idle();
-    carrier.close();
-    assert.equal((await gateway.stop()).code, 0);
+  for (const stage of [patient, impatient]) {
+    await stage?.idle();
+    await stage?.close();
   }
 });
 
@@ -58,23 +55,9 @@ async function user(on, library, { url = on.gateway.url, from = browser, ...sett
 
 // The user's call to the trunk, in which both hear each other.
 async function talking(on, { page, digit }, options) {
-  const dialled = `555100${digit}`;
-  const arrived = on.carrier.arrival(dialled);
-  on.carrier.behaviours.set(dialled, async (call) => {
-    call.ring();
-    await call.answer(TRUNK);
-  });
-  const number = await page.do('call', dialled, options);
-  await page.event('confirmed', { number });
-  const call = await arrived;
-  await talk(page, call);
+  const [number, call] = await page.dials(on.carrier, `555100${digit}`, options);
+  await page.talks(call);
   return { number, call };
-}
-
-async function talk(page, call) {
-  call.rtp.forget();
-  await page.hears(TRUNK);
-  await until(() => call.rtp.hears(MICROPHONE) > 0.8, 'the trunk to hear the microphone');
 }
 
 // Nothing of what happened to the browser reached the trunk: no request, and one stream without a gap.
@@ -85,8 +68,7 @@ function unnoticed(call) {
 }
 
 async function hangUp(page, number, call) {
-  await page.do('hangup', number);
-  await until(() => call.ended, 'BYE at the trunk');
+  await page.hangsUp(number, call);
   await page.close();
 }
 
@@ -97,7 +79,7 @@ describe('a browser', { concurrency: 3 }, () => {
     const { number, call } = await talking(patient, on, { extraHeaders: ['Session-Expires: 90;refresher=uas'] });
     const updates = () => patient.gateway.metric('trunkline_sip_requests_total', { direction: 'out', transport: 'ws', method: 'UPDATE' });
     await until(async () => (await updates()) > 0, 'a refresh', 90000);
-    await talk(on.page, call);
+    await on.page.talks(call);
     unnoticed(call);
     await hangUp(on.page, number, call);
   });
@@ -112,7 +94,7 @@ describe('a browser', { concurrency: 3 }, () => {
     const refreshes = () => patient.gateway.metric('trunkline_sip_requests_total', { direction: 'in', transport: 'ws', method: 'UPDATE' });
     const { number, call } = await talking(patient, on);
     await until(async () => (await refreshes()) >= 3, 'three refreshes');
-    await talk(on.page, call);
+    await on.page.talks(call);
     unnoticed(call);
     await hangUp(on.page, number, call);
   });
@@ -126,18 +108,18 @@ describe('a browser', { concurrency: 3 }, () => {
       const { number, call } = await talking(patient, on);
       relay.cut();
       await page.event('disconnected');
-      await talk(page, call);
-      await talk(page, call);
+      await page.talks(call);
+      await page.talks(call);
       unnoticed(call);
       relay.mend();
       if (library === 'sipjs') await page.do('reconnect');
       await page.event(library === 'jssip' ? 'registered' : 'registerAccepted');
-      await talk(page, call);
+      await page.talks(call);
       unnoticed(call);
       await page.do('hold', number);
       assert.match(call.reinvites.at(-1).body, /a=(sendonly|inactive)/);
       await page.do('resume', number);
-      await talk(page, call);
+      await page.talks(call);
       assert.equal(call.rtp.ssrcs.size, 1);
       await hangUp(page, number, call);
       relay.close();
@@ -170,7 +152,7 @@ describe('a browser', { concurrency: 3 }, () => {
 
 describe('a browser without a microphone', () => {
   let silent;
-  before(async () => (silent = await Browser.open(MICROPHONE, { microphone: false })));
+  before(async () => (silent = await Browser.open({ microphone: false })));
   after(() => silent?.close());
 
   for (const library of LIBRARIES) {

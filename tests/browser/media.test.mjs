@@ -6,34 +6,17 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, afterEach, before, describe, it } from 'node:test';
 import { AddressTranslator } from '../peers/address_translator.mjs';
-import { CallControl } from '../peers/call_control.mjs';
-import { Carrier } from '../peers/carrier.mjs';
-import { Gateway, repository } from '../peers/gateway.mjs';
+import { repository } from '../peers/gateway.mjs';
+import { answering, Stage, TRUNK } from '../peers/stage.mjs';
 import { until } from '../peers/until.mjs';
 import { Browser } from './browser.mjs';
 
-const MICROPHONE = 1000;
-const TRUNK = 440;
 const OTHER = 880;
 const LIBRARIES = ['jssip', 'sipjs'];
 const PCMU = 0; // its payload type
 const SECOND = 48000; // samples
 
-const ROUTES = `
-  - { from: any, match: "^555[0-9]{4}$", target: "trunk:carrier" }
-  - { from: "trunk:carrier", match: "^1001$", target: "user:alice" }`;
-
-// A gateway with a trunk and its API.
-async function open(settings) {
-  const gateway = await Gateway.start(settings);
-  return { gateway, carrier: await Carrier.open(gateway), api: new CallControl(gateway.grpcAddress) };
-}
-
-async function close({ gateway, carrier, api }) {
-  api.close();
-  carrier.close();
-  assert.equal((await gateway.stop()).code, 0);
-}
+const open = (settings) => Stage.open({ browser: false, ...settings });
 
 // A library that, loaded before OpenSSL, leaves a program the AES_CM profile of DTLS-SRTP alone.
 function aesCmOnly(folder) {
@@ -50,63 +33,40 @@ for (const engine of ['chromium', 'firefox']) describe(engine, () => {
 
   before(async () => {
     folder = mkdtempSync(join(tmpdir(), 'trunkline-media-'));
-    stages.gcm = await open({ addresses: ['127.0.0.1', '::1'], routes: ROUTES });
+    stages.gcm = await open({ addresses: ['127.0.0.1', '::1'] });
     stages.cm = await open({ under: ['env', `LD_PRELOAD=${aesCmOnly(folder)}`] });
     stages.opus = await open({ trunkExtra: '    transcoding: opus\n' });
     stages.nat = await open({
       media: 'advertise: "127.0.0.2"', trunkExtra: '    media: { bind: "127.0.0.1", advertise: "127.0.0.1" }\n',
     });
     translator = await AddressTranslator.open(stages.nat.gateway.webrtcPort, '127.0.0.2');
-    browser = await Browser.open(MICROPHONE, { engine });
+    browser = await Browser.open({ engine });
   });
 
   after(async () => {
     await browser?.close();
     await translator?.close();
-    for (const stage of Object.values(stages)) await close(stage);
+    for (const stage of Object.values(stages)) await stage.close();
     rmSync(folder, { recursive: true, force: true });
   });
 
   afterEach(async () => {
     translator.sees = () => {};
     await browser.closePages();
-    for (const { carrier, gateway } of Object.values(stages)) {
-      carrier.endCalls();
-      await gateway.idle();
+    for (const stage of Object.values(stages)) {
+      stage.carrier.endCalls();
+      await stage.idle();
     }
   });
 
-  async function registered({ gateway }, library, address = gateway.addresses[0]) {
-    const page = await browser.page(library);
-    await page.do('start', { url: gateway.urlAt(address), user: 'alice', password: 'secret-a' });
-    await page.event('registered');
-    return page;
-  }
-
-  // Who is called at that number rings, answers and plays a tone; resolves to the call.
-  function answers({ carrier }, dialled, frequency) {
-    carrier.behaviours.set(dialled, async (call) => {
-      call.ring();
-      await call.answer(frequency);
-    });
-    return carrier.arrival(dialled);
-  }
+  const registered = ({ gateway }, library, address = gateway.addresses[0]) => browser.signedIn(library, gateway, { url: gateway.urlAt(address) });
 
   // The page's call to the trunk, in which both hear each other.
   async function talking(stage, library, { address, options } = {}) {
     const page = await registered(stage, library, address);
-    const arrived = answers(stage, '5551000', TRUNK);
-    const number = await page.do('call', '5551000', options);
-    await page.event('confirmed', { number });
-    const call = await arrived;
-    await talk(page, call);
+    const [number, call] = await page.dials(stage.carrier, '5551000', options);
+    await page.talks(call);
     return { page, number, call };
-  }
-
-  async function talk(page, call, frequency = TRUNK) {
-    call.rtp.forget();
-    await page.hears(frequency);
-    await until(() => call.rtp.hears(MICROPHONE) > 0.8, 'the trunk to hear the microphone');
   }
 
   async function hangUp({ page, number, call }) {
@@ -170,7 +130,7 @@ for (const engine of ['chromium', 'firefox']) describe(engine, () => {
         call.rtp.play(TRUNK);
         await page.do('answer', number);
         assert.equal(await call.final(), 200);
-        await talk(page, call);
+        await page.talks(call);
         await agree(stages[name], page, number, profile);
         call.bye();
         await page.event('ended', { number });
@@ -188,7 +148,7 @@ for (const engine of ['chromium', 'firefox']) describe(engine, () => {
         const before = await page.do('connection', number);
         for (let restart = 0; restart < 2; restart += 1) {
           await page.do('restartIce', number);
-          await talk(page, call);
+          await page.talks(call);
         }
         const now = await page.do('connection', number);
         assert.notEqual(now.local.ufrag, before.local.ufrag);
@@ -198,7 +158,7 @@ for (const engine of ['chromium', 'firefox']) describe(engine, () => {
         unnoticed(call);
         await page.do('hold', number);
         await page.do('resume', number);
-        await talk(page, call);
+        await page.talks(call);
         await hangUp(talkers);
       });
     }
@@ -208,7 +168,7 @@ for (const engine of ['chromium', 'firefox']) describe(engine, () => {
       const talkers = await talking(stages.nat, 'jssip');
       const { page, call } = talkers;
       await translator.move('127.0.0.4');
-      await talk(page, call);
+      await page.talks(call);
       assert.deepEqual([call.reinvites.length, call.rtp.ssrcs.size], [0, 1]);
       await hangUp(talkers);
     });
@@ -240,7 +200,7 @@ for (const engine of ['chromium', 'firefox']) describe(engine, () => {
       await until(() => passed() > 65536, 'all sequence numbers to have passed');
       assert.equal(await call.reinvite('sendrecv'), 200);
       await page.event('unhold', { number, originator: 'remote' });
-      await talk(page, call);
+      await page.talks(call);
       // A trunk that sends nothing while it is held, and counts on.
       steps.splice(0);
       await page.do('hold', number);
@@ -249,7 +209,7 @@ for (const engine of ['chromium', 'firefox']) describe(engine, () => {
       call.rtp.timestamp = (call.rtp.timestamp + 40000 * 160) >>> 0;
       await page.do('resume', number);
       call.rtp.play(TRUNK);
-      await talk(page, call);
+      await page.talks(call);
       assert.deepEqual([...new Set(steps)], [1]);
       assert.equal((await heard(talkers)).ssrc, ssrc);
       assert.equal(await stages.nat.gateway.metric('trunkline_srtp_errors_total'), 0);
@@ -261,12 +221,13 @@ for (const engine of ['chromium', 'firefox']) describe(engine, () => {
       const stage = stages.gcm;
       const talkers = await talking(stage, 'jssip');
       const { page, number, call } = talkers;
-      const second = answers(stage, '5552000', OTHER);
+      stage.carrier.behaviours.set('5552000', answering(OTHER));
+      const second = stage.carrier.arrival('5552000');
       const before = await heard(talkers);
       await stage.api.must('transferCall', { call_id: await callId(stage), leg_id: 'from', target: '5552000', mode: 'TRANSFER_MODE_GATEWAY' });
       const party = await second;
       await until(() => call.ended, 'BYE at the first number');
-      await talk(page, party, OTHER);
+      await page.talks(party, OTHER);
       const now = await heard(talkers);
       assert.equal(now.ssrc, before.ssrc);
       assert.equal(now.packetsLost, before.packetsLost);
@@ -295,7 +256,7 @@ for (const engine of ['chromium', 'firefox']) describe(engine, () => {
           await page.event('tones', { digit: '' });
         }
         call.rtp.play(TRUNK);
-        await talk(page, call);
+        await page.talks(call);
         assert.equal((await heard(talkers)).packetsLost, 0);
         await hangUp(talkers);
       });

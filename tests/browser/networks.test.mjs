@@ -4,13 +4,10 @@ import assert from 'node:assert/strict';
 import { execFileSync, spawnSync } from 'node:child_process';
 import { it } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { Carrier } from '../peers/carrier.mjs';
-import { Gateway } from '../peers/gateway.mjs';
+import { answerAtOnce, Stage } from '../peers/stage.mjs';
 import { until } from '../peers/until.mjs';
 import { Browser } from './browser.mjs';
 
-const MICROPHONE = 1000;
-const TRUNK = 440;
 const NAMESPACE = [...(process.getuid() === 0 ? [] : ['--user', '--map-root-user']), '--net'];
 const NETWORKS = { wifi: '10.9.0.1', lte: '10.9.1.1' };
 
@@ -43,39 +40,25 @@ async function changesNetworks() {
     for (const end of [name, `${name}-far`]) ip(`link set ${end} up`);
     ip(`route add default via ${address.replace(/1$/, '2')} dev ${name} metric ${name === 'wifi' ? 10 : 20}`);
   });
-  const gateway = await Gateway.start();
-  const carrier = await Carrier.open(gateway);
-  const browser = await Browser.open(MICROPHONE, { loopback: false });
-  const page = await browser.page('jssip');
-  await page.do('start', { url: gateway.url, user: 'alice', password: 'secret-a' });
-  await page.event('registered');
-  carrier.onCall = (call) => call.answer(TRUNK);
-  const arrived = carrier.arrival();
-  const number = await page.do('call', '5551000');
-  await page.event('confirmed', { number });
-  const call = await arrived;
-  const talk = async () => {
-    call.rtp.forget();
-    await page.hears(TRUNK);
-    await until(() => call.rtp.hears(MICROPHONE) > 0.8, 'the trunk to hear the microphone');
-  };
+  const stage = await Stage.open({ browser: false, onCall: answerAtOnce });
+  const browser = await Browser.open({ loopback: false });
+  const page = await browser.signedIn('jssip', stage.gateway);
+  const [number, call] = await page.dials(stage.carrier);
   const address = async () => (await page.do('statistics', number)).local?.address;
 
-  await talk();
+  await page.talks(call);
   const left = await address();
   const [name] = Object.entries(NETWORKS).find(([, its]) => its === left);
   const other = Object.values(NETWORKS).find((its) => its !== left);
   ip(`link delete ${name}`);
   await until(async () => (await address()) === other, `media by ${other}`);
-  await talk();
+  await page.talks(call);
   await page.do('restartIce', number);
-  await talk();
+  await page.talks(call);
   assert.equal(await address(), other);
   assert.deepEqual([call.reinvites.length, call.ended, call.rtp.ssrcs.size], [0, undefined, 1]);
-  await page.do('hangup', number);
-  await until(() => call.ended, 'BYE at the trunk');
+  await page.hangsUp(number, call);
   await browser.close();
-  await gateway.idle();
-  carrier.close();
-  assert.equal((await gateway.stop()).code, 0);
+  await stage.idle();
+  await stage.close();
 }

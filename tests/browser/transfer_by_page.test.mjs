@@ -1,57 +1,40 @@
 // Transfers that a page asks for by REFER, with unmodified JsSIP and SIP.js: blind and attended, and what they are told.
 import assert from 'node:assert/strict';
 import { after, afterEach, before, describe, it } from 'node:test';
-import { Carrier } from '../peers/carrier.mjs';
-import { Gateway } from '../peers/gateway.mjs';
+import { answering, BROWSER, Stage, TRUNK } from '../peers/stage.mjs';
 import { until } from '../peers/until.mjs';
 import { Browser } from './browser.mjs';
 
-const MICROPHONE = 1000;
-const TRUNK = 440;
 const OTHER = 880;
 
-let gateway;
+let stage;
 let carrier;
 let browser;
 
 before(async () => {
-  gateway = await Gateway.start();
-  carrier = await Carrier.open(gateway);
-  browser = await Browser.open(MICROPHONE);
+  stage = await Stage.open({ browser: false, routes: null });
+  ({ carrier } = stage);
+  browser = await Browser.open();
 });
 
 after(async () => {
   await browser?.close();
-  carrier?.close();
-  assert.equal((await gateway?.stop())?.code, 0);
+  await stage?.close();
 });
 
 afterEach(async () => {
   await browser.closePages();
-  carrier.behaviours.clear();
   carrier.endCalls();
-  await gateway.idle();
+  await stage.idle();
 });
 
-const answering = (frequency) => async (call) => {
-  call.ring();
-  await call.answer(frequency);
-};
-
-async function phone(library, user) {
-  const page = await browser.page(library);
-  await page.do('start', { url: gateway.url, user, password: `secret-${user[0]}` });
-  await page.event('registered');
-  return page;
-}
+const phone = (library, user) => browser.signedIn(library, stage.gateway, { user });
 
 // The page calls the number; what is heard there.
 async function talk(page, number, frequency) {
   carrier.behaviours.set(number, answering(frequency));
-  const arrival = carrier.arrival(number);
-  const session = await page.do('call', number);
-  await page.event('confirmed', { number: session });
-  return { session, call: await arrival };
+  const [session, call] = await page.dials(carrier, number);
+  return { session, call };
 }
 
 const hears = (call, frequency) => {
@@ -89,7 +72,7 @@ for (const library of ['jssip', 'sipjs']) {
       await page.event('referred', { number: session, status: 200 });
       await page.event('ended', { number: session });
       await other.hears(TRUNK);
-      await hears(call, MICROPHONE);
+      await hears(call, BROWSER);
     });
 
     it('hears that the target is busy, and talks on', async () => {
@@ -100,7 +83,7 @@ for (const library of ['jssip', 'sipjs']) {
       await page.event('referred', { number: session, status: 100 });
       await page.event('referred', { number: session, status: 486 });
       await page.hears(TRUNK);
-      await hears(call, MICROPHONE);
+      await hears(call, BROWSER);
       // A second one is told apart from the first.
       await page.do('refer', session, 'echo');
       await page.event('referred', { number: session, status: 200 });

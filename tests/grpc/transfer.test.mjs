@@ -5,7 +5,7 @@ import { after, afterEach, before, describe, it } from 'node:test';
 import { Code } from '../peers/call_control.mjs';
 import { freePort } from '../peers/ports.mjs';
 import { header } from '../peers/sip_message.mjs';
-import { BROWSER, ringAndAnswer, ROUTES, Stage, TRUNK } from '../peers/stage.mjs';
+import { answering, BROWSER, ringAndAnswer, ROUTES, Stage, TRUNK } from '../peers/stage.mjs';
 import { until } from '../peers/until.mjs';
 
 const OTHER = 880; // Hz that whoever is transferred to says
@@ -84,11 +84,6 @@ async function consult(frequency = OTHER) {
   touched.push(call.call_id);
   return { call, id: call.call_id, number, peer };
 }
-
-const answering = (frequency) => async (call) => {
-  call.ring();
-  await call.answer(frequency);
-};
 
 // A number of the carrier's that does this when it is called: resolves to the call.
 function expect(number, behaviour, at = carrier) {

@@ -18,10 +18,11 @@ export const ROUTES = `
 
 // What a trunk's peer does with a call.
 export const answerAtOnce = (call) => call.answer(TRUNK);
-export const ringAndAnswer = async (call) => {
+export const answering = (frequency) => async (call) => {
   call.ring();
-  await call.answer(TRUNK);
+  await call.answer(frequency);
 };
+export const ringAndAnswer = answering(TRUNK);
 
 export class Stage {
   browsers = [];
