@@ -5,8 +5,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { build } from 'esbuild';
 import playwright from 'playwright-core';
-import { BROWSER, TRUNK, wav } from '../peers/audio.mjs';
+import { wav } from '../peers/audio.mjs';
 import { repository } from '../peers/gateway.mjs';
+import { BROWSER, Stage, TRUNK } from '../peers/stage.mjs';
 import { PATIENCE, until } from '../peers/until.mjs';
 
 // How each is started, its microphone playing `frequency` or, without `microphone`, refused. With `loopback` media may use the
@@ -173,5 +174,31 @@ export class Page {
 
   close() {
     return this.page.context().close();
+  }
+}
+
+// A stage on which this browser is in the synthetic one's place.
+export class PageStage extends Stage {
+  static async open({ loopback, ...settings } = {}) {
+    const stage = await super.open({ ...settings, browser: false });
+    try {
+      stage.browser = await Browser.open({ loopback });
+    } catch (error) {
+      await stage.close();
+      throw error;
+    }
+    return stage;
+  }
+
+  async close() {
+    await this.browser?.close();
+    await super.close();
+  }
+
+  // Whatever a test leaves, failed or not, must not reach the next one.
+  async idle() {
+    await this.browser.closePages();
+    for (const carrier of this.carriers) carrier.endCalls();
+    await super.idle();
   }
 }

@@ -2,9 +2,9 @@
 // the browser's microphone plays 1,000 Hz, the trunk plays 440 Hz.
 import assert from 'node:assert/strict';
 import { after, afterEach, before, describe, it } from 'node:test';
-import { BROWSER, ringAndAnswer, Stage, TRUNK } from '../peers/stage.mjs';
+import { BROWSER, ringAndAnswer, TRUNK } from '../peers/stage.mjs';
 import { until } from '../peers/until.mjs';
-import { Browser } from './browser.mjs';
+import { PageStage } from './browser.mjs';
 
 let stage;
 let gateway;
@@ -12,22 +12,11 @@ let carrier;
 let browser;
 
 before(async () => {
-  stage = await Stage.open({ browser: false, extra: 'websocket: { grace: 20s }' });
-  ({ gateway, carrier } = stage);
-  browser = await Browser.open();
+  stage = await PageStage.open({ extra: 'websocket: { grace: 20s }' });
+  ({ gateway, carrier, browser } = stage);
 });
-
-after(async () => {
-  await browser?.close();
-  await stage?.close();
-});
-
-// Whatever a test leaves, failed or not, must not reach the next one.
-afterEach(async () => {
-  await browser.closePages();
-  carrier.endCalls();
-  await stage.idle();
-});
+afterEach(() => stage.idle());
+after(() => stage?.close());
 
 const registered = (library, user = 'alice') => browser.signedIn(library, gateway, { user });
 

@@ -4,9 +4,9 @@ import assert from 'node:assert/strict';
 import { request } from 'node:http';
 import { after, afterEach, before, describe, it } from 'node:test';
 import { Gateway } from '../peers/gateway.mjs';
-import { ringAndAnswer, Stage } from '../peers/stage.mjs';
+import { ringAndAnswer } from '../peers/stage.mjs';
 import { until } from '../peers/until.mjs';
-import { Browser } from './browser.mjs';
+import { PageStage } from './browser.mjs';
 
 const TOKENS = ', tokens: [{ name: desk, token: "reads-all-calls", roles: [read] }, { name: dialler, token: "may-only-call", roles: [call] }]';
 const EVIL = '<img src=x onerror="window.hacked=1"><svg onload="window.hacked=1">';
@@ -18,22 +18,17 @@ let carrier;
 let browser;
 
 before(async () => {
-  stage = await Stage.open({ browser: false });
-  ({ gateway, carrier } = stage);
+  stage = await PageStage.open();
+  ({ gateway, carrier, browser } = stage);
   guarded = await Gateway.start({ grpc: TOKENS });
-  browser = await Browser.open();
 });
 
 after(async () => {
-  await browser?.close();
   await stage?.close();
   assert.equal((await guarded?.stop())?.code, 0);
 });
 
-afterEach(async () => {
-  await browser.closePages();
-  carrier.endCalls();
-});
+afterEach(() => stage.idle());
 
 // The console in a context of its own. Whatever it asks of another place, is not allowed to do, or throws, is kept.
 class Console {

@@ -1,7 +1,7 @@
 // A short-lived credential of the API works in unmodified SIP libraries.
 import { after, afterEach, before, describe, it } from 'node:test';
-import { BROWSER, Stage } from '../peers/stage.mjs';
-import { Browser } from './browser.mjs';
+import { BROWSER } from '../peers/stage.mjs';
+import { PageStage } from './browser.mjs';
 
 let stage;
 let gateway;
@@ -9,15 +9,11 @@ let api;
 let browser;
 
 before(async () => {
-  stage = await Stage.open({ browser: false, carrier: false, extra: 'credentials: { secret: "a-secret-of-this-test", max_ttl: 1h }' });
-  ({ gateway, api } = stage);
-  browser = await Browser.open();
+  stage = await PageStage.open({ carrier: false, extra: 'credentials: { secret: "a-secret-of-this-test", max_ttl: 1h }' });
+  ({ gateway, api, browser } = stage);
 });
-afterEach(() => browser.closePages());
-after(async () => {
-  await browser?.close();
-  await stage?.close();
-});
+afterEach(() => stage.idle());
+after(() => stage?.close());
 
 describe('a credential', () => {
   for (const library of ['jssip', 'sipjs']) {

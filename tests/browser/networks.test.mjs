@@ -4,9 +4,9 @@ import assert from 'node:assert/strict';
 import { execFileSync, spawnSync } from 'node:child_process';
 import { it } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { answerAtOnce, Stage } from '../peers/stage.mjs';
+import { answerAtOnce } from '../peers/stage.mjs';
 import { until } from '../peers/until.mjs';
-import { Browser } from './browser.mjs';
+import { PageStage } from './browser.mjs';
 
 const NAMESPACE = [...(process.getuid() === 0 ? [] : ['--user', '--map-root-user']), '--net'];
 const NETWORKS = { wifi: '10.9.0.1', lte: '10.9.1.1' };
@@ -40,9 +40,8 @@ async function changesNetworks() {
     for (const end of [name, `${name}-far`]) ip(`link set ${end} up`);
     ip(`route add default via ${address.replace(/1$/, '2')} dev ${name} metric ${name === 'wifi' ? 10 : 20}`);
   });
-  const stage = await Stage.open({ browser: false, onCall: answerAtOnce });
-  const browser = await Browser.open({ loopback: false });
-  const page = await browser.signedIn('jssip', stage.gateway);
+  const stage = await PageStage.open({ loopback: false, onCall: answerAtOnce });
+  const page = await stage.browser.signedIn('jssip', stage.gateway);
   const [number, call] = await page.dials(stage.carrier);
   const address = async () => (await page.do('statistics', number)).local?.address;
 
@@ -58,7 +57,6 @@ async function changesNetworks() {
   assert.equal(await address(), other);
   assert.deepEqual([call.reinvites.length, call.ended, call.rtp.ssrcs.size], [0, undefined, 1]);
   await page.hangsUp(number, call);
-  await browser.close();
   await stage.idle();
   await stage.close();
 }

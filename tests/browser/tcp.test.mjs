@@ -1,9 +1,9 @@
 // Chromium that is told of TCP candidates alone: what is left of the gateway where a network blocks UDP.
 import assert from 'node:assert/strict';
 import { after, afterEach, before, describe, it } from 'node:test';
-import { answerAtOnce, Stage } from '../peers/stage.mjs';
+import { answerAtOnce } from '../peers/stage.mjs';
 import { until } from '../peers/until.mjs';
-import { Browser } from './browser.mjs';
+import { PageStage } from './browser.mjs';
 
 // Runs in the page.
 function blockUdp() {
@@ -22,26 +22,14 @@ async function pairOf() {
 
 describe('a browser whose network blocks UDP', () => {
   let stage;
-  let browser;
 
-  before(async () => {
-    stage = await Stage.open({ browser: false, onCall: answerAtOnce });
-    browser = await Browser.open();
-  });
-
-  afterEach(async () => {
-    await browser.closePages();
-    stage.carrier.endCalls();
-  });
-
-  after(async () => {
-    await browser?.close();
-    await stage?.close();
-  });
+  before(async () => (stage = await PageStage.open({ onCall: answerAtOnce })));
+  afterEach(() => stage.idle());
+  after(() => stage?.close());
 
   // RFC 6544 §10: a real browser takes the passive candidate [ice-tcp]
   it('and the trunk hear each other, and nothing is left', async () => {
-    const page = await browser.page('jssip');
+    const page = await stage.browser.page('jssip');
     await page.page.evaluate(blockUdp);
     await page.do('start', { url: stage.gateway.url, user: 'alice', password: 'secret-a' });
     await page.event('registered');

@@ -1,39 +1,27 @@
 // A real browser whose media move to another media worker in the middle of a call, because an attended transfer joins it
 // with a party there: a re-INVITE brings another ICE and DTLS transport, and the page's track goes on.
 import { after, afterEach, before, describe, it } from 'node:test';
-import { answering, Stage, TRUNK } from '../peers/stage.mjs';
+import { answering, TRUNK } from '../peers/stage.mjs';
 import { until } from '../peers/until.mjs';
-import { Browser } from './browser.mjs';
+import { PageStage } from './browser.mjs';
 
 const OTHER = 880;
 
 let stage;
-let gateway;
 let carrier;
-let browser;
 let api;
 
 before(async () => {
-  stage = await Stage.open({ browser: false, workers: 2 });
-  ({ gateway, carrier, api } = stage);
-  browser = await Browser.open();
+  stage = await PageStage.open({ workers: 2 });
+  ({ carrier, api } = stage);
 });
-
-after(async () => {
-  await browser?.close();
-  await stage?.close();
-});
-
-afterEach(async () => {
-  await browser.closePages();
-  carrier.endCalls();
-  await stage.idle();
-});
+afterEach(() => stage.idle());
+after(() => stage?.close());
 
 for (const library of ['jssip', 'sipjs']) {
   describe(`${library} in Chromium`, () => {
     it('follows its media to another worker', async () => {
-      const page = await browser.signedIn(library, gateway);
+      const page = await stage.browser.signedIn(library, stage.gateway);
       for (const [number, frequency] of [['5551000', TRUNK], ['5552000', OTHER], ['5553000', 0]]) {
         carrier.behaviours.set(number, answering(frequency));
       }

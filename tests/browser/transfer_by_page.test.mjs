@@ -1,34 +1,23 @@
 // Transfers that a page asks for by REFER, with unmodified JsSIP and SIP.js: blind and attended, and what they are told.
 import assert from 'node:assert/strict';
 import { after, afterEach, before, describe, it } from 'node:test';
-import { answering, BROWSER, Stage, TRUNK } from '../peers/stage.mjs';
+import { answering, BROWSER, TRUNK } from '../peers/stage.mjs';
 import { until } from '../peers/until.mjs';
-import { Browser } from './browser.mjs';
+import { PageStage } from './browser.mjs';
 
 const OTHER = 880;
 
 let stage;
 let carrier;
-let browser;
 
 before(async () => {
-  stage = await Stage.open({ browser: false, routes: null });
+  stage = await PageStage.open({ routes: null });
   ({ carrier } = stage);
-  browser = await Browser.open();
 });
+afterEach(() => stage.idle());
+after(() => stage?.close());
 
-after(async () => {
-  await browser?.close();
-  await stage?.close();
-});
-
-afterEach(async () => {
-  await browser.closePages();
-  carrier.endCalls();
-  await stage.idle();
-});
-
-const phone = (library, user) => browser.signedIn(library, stage.gateway, { user });
+const phone = (library, user) => stage.browser.signedIn(library, stage.gateway, { user });
 
 // The page calls the number; what is heard there.
 async function talk(page, number, frequency) {
