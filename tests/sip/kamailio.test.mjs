@@ -3,19 +3,15 @@
 import assert from 'node:assert/strict';
 import { after, afterEach, before, describe, it } from 'node:test';
 import { Baresip } from '../peers/baresip.mjs';
-import { Gateway } from '../peers/gateway.mjs';
 import { carrier, Kamailio } from '../peers/kamailio.mjs';
 import { freePorts } from '../peers/ports.mjs';
-import { SyntheticBrowser } from '../peers/synthetic_browser.mjs';
+import { BROWSER, Stage } from '../peers/stage.mjs';
 import { TrunkServer } from '../peers/trunk_server.mjs';
 import { until } from '../peers/until.mjs';
 
-const BROWSER = 1000;
-const PHONE = 440;
-
 function suite(near, far) {
   let kamailio;
-  let gateway;
+  let stage;
   let phone;
   let other;
   let alice;
@@ -25,7 +21,8 @@ function suite(near, far) {
     other = await TrunkServer.open({ answer: () => [180, 486] });
     const behind = { next: `127.0.0.1:${port};transport=${far}`, first: `127.0.0.1:${other.port}` };
     kamailio = await Kamailio.start({ configuration: carrier(behind) });
-    gateway = await Gateway.start({
+    stage = await Stage.open({
+      carrier: false,
       trunks: () => `
   - name: carrier
     uri: "sip:127.0.0.1:${kamailio.port};transport=${near}"
@@ -40,23 +37,21 @@ function suite(near, far) {
   - { from: user, match: "^555", target: "trunk:carrier" }
   - { from: "trunk:carrier", match: "^gw$", target: "user:alice" }`,
     });
+    ({ alice } = stage);
     phone = await Baresip.start({ sipPort: kamailio.port }, { port, transport: far });
-    alice = await SyntheticBrowser.open(gateway);
-    await until(async () => (await gateway.metric('trunkline_trunk_registration_state', { trunk: 'carrier', state: 'registered' })) === 1, 'the registration');
+    await until(async () => (await stage.gateway.metric('trunkline_trunk_registration_state', { trunk: 'carrier', state: 'registered' })) === 1, 'the registration');
   });
 
   afterEach(async () => {
-    await gateway.idle();
-    alice.events.length = 0;
+    await stage.idle();
     phone.events.length = 0;
     other.requests.length = 0;
     other.answer = () => [180, 486];
   });
 
   after(async () => {
-    await alice?.close();
     await phone?.close();
-    assert.equal((await gateway?.stop())?.code, 0);
+    await stage?.close();
     await kamailio?.close();
     other?.close();
   });
@@ -66,7 +61,7 @@ function suite(near, far) {
     await phone.hears(BROWSER);
   };
   const call = async (number) => {
-    const dialled = alice.call(number, { tone: BROWSER, listen: PHONE });
+    const dialled = alice.call(number);
     await alice.event('answered', { call: dialled });
     await talk(dialled);
     return dialled;
@@ -97,7 +92,7 @@ function suite(near, far) {
   it('sends on what the phone calls, to where the gateway has registered', async () => {
     await phone.dial('gw');
     const { call: incoming } = await alice.event('incoming');
-    alice.answer(incoming, { tone: BROWSER, listen: PHONE });
+    alice.answer(incoming);
     await talk(incoming);
     await phone.do('hold');
     await alice.event('held', { call: incoming });

@@ -1,10 +1,7 @@
 // What a suite of tests with SIPp stands on: a gateway whose trunk speaks one transport, and browsers.
-import assert from 'node:assert/strict';
 import { after, afterEach, before } from 'node:test';
-import { CallControl } from '../peers/call_control.mjs';
-import { Gateway } from '../peers/gateway.mjs';
 import { Sipp } from '../peers/sipp.mjs';
-import { SyntheticBrowser } from '../peers/synthetic_browser.mjs';
+import { Stage } from '../peers/stage.mjs';
 
 export const TRANSPORTS = ['udp', 'tcp', 'tls'];
 
@@ -23,27 +20,26 @@ ${more}`;
 export function sippStage(transport, { users = ['alice'], trunkKeys = '    codecs: [PCMU]\n', sideBySide = false } = {}) {
   const stage = { transport };
   const running = [];
+  let opened;
 
   before(async () => {
-    stage.gateway = await Gateway.start({ tls: transport === 'tls', trunks: (gateway) => trunk(gateway, transport, trunkKeys) });
-    stage.api = new CallControl(stage.gateway.grpcAddress);
-    for (const user of users) stage[user] = await SyntheticBrowser.open(stage.gateway, user);
+    opened = await Stage.open({
+      browser: false, carrier: false, routes: null, tls: transport === 'tls', trunks: (gateway) => trunk(gateway, transport, trunkKeys),
+    });
+    Object.assign(stage, { gateway: opened.gateway, api: opened.api });
+    for (const user of users) stage[user] = await opened.addBrowser(user);
   });
 
   // Whatever a test leaves, failed or not, must not reach the next one.
   const clear = async () => {
     for (const sipp of running.splice(0)) await sipp.close();
-    for (const { call_id: id } of (await stage.api.must('listCalls', {})).calls) await stage.api.hangupCall({ call_id: id });
-    for (const user of users) stage[user].events.length = 0;
-    await stage.gateway.idle();
+    await opened.clear();
   };
   if (!sideBySide) afterEach(clear);
 
   after(async () => {
     if (sideBySide) await clear();
-    for (const user of users) await stage[user]?.close();
-    stage.api?.close();
-    assert.equal((await stage.gateway?.stop())?.code, 0);
+    await opened?.close();
   });
 
   stage.caller = async (scenario, options) => {
