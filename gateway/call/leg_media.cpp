@@ -282,6 +282,7 @@ void LegMedia::close(Turn& turn, Place& place) const {
 
 Result<sdp::RemoteMedia, sdp::Rejection> LegMedia::answered(std::string_view text) {
   auto judged = offered_ ? *offered_ : *sdp_;
+  judged.follow(*sdp_);
   auto remote = judged.receive_answer(text);
   if (remote && !reaches(*remote)) {
     return fail(sdp::Rejection{sdp::RejectionReason::transport,

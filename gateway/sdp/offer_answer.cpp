@@ -231,10 +231,24 @@ void OfferAnswer::rollback() {
   if (agreed_.body.empty()) {
     local_text_.clear();
   } else {
-    const std::uint64_t said = version_;
-    local_text_ = numbered(agreed_.body);
-    unsent_ = version_ != said;
+    renumber(agreed_.body);
   }
+}
+
+void OfferAnswer::follow(const OfferAnswer& later) {
+  if (later.version_ <= version_) return;
+  version_ = later.version_;
+  unsent_ = later.unsent_;
+  numbered_body_ = later.numbered_body_;
+  renumber(next_.body);
+}
+
+/// For a text that is ours again, and that no peer is told now.
+void OfferAnswer::renumber(const std::string& body) {
+  const std::uint64_t said = version_;
+  const bool unsent = unsent_;
+  local_text_ = numbered(body);
+  unsent_ = unsent || version_ != said;
 }
 
 void OfferAnswer::relocate(LocalMedia local) {

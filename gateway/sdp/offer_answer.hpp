@@ -127,6 +127,10 @@ class OfferAnswer {
   /// The answer to our offer. One that can't be taken leaves the offer open.
   Result<RemoteMedia, Rejection> receive_answer(std::string_view sdp);
 
+  /// This, a copy from when the offer was made, is answered again by another fork, in the place of
+  /// `later`, to which more has happened: the versions go on from there.
+  void follow(const OfferAnswer& later);
+
   /// The open offer was refused or withdrawn: back to what was agreed before (RFC 3264 §4, RFC 3261
   /// §14.1), our ICE credentials too. The text of the agreed description then has the next version,
   /// for none ever goes back; until it is repeated that is free for another text.
@@ -184,6 +188,7 @@ class OfferAnswer {
   void publish(const std::vector<Codec>& codecs);
   void complete(const RemoteMedia& remote);
   std::string numbered(std::string body);
+  void renumber(const std::string& body);
   std::vector<Codec> with_payload_types(const std::vector<Codec>& codecs) const;
   std::optional<std::uint8_t> payload_type_for(const Codec& codec,
                                                const std::vector<Codec>& chosen) const;

@@ -215,11 +215,16 @@ std::uint32_t WireRules::session_interval(const std::string& call_id) const {
 void WireRules::finish() {
   settle();
   // RFC 4320 §4.2: what nobody on the other side has answered in time is not answered either.
-  const bool silence = std::any_of(sent_.begin(), sent_.end(), [](const auto& entry) {
-    return entry.second.method == Method::message && entry.second.over && entry.second.final == 0;
-  });
+  const auto silent = [this](Method method) {
+    return std::any_of(sent_.begin(), sent_.end(), [method](const auto& entry) {
+      return entry.second.method == method && entry.second.over && entry.second.final == 0;
+    });
+  };
+  const bool message_lost = silent(Method::message);
+  const bool offer_lost = silent(Method::invite) || silent(Method::update);
   for (const auto& [key, got] : got_) {
-    if (got.method == Method::message && silence) continue;
+    if (got.method == Method::message && message_lost) continue;
+    if (got.method == Method::update && offer_lost) continue;
     if (got.final == 0 && !got.path_lost) journal_.violation("never answered: " + got.text);
   }
   for (const auto& [key, sent] : sent_) {

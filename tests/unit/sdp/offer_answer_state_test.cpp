@@ -62,6 +62,29 @@ TEST(VersionTest, NewIceCredentialsAreAChange) {
   EXPECT_EQ(version_of(one.offer({opus()}, Direction::sendrecv)), 2);
 }
 
+// RFC 3264 §8: the version goes on when another fork answers the first offer again
+TEST(VersionTest, GoesOnWhenAnotherForkAnswersTheFirstOfferAgain) {
+  OfferAnswer one = trunk_leg();
+  const std::string first = one.offer({pcmu()}, Direction::sendrecv);
+  const OfferAnswer offered = one;
+  ASSERT_TRUE(one.receive_answer(phone()));
+  OfferAnswer other = offered;
+  other.follow(one);
+  EXPECT_EQ(other.local_text(), first) << "nothing has happened to the one before";
+  ASSERT_TRUE(one.receive_offer(phone("a=sendonly\r\n")));
+  EXPECT_EQ(version_of(one.answer({pcmu()}, Direction::recvonly)), 2);
+  other = offered;
+  other.follow(one);
+  ASSERT_TRUE(other.receive_answer(phone()));
+  EXPECT_EQ(other.local_text(), replaced(first, " 1 IN", " 3 IN"));
+  OfferAnswer third = offered;
+  third.follow(other);
+  ASSERT_TRUE(third.receive_answer(phone()));
+  EXPECT_EQ(version_of(third.offer({pcmu()}, Direction::sendonly)), 3);
+  ASSERT_TRUE(third.receive_answer(phone("a=recvonly\r\n")));
+  EXPECT_EQ(version_of(third.offer({pcmu()}, Direction::sendrecv)), 4);
+}
+
 // RFC 3264 §8: a refused offer leaves what was agreed [race-refused-offer]
 TEST(RollbackTest, OfOurOfferRestoresWhatWasAgreed) {
   OfferAnswer one = trunk_leg();
