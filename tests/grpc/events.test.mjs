@@ -3,20 +3,10 @@ import assert from 'node:assert/strict';
 import { after, afterEach, before, describe, it } from 'node:test';
 import { CallControl, Code } from '../peers/call_control.mjs';
 import { Gateway } from '../peers/gateway.mjs';
+import { random } from '../peers/random.mjs';
 import { end, ROUTES, Stage } from '../peers/stage.mjs';
 import { SyntheticBrowser } from '../peers/synthetic_browser.mjs';
 import { until } from '../peers/until.mjs';
-
-// A small generator with a seed (mulberry32), so that a failure can be seen again.
-function random(seed) {
-  let state = seed;
-  return (below) => {
-    state = (state + 0x6d2b79f5) | 0;
-    let value = Math.imul(state ^ (state >>> 15), state | 1);
-    value ^= value + Math.imul(value ^ (value >>> 7), value | 61);
-    return ((value ^ (value >>> 14)) >>> 0) % below;
-  };
-}
 
 // A reader that is more events behind than this is cut off …
 const LAG = 16384;

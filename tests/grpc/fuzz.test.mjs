@@ -2,21 +2,11 @@
 import assert from 'node:assert/strict';
 import { after, afterEach, before, describe, it } from 'node:test';
 import { Code } from '../peers/call_control.mjs';
+import { random } from '../peers/random.mjs';
 import { Stage } from '../peers/stage.mjs';
 import { until } from '../peers/until.mjs';
 
 const REQUESTS = 400;
-
-// A small generator with a seed (mulberry32), so that a failure can be seen again.
-function random(seed) {
-  let state = seed;
-  return (below) => {
-    state = (state + 0x6d2b79f5) | 0;
-    let value = Math.imul(state ^ (state >>> 15), state | 1);
-    value ^= value + Math.imul(value ^ (value >>> 7), value | 61);
-    return ((value ^ (value >>> 14)) >>> 0) % below;
-  };
-}
 
 const NASTY = [
   '\r\n', '\n', '\r', '\0', '\t', ' ', '"', '\\', '<', '>', ';', ',', ':', '@', '%0d%0a', '%00', '\u0085', '\u2028', '\u2029', '\ufeff', '\u{1f4de}', 'é', '\u007f',
